@@ -1,0 +1,133 @@
+"""The errors of this package, each one of ccxt's own, so that what a bot catches already is enough.
+
+::
+
+    ccxt.BaseError
+    ├── ccxt.ExchangeError
+    │   ├── ccxt.BadRequest                a setting, a kind or an argument that does not exist
+    │   │   └── ccxt.BadSymbol             a contract that the exchange does not have
+    │   ├── ccxt.NotSupported              not a Binance futures exchange; a library for a proxy is missing
+    │   ├── ccxt.InvalidProxySettings      proxies that contradict each other or cannot be read
+    │   ├── ccxt.ExchangeClosedByUser      the stream was stopped while somebody waited for it
+    │   └── ccxt.OperationRejected
+    │       └── ccxt.RestrictedLocation
+    │           └── LocationRefused        HTTP 451, or 403 for a restricted location: final
+    └── ccxt.OperationFailed
+        ├── ccxt.BadResponse
+        │   ├── MalformedEvent             a push that does not say what a push must say
+        │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
+        └── ccxt.NetworkError
+            ├── ConnectionLost             DNS, TCP, TLS or the proxy failed, or the peer reset
+            │   └── ConnectionClosed       the server closed, with a code and a reason
+            ├── ccxt.RequestTimeout
+            │   ├── HandshakeTimeout       not connected within connect_timeout
+            │   ├── PongTimeout            no answer to a ping within ping_timeout
+            │   └── CanaryTimeout          no push of the canary within canary_timeout
+            ├── ccxt.RateLimitExceeded
+            │   └── RateLimited            HTTP 429 or 418, with Retry-After
+            └── ccxt.ExchangeNotAvailable
+                └── HandshakeRefused       any other HTTP status instead of the upgrade
+
+Each error that can end a connection has a `cause`: the word under which ``health()['reconnects']`` counts it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ccxt
+
+
+class MalformedEvent(ccxt.BadResponse):
+    """A push that cannot be understood, or must not be believed.
+
+    `field` (str) names what is wrong, by Binance's short name (``'dt'``, ``'bks[2].mmr'``), or is ``'push'`` where the
+    whole is; `value` is what was found there.
+    """
+
+    def __init__(self, field: str, value: Any, expected: str) -> None:
+        super().__init__(field, value, expected)
+        self.field = field
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"contractInfo push: {self.field} should be {self.expected}, but it is {_shortened(self.value)}"
+
+
+class ProtocolViolation(ccxt.BadResponse):
+    """The peer does not speak WebSocket as agreed, or sent a frame that is larger than `max_frame_size`."""
+
+    cause = "protocol"
+
+
+class ConnectionLost(ccxt.NetworkError):
+    """DNS, TCP, TLS or the proxy failed, or the peer is gone."""
+
+    cause = "lost"
+
+
+class ConnectionClosed(ConnectionLost):
+    """The server closed the connection: `code` (int, 1005 where it gave none) and `reason` (str)."""
+
+    cause = "closed"
+
+    def __init__(self, address: str, code: int, reason: str) -> None:
+        super().__init__(address, code, reason)
+        self.address = address
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"{self.address} closed the connection with code {self.code}{reason}"
+
+
+class HandshakeTimeout(ccxt.RequestTimeout):
+    """DNS, TCP, TLS and handshake together took longer than `connect_timeout`."""
+
+    cause = "handshake_timeout"
+
+
+class PongTimeout(ccxt.RequestTimeout):
+    """The peer did not answer a ping within `ping_timeout`: the connection is dead."""
+
+    cause = "pong_timeout"
+
+
+class CanaryTimeout(ccxt.RequestTimeout):
+    """No push of the canary within `canary_timeout`: the connection is dead, or leads where nothing is delivered."""
+
+    cause = "canary_timeout"
+
+
+class Refusal(ccxt.BaseError):
+    """What an HTTP answer instead of an upgrade says: `status` (int) and `retry_after` (s, or None)."""
+
+    cause = "refused"
+
+    def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class HandshakeRefused(Refusal, ccxt.ExchangeNotAvailable):
+    """The server answered the handshake with an HTTP status that may pass (5xx, 403, 404...)."""
+
+
+class RateLimited(Refusal, ccxt.RateLimitExceeded):
+    """HTTP 429 (too many connections) or 418 (banned for a while); `retry_after` says for how long, in s."""
+
+    cause = "rate_limited"
+
+
+class LocationRefused(Refusal, ccxt.RestrictedLocation):
+    """HTTP 451, or 403 from a restricted location: connecting again would not help."""
+
+    cause = "restricted_location"
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"

@@ -1,0 +1,205 @@
+"""A push of ``!contractInfo``, from its bytes to a frozen `ContractInfoEvent`. Pure: no clock, no network, no exchange.
+
+The fields are those of Binance's "Contract Info Stream" (USDⓈ-M futures, WebSocket market streams).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from .errors import MalformedEvent
+
+STATUSES = frozenset(
+    {
+        "PENDING_TRADING",
+        "TRADING",
+        "PRE_DELIVERING",
+        "DELIVERING",
+        "DELIVERED",
+        "PRE_SETTLE",
+        "SETTLING",
+        "CLOSE",
+        "TRADING_HALT",
+        "TRADING_CANCEL_ONLY",
+    }
+)
+CONTRACT_TYPES = frozenset(
+    {
+        "",  # exchangeInfo has it for contracts that were settled long ago
+        "PERPETUAL",
+        "TRADIFI_PERPETUAL",
+        "PERPETUAL_DELIVERING",
+        "CURRENT_MONTH",
+        "NEXT_MONTH",
+        "CURRENT_QUARTER",
+        "NEXT_QUARTER",
+        "CURRENT_QUARTER_DELIVERING",
+        "NEXT_QUARTER_DELIVERING",
+    }
+)
+USD_MARGINED, COIN_MARGINED = 1, 2
+_BEYOND = 1e300  # no bracket is; an integer near the end of float's range could not become one
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """One leverage bracket, as pushed.
+
+    Notionals and `cumulative` are in the quote currency; in the base coin for COIN-M contracts. Numbers are int or
+    float, as JSON gave them. `number` counts from 1; `maintenance_margin_rate` lies in 0..1.
+    """
+
+    number: int
+    notional_floor: float
+    notional_cap: float
+    maintenance_margin_rate: float
+    cumulative: float
+    min_leverage: float
+    max_leverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContractInfoEvent:
+    """One push, parsed. Times are ms since the epoch.
+
+    `brackets` is () where the push carried none, which never means that the contract has none. `pair` and
+    `symbol_type` (1: USDⓈ-M, 2: COIN-M) are None where absent. `status` and `contract_type` are as they came, known
+    or not. `raw` is the push itself, with all its fields; treat it as read-only.
+    """
+
+    id: str
+    event_time: int
+    pair: str | None
+    contract_type: str
+    delivery_time: int
+    onboard_time: int
+    status: str
+    brackets: tuple[Bracket, ...]
+    symbol_type: int | None
+    raw: Mapping[str, Any] = field(repr=False, hash=False)
+
+    @property
+    def has_unknown_value(self) -> bool:
+        """Whether status, contract type or symbol type is one that this version has never heard of."""
+        return (
+            self.status not in STATUSES
+            or self.contract_type not in CONTRACT_TYPES
+            or self.symbol_type not in (None, USD_MARGINED, COIN_MARGINED)
+        )
+
+
+class Arrival(NamedTuple):
+    """An event, and when (monotonic, s) it came."""
+
+    event: ContractInfoEvent
+    received: float
+
+
+def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
+    """Parse one push.
+
+    :param data: JSON as bytes (UTF-8) or text, or the decoded dict; bare, or in the envelope of a combined stream
+        (``{"stream": ..., "data": ...}``)
+    :raises MalformedEvent: where it is no JSON, is no contractInfo push, lacks a required field (e, E, s, ct, dt, ot,
+        cs), or holds a wrong type, a negative time, or a bracket whose cap is below its floor or whose rate is outside
+        0..1. The error names the field and the value.
+
+    May be called from any thread.
+    """
+    push = unwrap(decode(data) if isinstance(data, bytes | str) else data)
+    if not isinstance(push, Mapping):
+        raise MalformedEvent("push", push, "a JSON object")
+    kind = _required(push, "e", str, "the text 'contractInfo'")
+    if kind != "contractInfo":
+        raise MalformedEvent("e", kind, "the text 'contractInfo'")
+    id = _required(push, "s", str, "a contract id")
+    if not id:
+        raise MalformedEvent("s", id, "a contract id")
+    return ContractInfoEvent(
+        id=id,
+        event_time=_time(push, "E"),
+        pair=_optional(push, "ps", str, "a pair, or absent"),
+        contract_type=_required(push, "ct", str, "a contract type"),
+        delivery_time=_time(push, "dt"),
+        onboard_time=_time(push, "ot"),
+        status=_required(push, "cs", str, "a contract status"),
+        brackets=_brackets(_optional(push, "bks", list, "a list of brackets, or absent")),
+        symbol_type=_optional(push, "st", int, "an integer, or absent"),
+        raw=push,
+    )
+
+
+def decode(data: bytes | str) -> Any:
+    """Decode JSON (bytes: UTF-8). Raises `MalformedEvent` where it is none."""
+    try:
+        return orjson.loads(data)
+    except ValueError as error:
+        raise MalformedEvent("push", data, f"JSON ({error})") from error
+
+
+def unwrap(payload: Any) -> Any:
+    """Take a decoded payload out of the envelope of a combined stream, if it is in one."""
+    if isinstance(payload, Mapping) and "stream" in payload and "data" in payload:
+        return payload["data"]
+    return payload
+
+
+def _required(push: Mapping[str, Any], name: str, wanted: type, expected: str) -> Any:
+    if name not in push:
+        raise MalformedEvent(name, None, f"{expected}, and is required")
+    value = push[name]
+    if type(value) is not wanted:  # bool is an int to isinstance
+        raise MalformedEvent(name, value, expected)
+    return value
+
+
+def _optional(push: Mapping[str, Any], name: str, wanted: type, expected: str) -> Any:
+    return None if push.get(name) is None else _required(push, name, wanted, expected)
+
+
+def _time(push: Mapping[str, Any], name: str) -> int:
+    expected = "a time in ms since the epoch (an integer, not negative)"
+    value: int = _required(push, name, int, expected)
+    if value < 0:
+        raise MalformedEvent(name, value, expected)
+    return value
+
+
+def _brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
+    return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)]) if raw else ()
+
+
+def _bracket(raw: Any, where: str) -> Bracket:
+    if not isinstance(raw, Mapping):
+        raise MalformedEvent(where, raw, "a bracket (a JSON object)")
+    number = raw.get("bs")
+    if type(number) is not int:
+        raise MalformedEvent(f"{where}.bs", number, "the number of a bracket (an integer)")
+    floor = _number(raw, "bnf", where)
+    cap = _number(raw, "bnc", where)
+    if cap < floor:
+        raise MalformedEvent(f"{where}.bnc", cap, f"a notional cap that is not below its floor, {floor}")
+    rate = _number(raw, "mmr", where)
+    if not 0 <= rate <= 1:
+        raise MalformedEvent(f"{where}.mmr", rate, "a maintenance margin rate within 0..1")
+    return Bracket(
+        number=number,
+        notional_floor=floor,
+        notional_cap=cap,
+        maintenance_margin_rate=rate,
+        cumulative=_number(raw, "cf", where),
+        min_leverage=_number(raw, "mi", where),
+        max_leverage=_number(raw, "ma", where),
+    )
+
+
+def _number(raw: Mapping[str, Any], name: str, where: str) -> float:
+    value: Any = raw.get(name)
+    if type(value) in (int, float) and -_BEYOND < value < _BEYOND:  # which NaN is not
+        number: float = value
+        return number
+    raise MalformedEvent(f"{where}.{name}", value, "a number")
