@@ -1,0 +1,183 @@
+"""What an event makes of a ccxt market: pure functions that never touch their input.
+
+A contract here is a linear or inverse swap or future of Binance; a market is ccxt's market structure of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import ccxt
+
+from .events import ContractInfoEvent
+from .tiers import leverage_limits, to_leverage_tiers
+
+Market = dict[str, Any]
+
+NEVER = 4133404800000
+"""Binance's delivery time (ms) of a contract that is not scheduled to end: 2100-12-25."""
+
+KINDS = (
+    "listed",
+    "trading",
+    "halted",
+    "cancel_only",
+    "resumed",
+    "delisting",
+    "settling",
+    "delisted",
+    "status",
+    "dates",
+    "tiers",
+)
+"""Every kind of change, in the order in which an update names them."""
+
+PAUSED = ("TRADING_HALT", "TRADING_CANCEL_ONLY")
+_BY_STATUS = {
+    "TRADING_HALT": "halted",
+    "TRADING_CANCEL_ONLY": "cancel_only",
+    "PRE_DELIVERING": "settling",
+    "DELIVERING": "settling",
+    "PRE_SETTLE": "settling",
+    "SETTLING": "settling",
+    "DELIVERED": "delisted",
+    "CLOSE": "delisted",
+}
+_PREVIOUS = ("status", "active", "created", "expiry", "expiryDatetime", "delisting", "delistingDatetime")
+
+
+class Change(NamedTuple):
+    """What an event does to a market: the new market, the kinds of change (in the order of `KINDS`), and the fields
+    that changed with the values they had. `changed` is False where the event says nothing new at all."""
+
+    market: Market
+    kinds: list[str]
+    previous: dict[str, Any]
+    changed: bool
+
+
+def is_contract(market: Mapping[str, Any]) -> bool:
+    """Whether `!contractInfo` tells about this market: a linear or inverse swap or future."""
+    return bool((market.get("swap") or market.get("future")) and (market.get("linear") or market.get("inverse")))
+
+
+def pick_contract(markets: Iterable[Market]) -> Market | None:
+    """The contract among markets that share one id: ``ccxt.binance`` has a spot market of the same id beside many."""
+    return next((market for market in markets if is_contract(market)), None)
+
+
+def complete(market: Mapping[str, Any]) -> Market:
+    """A contract as ccxt parsed it, with the fields that this package keeps beside ccxt's own: `status`, `delisting`
+    and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None)."""
+    delivery = ccxt.Exchange.safe_integer(market["info"], "deliveryDate")
+    if delivery is None:
+        delivery = market["expiry"] or NEVER
+    return {**market, "status": market["info"].get(_status_name(market)), **_delivery(market, delivery)}
+
+
+def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Market:
+    """The same contract under the symbol and the type that the user knows.
+
+    ccxt makes a future, with another symbol, of a perpetual as soon as it gets a delivery time (unless its
+    contractType is exactly PERPETUAL), and renames a future whose delivery time moves.
+
+    :param known: the market under which the contract was known until now, if it was
+    """
+    is_perpetual = known["swap"] if known else "PERPETUAL" in (market["info"].get("contractType") or "")
+    kept = dict(market)
+    if is_perpetual and not market["swap"]:
+        kept.update(type="swap", swap=True, future=False, expiry=None, expiryDatetime=None)
+        kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
+    if known:
+        kept["symbol"] = known["symbol"]
+    return kept
+
+
+def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
+    """The market with the leverage tiers of `known`, which REST does not tell."""
+    if "leverageTiers" not in known:
+        return dict(market)
+    limits = {**market["limits"], "leverage": known["limits"]["leverage"]}
+    return {**market, "leverageTiers": known["leverageTiers"], "limits": limits}
+
+
+def gone(market: Mapping[str, Any]) -> Market:
+    """A contract that exchangeInfo does not have any more: it stays, inactive, and its status is not known."""
+    return {**market, "active": False, "status": None}
+
+
+def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: bool = False) -> Change:
+    """Work out what `event` changes in `market`, a `complete` contract of the same id.
+
+    :param listed: the contract was not known before this event, so it has nothing previous
+    """
+    info = {**market["info"], **_info(market, event)}
+    new: Market = {
+        **market,
+        "info": info,
+        "status": event.status,
+        "active": event.status == "TRADING",
+        "created": event.onboard_time,
+        **_delivery(market, event.delivery_time),
+    }
+    previous = {name: market.get(name) for name in _PREVIOUS if market.get(name) != new[name]}
+    if event.brackets:
+        tiers = to_leverage_tiers(event.brackets, market)
+        if tiers != market.get("leverageTiers"):
+            previous["leverageTiers"] = market.get("leverageTiers")
+            new["leverageTiers"] = tiers
+        new["limits"] = {**market["limits"], "leverage": leverage_limits(event.brackets)}
+    if listed:
+        return Change(new, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
+    changed = bool(previous or info != market["info"] or new["limits"] != market["limits"])
+    return Change(new, _kinds(market, new, previous), previous, changed)
+
+
+def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[str]:
+    kinds = set()
+    if "status" in previous:
+        kinds.add("status")
+        was, now = old.get("status"), new["status"]
+        if now == "TRADING":
+            kinds.update({"trading"} if was == "PENDING_TRADING" else {"resumed"} if was in PAUSED else ())
+        elif now in _BY_STATUS:
+            kinds.add(_BY_STATUS[now])
+    if "delisting" in previous:
+        kinds.add("delisting")
+    if "created" in previous or "expiry" in previous:
+        kinds.add("dates")
+    if "leverageTiers" in previous:
+        kinds.add("tiers")
+    return [kind for kind in KINDS if kind in kinds]
+
+
+def _delivery(market: Mapping[str, Any], time: int) -> Market:
+    """The fields that a delivery time (ms) fills: a future expires, a swap is delisted."""
+    scheduled = None if time >= NEVER else time
+    names = ("expiry", "delisting") if market["future"] else ("delisting", "expiry")
+    return {
+        names[0]: scheduled,
+        f"{names[0]}Datetime": ccxt.Exchange.iso8601(scheduled),
+        names[1]: None,
+        f"{names[1]}Datetime": None,
+    }
+
+
+def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]:
+    """The event in the names of exchangeInfo, in the types that this market's own entry has."""
+    info = market["info"]
+
+    def typed(name: str, value: int) -> int | str:
+        return str(value) if isinstance(info.get(name), str) else value
+
+    return {
+        _status_name(market): event.status,
+        "contractType": event.contract_type,
+        "deliveryDate": typed("deliveryDate", event.delivery_time),
+        "onboardDate": typed("onboardDate", event.onboard_time),
+    }
+
+
+def _status_name(market: Mapping[str, Any]) -> str:
+    return "contractStatus" if market["inverse"] else "status"

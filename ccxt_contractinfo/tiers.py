@@ -1,0 +1,68 @@
+"""Leverage brackets as pushed, to ccxt's leverage tiers. Pure.
+
+The tiers are equal to what ccxt's own ``fetch_leverage_tiers()`` makes of the same brackets, `info` included, so code
+that reads one reads the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .events import Bracket
+
+LeverageTier = dict[str, Any]
+"""ccxt's leverage tier structure: tier, symbol, currency, minNotional, maxNotional, maintenanceMarginRate, maxLeverage
+(numbers are float), and info, the bracket in the names of Binance's REST."""
+
+
+def to_leverage_tiers(brackets: Iterable[Bracket], market: Mapping[str, Any]) -> list[LeverageTier]:
+    """ccxt's leverage tiers of these brackets, ascending by notional.
+
+    :param market: ccxt market structure that the brackets belong to
+    """
+    # Binance's REST names the bounds of COIN-M brackets by quantity, because they are in the base coin.
+    floor, cap = ("qtyFloor", "qtyCap") if market["inverse"] else ("notionalFloor", "notionalCap")
+    return [
+        {
+            "tier": float(bracket.number),
+            "symbol": market["symbol"],
+            "currency": market["quote"],
+            "minNotional": float(bracket.notional_floor),
+            "maxNotional": float(bracket.notional_cap),
+            "maintenanceMarginRate": float(bracket.maintenance_margin_rate),
+            "maxLeverage": float(bracket.max_leverage),
+            "info": {
+                "bracket": bracket.number,
+                "initialLeverage": bracket.max_leverage,
+                cap: bracket.notional_cap,
+                floor: bracket.notional_floor,
+                "maintMarginRatio": bracket.maintenance_margin_rate,
+                "cum": bracket.cumulative,
+            },
+        }
+        for bracket in sorted(brackets, key=lambda bracket: bracket.notional_floor)
+    ]
+
+
+def to_leverage_brackets(brackets: Iterable[Bracket]) -> list[list[str]]:
+    """The [floor, rate] pairs, as decimal strings, that ccxt keeps in ``options['leverageBrackets'][symbol]``."""
+    return [
+        [_decimal(bracket.notional_floor), _decimal(bracket.maintenance_margin_rate)]
+        for bracket in sorted(brackets, key=lambda bracket: bracket.notional_floor)
+    ]
+
+
+def leverage_limits(brackets: Iterable[Bracket]) -> dict[str, float]:
+    """The least and the greatest leverage over all brackets, as ccxt's ``limits['leverage']``."""
+    brackets = tuple(brackets)
+    return {
+        "min": float(min(bracket.min_leverage for bracket in brackets)),
+        "max": float(max(bracket.max_leverage for bracket in brackets)),
+    }
+
+
+def _decimal(number: float) -> str:
+    """The shortest decimal string of a number, never with an exponent: ccxt's `Precise` does exact arithmetic on it."""
+    return format(Decimal(str(number)), "f")

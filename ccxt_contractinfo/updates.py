@@ -1,0 +1,67 @@
+"""The update that users get: what happened to one contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
+import ccxt
+
+from .events import ContractInfoEvent
+from .markets import Change
+from .tiers import LeverageTier
+
+
+class ContractInfo(TypedDict):
+    """An update, as callbacks and `watch_contract_info()` give it. A plain dict; treat it as read-only.
+
+    Times are ms since the epoch; the datetimes are their ISO 8601 texts.
+    """
+
+    info: Mapping[str, Any]
+    """The raw push."""
+    id: str
+    """Binance's id of the contract, e.g. 'BTCUSDT'."""
+    symbol: str
+    """ccxt's unified symbol, e.g. 'BTC/USDT:USDT'."""
+    timestamp: int
+    datetime: str | None
+    contractType: str
+    status: str
+    active: bool
+    """True only for the status TRADING."""
+    created: int | None
+    """The onboard time."""
+    expiry: int | None
+    """The delivery time of a dated future; None for swaps."""
+    delisting: int | None
+    """The scheduled delivery time of a swap, or None; None for futures."""
+    tiers: list[LeverageTier] | None
+    """ccxt's leverage tiers, where this update carried brackets."""
+    kinds: list[str]
+    """What changed, see `markets.KINDS`. Never empty."""
+    previous: dict[str, Any]
+    """The market fields that changed, with the values they had. Empty for a listing."""
+    source: Literal["stream"]
+
+
+def make_update(event: ContractInfoEvent, change: Change) -> ContractInfo:
+    """The update that tells of what `event` changed."""
+    market = change.market
+    return {
+        "info": event.raw,
+        "id": event.id,
+        "symbol": market["symbol"],
+        "timestamp": event.event_time,
+        "datetime": ccxt.Exchange.iso8601(event.event_time),
+        "contractType": event.contract_type,
+        "status": event.status,
+        "active": market["active"],
+        "created": market["created"],
+        "expiry": market["expiry"],
+        "delisting": market["delisting"],
+        "tiers": market["leverageTiers"] if event.brackets else None,
+        "kinds": change.kinds,
+        "previous": change.previous,
+        "source": "stream",
+    }
