@@ -1,0 +1,259 @@
+"""The contracts of one `exchange.markets`: where events are applied and new markets published, under one lock."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Container, Iterable, Mapping
+from enum import Enum
+from typing import Any, Protocol
+
+from .backoff import Backoff
+from .events import Arrival, ContractInfoEvent
+from .listings import ListingDesk
+from .mapping import LiveMapping
+from .markets import Change, Market, apply_event, complete, gone, is_contract, keep_name, pick_contract, with_tiers
+from .rest import Universe
+from .updates import ContractInfo, make_update
+
+
+class Outcome(Enum):
+    """What became of an event."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # it changed nothing, or came behind a newer one
+    HELD = "held"  # until REST has completed its contract
+    IGNORED = "ignored"  # a contract that is not traded here
+
+
+class Sharer(Protocol):
+    """An exchange whose markets are those of a table."""
+
+    def tell(self, update: ContractInfo) -> None:
+        """Take an update for the exchange's subscribers, without waiting."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """Take an error for whoever listens to them."""
+        ...
+
+    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
+        """Keep ``options['leverageBrackets']`` in step."""
+        ...
+
+    def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
+        """Add to the exchange's `currencies` those that it does not have."""
+        ...
+
+    def publish_names(self) -> None:
+        """Bring the exchange's `symbols` and `ids` up to its markets."""
+        ...
+
+    def fetch_contracts(self, universe: Universe) -> Mapping[str, Any]:
+        """Public exchangeInfo's raw entries by contract id. Blocks."""
+        ...
+
+    def parse_listing(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
+        """A raw entry of exchangeInfo as a complete market, and the currencies that it brings."""
+        ...
+
+
+class MarketTable:
+    """The two mappings of an exchange's markets, and what is known about their contracts beyond them.
+
+    Exchanges that share markets share one table; each event is applied once and told to all of them. All methods may
+    be called from any thread. Readers of the mappings need no lock.
+
+    :param backoff: makes the backoff between the tries of asking REST for new contracts
+    """
+
+    def __init__(self, backoff: Callable[[], Backoff]) -> None:
+        self.lock = threading.RLock()
+        self.sharers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.newest: dict[str, Arrival] = {}
+        self.desk = ListingDesk(self.lock, self._fetch, self._parse, self._list, self._failed, backoff)
+        self._last: tuple[ContractInfoEvent | None, Outcome] = (None, Outcome.IGNORED)
+        # Plain dicts that somebody may hold, kept in step.
+        self._copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
+        self._publish_mappings({})
+
+    def load(self, markets: Mapping[str, Market], since: float | None, universes: Container[str]) -> None:
+        """Take over freshly loaded markets, as new mappings.
+
+        What REST does not tell is kept: leverage tiers, contracts of `universes` that went away (inactive), and what
+        was pushed since (monotonic, s) the loading began. Spot markets stay as they are.
+
+        :param markets: ccxt's markets by symbol, under the symbols that `named` gave them
+        """
+        with self.lock:
+            known = self.contracts()
+            merged = {
+                symbol: self._merged(market, known.get(market["id"]), since) if is_contract(market) else market
+                for symbol, market in markets.items()
+            }
+            here = {market["id"] for market in merged.values()}
+            for id, market in known.items():
+                if id not in here and market["subType"] in universes:
+                    merged[market["symbol"]] = market if self._is_newer(id, since) else gone(market)
+            self._publish_mappings(merged)
+
+    def list_known(self) -> None:
+        """Tell of the contracts that were waited for and that a user's own load_markets() brought meanwhile."""
+        with self.lock:
+            for id, market in self.contracts().items():
+                if id in self.desk:
+                    self._list(id, (market, {}))
+
+    def adopt(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
+        """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
+        from now on kept in step for the contracts that they have."""
+        with self.lock:
+            known = self.contracts()
+            self._publish_mappings(
+                {
+                    symbol: self._merged(market, known.get(market["id"]), None) if is_contract(market) else market
+                    for symbol, market in markets.items()
+                }
+            )
+            self._copies = (markets, by_id)
+            for market in self.contracts().values():
+                self._update_copies(market)
+
+    def named(self, markets: Iterable[Market]) -> list[Market]:
+        """Freshly parsed markets under the symbols that users know."""
+        known = self.contracts()
+        return [keep_name(market, known.get(market["id"])) if is_contract(market) else market for market in markets]
+
+    def fork(self, backoff: Callable[[], Backoff]) -> MarketTable:
+        """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
+        with self.lock:
+            table = MarketTable(backoff)
+            table._publish_mappings(self.markets)
+            table.newest = dict(self.newest)
+            table.desk.hold_all(self.desk)
+            return table
+
+    def contracts(self) -> dict[str, Market]:
+        """All contracts by id."""
+        return {market["id"]: market for market in self.markets.values() if is_contract(market)}
+
+    def find(self, id: str) -> Market | None:
+        """The contract of this id, or None. A spot market of the same id is passed over."""
+        return pick_contract(self.by_id.get(id, ()))
+
+    def handle(self, event: ContractInfoEvent, received: float, universe: Universe | None) -> Outcome:
+        """Apply a push that came at `received` (monotonic, s), and tell all sharers.
+
+        :param universe: the one the event belongs to, or None where the exchange does not trade it
+        """
+        with self.lock:
+            if event is self._last[0]:  # another sharer on the same stream was here with it
+                return self._last[1]
+            arrival = Arrival(event, received)
+            market = self.find(event.id)
+            if market is not None and event.id not in self.desk:
+                outcome = self._apply(market, arrival)
+            elif universe is not None:
+                self.desk.hold(arrival, universe)
+                outcome = Outcome.HELD
+            else:
+                outcome = Outcome.IGNORED
+            self._last = (event, outcome)
+            return outcome
+
+    def after_fork(self) -> None:
+        """Begin anew in the child of a fork, where any lock may be held by a thread that does not exist."""
+        self.lock = threading.RLock()
+        self.desk.after_fork(self.lock)
+
+    def _apply(self, market: Market, arrival: Arrival) -> Outcome:
+        event = arrival.event
+        newest = self.newest.get(event.id)
+        if newest is not None and event.event_time < newest.event.event_time:
+            return Outcome.DUPLICATE
+        change = apply_event(market, event)
+        self.newest[event.id] = arrival
+        if not change.changed:
+            return Outcome.DUPLICATE
+        self._publish(change.market)
+        self._tell(event, change)
+        return Outcome.APPLIED
+
+    def _publish(self, market: Market) -> None:
+        # The new dict is whole before either view shows it; readers take no lock.
+        id, symbol = market["id"], market["symbol"]
+        others = [other for other in self.by_id.get(id, ()) if other["symbol"] != symbol]
+        self.by_id[id] = [*others, market]
+        self.markets[symbol] = market
+        self._update_copies(market)
+
+    def _update_copies(self, market: Market) -> None:
+        # Only replaced, never added: these are plain dicts, and somebody may be iterating over them.
+        if self._copies:
+            markets, by_id = self._copies
+            if market["symbol"] in markets:
+                markets[market["symbol"]] = market
+            if market["id"] in by_id:
+                by_id[market["id"]] = self.by_id[market["id"]]
+
+    def _tell(self, event: ContractInfoEvent, change: Change) -> None:
+        # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
+        # waits for nobody: telling ends in a backlog.
+        update = make_update(event, change)
+        for sharer in list(self.sharers):
+            if event.brackets:
+                sharer.publish_brackets(change.market, event)
+            if change.kinds:
+                sharer.tell(update)
+
+    def _fetch(self, universe: Universe) -> Mapping[str, Any]:
+        entries: Mapping[str, Any] = self._sharer().fetch_contracts(universe)
+        return entries
+
+    def _parse(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
+        listing: tuple[Market, Mapping[str, Any]] = self._sharer().parse_listing(raw)
+        return listing
+
+    def _list(self, id: str, listing: tuple[Market, Mapping[str, Any]]) -> None:
+        """Publish a contract that was waited for, whole; then tell of it, and apply what waited behind."""
+        market, currencies = listing
+        first, *rest = self.desk.release(id)
+        # REST's answer may be newer than the push; the push that made it so waits behind, or is on its way.
+        change = apply_event(market, first.event, listed=True)
+        self.newest[id] = first
+        for sharer in list(self.sharers):
+            sharer.publish_currencies(currencies)
+        self._publish(change.market)
+        for sharer in list(self.sharers):
+            sharer.publish_names()
+        self._tell(first.event, change)
+        for arrival in rest:
+            current = self.find(id)
+            assert current is not None
+            self._apply(current, arrival)
+
+    def _sharer(self) -> Any:
+        return next(iter(self.sharers))
+
+    def _failed(self, error: BaseException) -> None:
+        for sharer in list(self.sharers):
+            sharer.failed(error)
+
+    def _is_newer(self, id: str, since: float | None) -> bool:
+        return since is not None and id in self.newest and self.newest[id].received >= since
+
+    def _merged(self, market: Market, known: Market | None, since: float | None) -> Market:
+        merged = complete(market)
+        if known is not None:
+            merged = with_tiers(merged, known)
+            if self._is_newer(market["id"], since):
+                merged = apply_event(merged, self.newest[market["id"]].event).market
+        return merged
+
+    def _publish_mappings(self, markets: Mapping[str, Market]) -> None:
+        by_id: dict[str, list[Market]] = {}
+        for market in sorted(markets.values(), key=lambda market: not market.get("spot")):  # spot first, as ccxt does
+            by_id.setdefault(market["id"], []).append(market)
+        self.markets, self.by_id = LiveMapping(markets), LiveMapping(by_id)
+        self.markets.table = self.by_id.table = self
+        self._copies = None
