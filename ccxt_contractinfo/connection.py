@@ -1,0 +1,287 @@
+"""One WebSocket, one life: open, receive, send, close, abort. The only importer of `websocket`.
+
+Everything that goes wrong leaves here as one of ccxt's errors; `translated` is the one place where that is decided.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import ccxt
+import websocket
+
+from .dial import dial
+from .endpoint import Endpoint
+from .errors import (
+    ConnectionClosed,
+    ConnectionLost,
+    HandshakeRefused,
+    HandshakeTimeout,
+    LocationRefused,
+    ProtocolViolation,
+    RateLimited,
+)
+
+PONG: Final = object()
+"""What `Connection.receive` returns for a pong."""
+
+_LONGEST_BAN = 3 * 86400.0  # s; Binance's REST documentation: bans last from 2 minutes to 3 days
+
+
+class Connection:
+    """A connection to `endpoint`, from its dialling to its end. It is used once.
+
+    One thread, the owner, opens, receives, sends and closes; `wake` and `abort` may be called from any thread.
+
+    :param connect_timeout: s, for DNS, TCP, TLS and handshake together
+    :param max_frame_size: bytes, for a frame and for a message of several frames
+    :param tick: s; `receive` returns at least so often
+    """
+
+    def __init__(self, endpoint: Endpoint, *, connect_timeout: float, max_frame_size: int, tick: float) -> None:
+        self.endpoint = endpoint
+        self._connect_timeout = connect_timeout
+        self._tick = tick
+        self._websocket = _WebSocket(max_frame_size, tick)
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._dialled = threading.Event()
+        self._failure: BaseException | None = None
+        self._is_dialling = False
+        self._is_over = False
+
+    def open(self) -> None:
+        """Dial and shake hands. Blocks for at most `connect_timeout`; `abort` in another thread ends it at once.
+
+        The dialling has a thread of its own, because nothing can interrupt a look-up in DNS.
+
+        :raises ccxt.BaseError: HandshakeTimeout, ConnectionLost, HandshakeRefused, RateLimited, LocationRefused,
+            ProtocolViolation, ccxt.InvalidProxySettings or ccxt.NotSupported
+        """
+        self._is_dialling = True
+        threading.Thread(target=self._dial, name="ccxt-contractinfo-dial", daemon=True).start()
+        if not self._dialled.wait(self._connect_timeout):
+            self.abort()
+            raise HandshakeTimeout(f"{self.endpoint.url}: not connected within {self._connect_timeout:g} s")
+        if self._failure is not None:
+            raise translated(self._failure, self.endpoint.url) from self._failure
+        if self._is_over:
+            raise ConnectionLost(f"{self.endpoint.url}: given up while connecting")
+
+    def receive(self) -> bytes | object | None:
+        """The next message as bytes, `PONG` for a pong, or None where nothing was complete after about `tick` s.
+
+        Server pings are answered here.
+
+        :raises ccxt.BaseError: ConnectionClosed, ConnectionLost or ProtocolViolation; the connection is then of no use
+        """
+        try:
+            opcode, frame = self._websocket.next_frame()
+        except websocket.WebSocketTimeoutException:
+            return None
+        except Exception as error:
+            raise translated(error, self.endpoint.url) from error
+        if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
+            data: bytes = frame.data
+            return data
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            code = int.from_bytes(frame.data[:2], "big") if len(frame.data) >= 2 else 1005
+            raise ConnectionClosed(self.endpoint.url, code, frame.data[2:].decode("utf-8", "replace"))
+        return PONG if opcode == websocket.ABNF.OPCODE_PONG else None
+
+    def send(self, text: str) -> None:
+        """Send a text message. Raises ConnectionLost."""
+        self._send(text, websocket.ABNF.OPCODE_TEXT)
+
+    def ping(self) -> None:
+        """Send a ping. Raises ConnectionLost."""
+        self._send(b"", websocket.ABNF.OPCODE_PING)
+
+    def close(self) -> None:
+        """Say goodbye, as far as that is possible without waiting, and close. Never raises."""
+        if self._websocket.connected:
+            self._websocket.send_close()
+        self.abort()
+        with self._lock:
+            # A socket that another thread waits on must not be closed: its number may be another's a moment later.
+            if self._socket is not None and not self._is_dialling:
+                self._socket.close()
+
+    def wake(self) -> None:
+        """Make the owner's `receive` or `open` end at once, by an error. From any thread, in any stage."""
+        if self._dialled.is_set():
+            self._shut(socket.SHUT_RD)  # the owner can still say goodbye
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """End the connection at once, in whatever stage it is. From any thread, any number of times."""
+        with self._lock:
+            self._is_over = True
+        self._shut(socket.SHUT_RDWR)
+        self._dialled.set()
+
+    def abandon(self) -> None:
+        """Let go of the socket without a word on the wire. For the child of a fork: the parent still uses it."""
+        if self._socket is not None and (descriptor := self._socket.detach()) >= 0:
+            os.close(descriptor)
+
+    def _dial(self) -> None:
+        try:
+            sock = dial(self.endpoint, self._connect_timeout, self._hold)
+            self._websocket.shake_hands(self.endpoint, sock)
+        except BaseException as error:
+            self._failure = error
+        with self._lock:
+            self._is_dialling = False
+            if self._socket is not None and (self._failure is not None or self._is_over):
+                self._socket.close()
+        self._dialled.set()
+
+    def _hold(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._socket = sock
+            if self._is_over:
+                raise ConnectionLost(f"{self.endpoint.url}: given up while connecting")
+
+    def _shut(self, how: int) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            if self._socket is not None:
+                # Not the method of an SSLSocket, which would go on in plain text.
+                socket.socket.shutdown(self._socket, how)
+
+    def _send(self, payload: str | bytes, opcode: int) -> None:
+        try:
+            self._websocket.send(payload, opcode)
+        except Exception as error:
+            raise translated(error, self.endpoint.url) from error
+
+
+class _WebSocket(websocket.WebSocket):
+    """websocket-client's low-level WebSocket with a bound on what one read may take, in time and in size."""
+
+    def __init__(self, max_frame_size: int, tick: float) -> None:
+        # orjson validates UTF-8; validating it here costs ten times as much as all the rest
+        super().__init__(enable_multithread=False, skip_utf8_validation=True)
+        self.frame_buffer = _FrameBuffer(self._recv, max_frame_size)
+        self.cont_frame = _Message(max_frame_size)
+        self._tick = tick
+        self._deadline = 0.0
+
+    def shake_hands(self, endpoint: Endpoint, sock: socket.socket) -> None:
+        self.connect(  # type: ignore[no-untyped-call]
+            endpoint.url, socket=sock, header=dict(endpoint.headers), suppress_origin=True, redirect_limit=0
+        )
+        self.settimeout(self._tick)
+
+    def next_frame(self) -> tuple[int, Any]:
+        self._deadline = time.monotonic() + self._tick
+        return self.recv_data_frame(True)
+
+    def send(self, payload: str | bytes, opcode: int = websocket.ABNF.OPCODE_TEXT) -> int:
+        try:
+            return super().send(payload, opcode)
+        except websocket.WebSocketTimeoutException as error:
+            # Half of a frame may be out, so this is not the timeout that `receive` can go on after.
+            raise ConnectionLost("the peer takes nothing more") from error
+
+    def send_close(self, *args: Any, **kwargs: Any) -> None:
+        # The peer may be gone before the answer to its close reaches it.
+        with contextlib.suppress(Exception):
+            super().send_close(*args, **kwargs)
+
+    def _recv(self, bufsize: int) -> bytes:
+        # The timeout of a socket begins anew with each byte that drips in.
+        if time.monotonic() > self._deadline:
+            raise websocket.WebSocketTimeoutException("no whole frame yet")
+        assert self.sock is not None
+        try:
+            data = self.sock.recv(bufsize)
+        except TimeoutError as error:
+            raise websocket.WebSocketTimeoutException("nothing came") from error
+        if not data:
+            # websocket-client's own would close the socket here, and with it the way to say goodbye
+            raise websocket.WebSocketConnectionClosedException
+        return data
+
+
+class _FrameBuffer(websocket.frame_buffer):
+    def __init__(self, recv: Any, max_size: int) -> None:
+        super().__init__(recv, skip_utf8_validation=True)
+        self._max_size = max_size
+
+    def recv_length(self) -> None:
+        super().recv_length()
+        _check_size(self.length or 0, self._max_size)
+
+
+class _Message(websocket.continuous_frame):
+    def __init__(self, max_size: int) -> None:
+        super().__init__(fire_cont_frame=False, skip_utf8_validation=True)
+        self._max_size = max_size
+
+    def add(self, frame: Any) -> None:
+        _check_size(len(frame.data) + (len(self.cont_data[1]) if self.cont_data else 0), self._max_size)
+        super().add(frame)
+
+
+def _check_size(size: int, max_size: int) -> None:
+    if size > max_size:
+        raise ProtocolViolation(f"the peer sends a frame of {size} bytes; max_frame_size is {max_size}")
+
+
+def translated(error: BaseException, address: str) -> ccxt.BaseError:
+    """Whatever a connection can fail with, as one of ccxt's errors.
+
+    :param address: the URL, for the message
+    """
+    if isinstance(error, ccxt.BaseError):
+        return error
+    if isinstance(error, websocket.WebSocketBadStatusException):
+        return _refusal(error, address)
+    if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
+        return HandshakeTimeout(f"{address}: {str(error) or 'timed out'}")
+    if isinstance(error, websocket.WebSocketAddressException | websocket.WebSocketProxyException):
+        return ConnectionLost(f"{address}: {error}")
+    if isinstance(error, websocket.WebSocketConnectionClosedException):
+        return ConnectionLost(f"{address}: the peer ended the connection without a word")
+    if isinstance(error, websocket.WebSocketException | http.client.HTTPException):
+        return ProtocolViolation(f"{address}: the peer does not keep to the protocol: {error!r}")
+    if isinstance(error, socket.gaierror):
+        return ConnectionLost(f"{address}: the name cannot be resolved: {error}")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ConnectionLost(f"{address}: the certificate is not trusted: {error.verify_message}")
+    return ConnectionLost(f"{address}: {error!r}")
+
+
+def _refusal(error: websocket.WebSocketBadStatusException, address: str) -> ccxt.BaseError:
+    status, headers = error.status_code, error.resp_headers or {}
+    body = (error.resp_body or b"").decode("utf-8", "replace")[:500]
+    message = f"{address} refused the handshake with HTTP {status} {error.status_message or ''} {body}".rstrip()
+    if status == 451 or (status == 403 and "restricted location" in body.lower()):
+        return LocationRefused(message, status)
+    retry_after = _seconds(headers.get("retry-after"))
+    if status in (418, 429):
+        return RateLimited(message, status, retry_after)
+    return HandshakeRefused(message, status, retry_after)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The value of a Retry-After header (a number of seconds or a date) in s, or None where there is none."""
+    if retry_after is None:
+        return None
+    with contextlib.suppress(ValueError, TypeError):
+        if retry_after.strip().isdigit():
+            return min(float(retry_after), _LONGEST_BAN)
+        seconds = (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
+        return min(max(0.0, seconds), _LONGEST_BAN)
+    return None

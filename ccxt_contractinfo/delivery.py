@@ -1,0 +1,289 @@
+"""From what happened to the user's code: callbacks and waiting calls, each with a backlog of its own, none of them on
+the reader's thread. A slow or blocked one delays neither the markets nor the others."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+import ccxt
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+LINGER = 1.0
+"""How long (s) the thread of a subscription waits for more before it ends."""
+
+Key = Callable[[Any], Hashable]
+Wants = Callable[[Any], bool]
+
+
+class Backlog:
+    """Items that were not taken yet, oldest first.
+
+    Past `limit` only the latest item of each key is kept, until all are taken. Not thread-safe.
+    """
+
+    def __init__(self, limit: int, key: Key) -> None:
+        self._limit = limit
+        self._key = key
+        self._items: deque[Any] = deque()
+        self._latest: dict[Hashable, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self._items) if self._latest is None else len(self._latest)
+
+    def add(self, item: Any) -> int:
+        """Append an item; returns how many older ones were dropped for it."""
+        if self._latest is None:
+            self._items.append(item)
+            if len(self._items) <= self._limit:
+                return 0
+            count = len(self._items)
+            self._latest = {}
+            for older in self._items:
+                self._put(older)
+            self._items.clear()
+            return count - len(self._latest)
+        before = len(self._latest)
+        self._put(item)
+        return before + 1 - len(self._latest)
+
+    def take(self) -> Any:
+        """Remove and return the oldest item."""
+        if self._latest is None:
+            return self._items.popleft()
+        item = self._latest.pop(next(iter(self._latest)))
+        if not self._latest:
+            self._latest = None
+        return item
+
+    def take_all(self) -> list[Any]:
+        """Remove and return all items."""
+        return [self.take() for _ in range(len(self))]
+
+    def _put(self, item: Any) -> None:
+        assert self._latest is not None
+        key = self._key(item)
+        self._latest.pop(key, None)  # the latest goes to the end
+        self._latest[key] = item
+
+
+class Receiver(Protocol):
+    """Whoever a channel hands its items to."""
+
+    def offer(self, item: Any) -> int:
+        """Take an item without waiting; returns how many older ones were dropped for it."""
+        ...
+
+
+class Channel:
+    """One kind of news, and who receives it. Publishing never waits for a receiver.
+
+    May be used from any thread; whoever publishes in order is heard in order by each receiver.
+
+    :param key: of an item, for the backlogs
+    :param limit: of items in a backlog
+    :param failed: told of each exception that a callback raises
+    :param history: how many items `watch` can reach back into
+    """
+
+    def __init__(
+        self, name: str, key: Key, limit: int, failed: Callable[[BaseException], None], history: int = 0
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.failed = failed
+        self.dropped = 0
+        self._lock = threading.Lock()
+        self._limit = limit
+        self._history: deque[Any] = deque(maxlen=history)
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+
+    def publish(self, item: Any) -> None:
+        """Hand an item to every receiver."""
+        with self._lock:
+            self._history.append(item)
+            receivers: list[Receiver] = [*self._subscriptions, *self._watchers]
+            for receiver in receivers:
+                self.dropped += receiver.offer(item)
+
+    def subscribe(self, callback: Callable[..., object], wants: Wants | None = None) -> Subscription:
+        """Call `callback` with each item from now on that `wants` accepts (None: all). A tuple becomes
+        its arguments."""
+        subscription = Subscription(self, callback, wants, Backlog(self._limit, self.key))
+        with self._lock:
+            self._subscriptions += (subscription,)
+        return subscription
+
+    def watch(self, wants: Wants | None = None, reach_back: Wants | None = None) -> Watcher:
+        """A watcher for each item from now on that `wants` accepts, and for those in the history that `reach_back`
+        accepts besides. It lasts for as long as somebody holds it."""
+        watcher = Watcher(wants, Backlog(self._limit, self.key))
+        with self._lock:
+            if reach_back is not None:
+                for item in filter(reach_back, self._history):
+                    watcher.offer(item)
+            self._watchers.add(watcher)
+        return watcher
+
+    def close(self, error: ccxt.BaseError) -> None:
+        """Make every watcher raise `error` as soon as it has nothing left to give, but for those of the calling
+        thread: it waits for none of them now."""
+        with self._lock:
+            for watcher in list(self._watchers):
+                if watcher.thread != threading.get_ident():
+                    watcher.close(error)
+
+    def finish(self, deadline: float) -> None:
+        """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline`
+        (monotonic, s) at most. A callback that asks for this is not waited for."""
+        for subscription in self._subscriptions:
+            subscription.finish(deadline)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Hand nothing more to a subscription."""
+        with self._lock:
+            self._subscriptions = tuple(each for each in self._subscriptions if each is not subscription)
+
+    def after_fork(self) -> None:
+        """Begin anew in the child of a fork, where no thread but the forking one lives and any lock may be held."""
+        self._lock = threading.Lock()
+        for subscription in self._subscriptions:
+            subscription.after_fork()
+        self._watchers = weakref.WeakSet()
+
+
+class Subscription:
+    """A callback that is told; ends with `cancel()`. Calling it calls the callback, so a decorated function stays one.
+
+    The callback runs on a thread of this subscription, one call after the other, in order.
+    """
+
+    def __init__(
+        self, channel: Channel, callback: Callable[..., object], wants: Wants | None, backlog: Backlog
+    ) -> None:
+        self.callback = callback
+        self._channel = channel
+        self._wants = wants
+        self._backlog = backlog
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_finishing = False
+        self._is_cancelled = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> object:  # noqa: D102 (see the class)
+        return self.callback(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Subscription to {self._channel.name}: {_name(self.callback)}{' (cancelled)' * self._is_cancelled}>"
+
+    def cancel(self) -> None:
+        """Tell nothing more; what waits in the backlog is dropped. From any thread, the callback itself included; a
+        call that runs in another thread is not waited for."""
+        self._channel.remove(self)
+        with self._condition:
+            self._is_cancelled = True
+            self._condition.notify()
+
+    def offer(self, item: Any) -> int:
+        """See `Receiver`."""
+        if self._wants is not None and not self._wants(item):
+            return 0
+        with self._condition:
+            dropped = self._backlog.add(item)
+            if self._thread is None:
+                name = f"ccxt-contractinfo-{self._channel.name}-{_name(self.callback)}"
+                self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._thread.start()
+            else:
+                self._condition.notify()
+        return dropped
+
+    def finish(self, deadline: float) -> None:
+        """See `Channel.finish`."""
+        with self._condition:
+            thread = self._thread
+            self._is_finishing = True
+            self._condition.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._condition:
+            self._is_finishing = False
+
+    def after_fork(self) -> None:
+        """See `Channel.after_fork`."""
+        self._condition = threading.Condition()
+        self._thread = None
+        self._backlog.take_all()  # the parent tells of these
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                if not self._backlog and not self._is_finishing and not self._is_cancelled:
+                    self._condition.wait(LINGER)
+                if self._is_cancelled or not self._backlog:
+                    self._thread = None
+                    return
+                item = self._backlog.take()
+            try:
+                self.callback(*item) if isinstance(item, tuple) else self.callback(item)
+            except BaseException as error:  # a callback may call sys.exit()
+                logger.exception("the callback %s raised", _name(self.callback))
+                with contextlib.suppress(Exception):
+                    self._channel.failed(error)
+
+
+class Watcher:
+    """What one waiting caller was not given yet. It belongs to the thread that made it."""
+
+    def __init__(self, wants: Wants | None, backlog: Backlog) -> None:
+        self.thread = threading.get_ident()
+        self._wants = wants
+        self._backlog = backlog
+        self._condition = threading.Condition()
+        self._error: ccxt.BaseError | None = None
+
+    def offer(self, item: Any) -> int:
+        """See `Receiver`."""
+        if self._wants is not None and not self._wants(item):
+            return 0
+        with self._condition:
+            dropped = self._backlog.add(item)
+            self._condition.notify()
+        return dropped
+
+    def close(self, error: ccxt.BaseError) -> None:
+        """Make `wait` raise `error`, once there is nothing left to give."""
+        with self._condition:
+            self._error = error
+            self._condition.notify()
+
+    def wait(self, accept: Wants, timeout: float | None) -> list[Any]:
+        """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.
+
+        :param timeout: s, or None to wait for ever
+        :raises ccxt.RequestTimeout: where none came in time
+        :raises ccxt.BaseError: what `close` said, once; the next call waits again
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._condition:
+            while not (items := list(filter(accept, self._backlog.take_all()))):
+                if self._error is not None:
+                    error, self._error = self._error, None
+                    raise error
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s")
+                self._condition.wait(left)
+        return items
+
+
+def _name(callback: Callable[..., object]) -> str:
+    return str(getattr(callback, "__qualname__", type(callback).__qualname__))

@@ -1,0 +1,144 @@
+"""From an endpoint to a connected socket: DNS, TCP, the proxy, TLS. It speaks no WebSocket and blocks its thread."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import ccxt
+import certifi
+
+from .endpoint import Endpoint
+from .errors import ConnectionLost, HandshakeTimeout
+
+Hold = Callable[[socket.socket], None]
+"""Called with each socket as soon as it exists, before anything blocks on it, so that another thread can shut it."""
+
+
+def dial(endpoint: Endpoint, timeout: float, hold: Hold) -> socket.socket:
+    """Connect to the endpoint's host, through its proxy and TLS where it has them.
+
+    :param timeout: s; bounds each single wait, so a peer that drips bytes must be cut by whoever holds the socket
+    :raises OSError, ccxt.BaseError: what failed; the socket is the holder's to close
+    """
+    deadline = time.monotonic() + timeout
+
+    def left() -> float:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise HandshakeTimeout(f"{endpoint.url}: not connected within {timeout:g} s")
+        return remaining
+
+    target = urlsplit(endpoint.url)
+    host, port = str(target.hostname), target.port or (443 if target.scheme == "wss" else 80)
+    if endpoint.proxy is None:
+        sock = _connect(host, port, left, hold)
+    else:
+        proxy = proxy_address(endpoint.proxy)
+        if proxy.scheme.startswith("socks"):
+            sock = _through_socks(proxy, host, port, left())
+            hold(sock)
+        else:
+            sock = _connect(str(proxy.hostname), proxy.port or 80, left, hold)
+            sock.settimeout(left())
+            _tunnel(sock, proxy, host, port)
+    if target.scheme == "wss":
+        sock.settimeout(left())
+        sock = _tls_context(endpoint.verify).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        hold(sock)
+        sock.do_handshake()
+    sock.settimeout(left())
+    return sock
+
+
+def proxy_address(url: str) -> SplitResult:
+    """The parts of a proxy's URL.
+
+    :raises ccxt.InvalidProxySettings: where it is no URL of an HTTP, SOCKS4 or SOCKS5 proxy
+    :raises ccxt.NotSupported: where it is a SOCKS proxy and the library for it is not installed
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "socks4", "socks4a", "socks5", "socks5h") or not parts.hostname:
+        raise ccxt.InvalidProxySettings(
+            f"contractInfo: the proxy {_without_password(parts)!r} should look like http://host:port or "
+            "socks5h://host:port"
+        )
+    if parts.scheme.startswith("socks"):
+        try:
+            import python_socks  # noqa: F401
+        except ImportError as error:
+            raise ccxt.NotSupported(
+                "contractInfo: a SOCKS proxy needs python-socks: pip install 'ccxt-contractinfo[socks]'"
+            ) from error
+    return parts
+
+
+def _connect(host: str, port: int, left: Callable[[], float], hold: Hold) -> socket.socket:
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, kind, protocol)
+        hold(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(left())
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure or ConnectionLost(f"{host} has no address")
+
+
+def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
+    if proxy.username:
+        credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(credentials.encode()).decode()}")
+    sock.sendall("\r\n".join([*lines, "", ""]).encode())
+    reply = http.client.HTTPResponse(sock, method="CONNECT")
+    try:
+        reply.begin()
+    finally:
+        reply.close()  # its own file over the socket, not the socket
+    if reply.status != 200:
+        raise ConnectionLost(
+            f"the proxy {_without_password(proxy)} refused to connect to {authority}: {reply.status} {reply.reason}"
+        )
+
+
+def _through_socks(proxy: SplitResult, host: str, port: int, timeout: float) -> socket.socket:
+    from python_socks import ProxyType
+    from python_socks.sync import Proxy
+
+    connected: socket.socket = Proxy(
+        proxy_type=ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5,
+        host=str(proxy.hostname),
+        port=proxy.port or 1080,
+        username=unquote(proxy.username) if proxy.username else None,
+        password=unquote(proxy.password) if proxy.password else None,
+        rdns=proxy.scheme in ("socks4a", "socks5h"),  # as requests has it: the proxy resolves the name
+    ).connect(host, port, timeout=timeout)
+    return connected
+
+
+def _tls_context(verify: bool | str) -> ssl.SSLContext:
+    if isinstance(verify, str) and os.path.isdir(verify):
+        return ssl.create_default_context(capath=verify)
+    # Without a file of the user's own, the same authorities as ccxt's own requests.
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else certifi.where())
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _without_password(proxy: SplitResult) -> str:
+    return f"{proxy.scheme}://{proxy.netloc.rpartition('@')[2]}"

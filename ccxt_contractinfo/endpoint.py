@@ -1,0 +1,88 @@
+"""Where the stream connects, and through what: worked out from an exchange's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt
+
+PRODUCTION = "wss://fstream.binance.com"
+SANDBOX = "wss://fstream.binancefuture.com"  # for demo trading too
+CONTRACT_INFO = "!contractInfo"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address and the way to it.
+
+    `url` is a full WebSocket URL; `proxy` the URL of an HTTP or SOCKS proxy, or None; `verify` True, False, or the path
+    of a CA bundle, as requests has it; `headers` go into the handshake.
+    """
+
+    url: str
+    proxy: str | None = None
+    verify: bool | str = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def full_url(url: str | None) -> str:
+    """The URL to connect to.
+
+    :param url: None (production), a base without a path (it gets the route that Binance delivers market streams on), or
+        a full URL, which is used as it is
+    :raises ccxt.BadRequest: where it is no WebSocket URL
+    """
+    url = url or PRODUCTION
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ccxt.BadRequest(f"contractInfo: the url {url!r} should begin with wss:// or ws:// and name a host")
+    if parts.path in ("", "/") and not parts.query:
+        return f"{url.rstrip('/')}/market/ws"
+    return url
+
+
+def routed(url: str) -> str:
+    """Put the route of the market streams into a URL of ccxt.pro's, as ccxt.pro itself does: ``.../ws`` becomes
+    ``.../market/ws``; a URL that has one already, or that leads through a bridge (with a second ``://``), is kept."""
+    if url.count("://") == 1 and url.endswith("/ws") and not url.endswith("/market/ws"):
+        return f"{url[: -len('/ws')]}/market/ws"
+    return url
+
+
+def named_streams(url: str) -> set[str]:
+    """The streams that the URL itself subscribes to: ``/ws/a/b`` or ``/stream?streams=a/b``."""
+    parts = urlsplit(url)
+    query = [value for name, _, value in (item.partition("=") for item in parts.query.split("&")) if name == "streams"]
+    path = parts.path.partition("/ws/")[2]
+    return {name for text in (*query, path) for name in text.split("/") if name}
+
+
+def endpoint_of(exchange: Any) -> Endpoint:
+    """The endpoint for an exchange, without ``options['contractInfo']``: its own WebSocket URL where it has one
+    (``urls['api']['ws']['linear']``; one connection carries USDⓈ-M and COIN-M), else by its environment; its proxies,
+    TLS verification, headers and user agent.
+
+    :raises ccxt.InvalidProxySettings: where its proxy settings contradict each other
+    """
+    sockets = exchange.urls["api"].get("ws") if isinstance(exchange.urls["api"], dict) else None
+    url = sockets.get("linear") if isinstance(sockets, dict) else None
+    if not url:
+        options = exchange.options
+        is_sandbox = exchange.isSandboxModeEnabled or options.get("sandboxMode") or options.get("enableDemoTrading")
+        url = f"{SANDBOX if is_sandbox else PRODUCTION}/ws"
+    proxies: list[str | None] = exchange.check_ws_proxy_settings()
+    verify = exchange.verify if getattr(exchange, "validateServerSsl", True) else False
+    return Endpoint(routed(url), next(filter(None, proxies), None), verify, _headers(exchange))
+
+
+def _headers(exchange: Any) -> dict[str, str]:
+    headers = dict(exchange.headers or {})
+    agent = exchange.userAgent or getattr(exchange, "user_agent", None)
+    if isinstance(agent, str):
+        headers["User-Agent"] = agent
+    elif isinstance(agent, dict):
+        headers.update(agent)
+    return headers

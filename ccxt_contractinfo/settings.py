@@ -1,0 +1,56 @@
+"""The settings of a stream: their defaults, units, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import ccxt
+
+
+@dataclass(frozen=True)
+class Settings:
+    """See `ContractInfoStream` for what each one means. Times are in s, sizes in bytes.
+
+    :raises ccxt.BadRequest: for a value that cannot be meant
+    """
+
+    url: str | None = None
+    canary: str | None = "btcusdt@markPrice"
+    canary_timeout: float = 15.0
+    ping_interval: float = 20.0
+    ping_timeout: float = 10.0
+    connect_timeout: float = 10.0
+    backoff_base: float = 0.5
+    backoff_max: float = 60.0
+    buffer_size: int = 10000
+    max_frame_size: int = 8 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type in ("float", "int"):
+                kinds = (int,) if field.type == "int" else (int, float)
+                if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+                    raise ccxt.BadRequest(f"contractInfo: {field.name} should be a positive number, not {value!r}")
+            elif value is not None and not (isinstance(value, str) and value):
+                raise ccxt.BadRequest(f"contractInfo: {field.name} should be a text or None, not {value!r}")
+
+    @classmethod
+    def of(cls, exchange: Any) -> Settings:
+        """The settings in ``exchange.options['contractInfo']``.
+
+        :raises ccxt.BadRequest: for one that does not exist
+        """
+        return cls.named(exchange.options.get("contractInfo") or {})
+
+    @classmethod
+    def named(cls, settings: dict[str, Any]) -> Settings:
+        """The settings of these names, the others at their defaults.
+
+        :raises ccxt.BadRequest: for one that does not exist
+        """
+        names = [field.name for field in fields(cls)]
+        if unknown := sorted(set(settings).difference(names)):
+            raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {', '.join(names)}")
+        return cls(**settings)
