@@ -1,0 +1,29 @@
+"""Keeps ccxt's Binance futures markets true from the ``!contractInfo`` stream.
+
+>>> import ccxt_contractinfo as cci
+>>> exchange = cci.binanceusdm()
+>>> updates = exchange.watch_contract_info()  # doctest: +SKIP
+"""
+
+from .delivery import Subscription
+from .errors import MalformedEvent
+from .events import Bracket, ContractInfoEvent, parse_event
+from .exchanges import binance, binancecoinm, binanceusdm
+from .mixin import ContractInfoMixin, attach
+from .stream import ContractInfoStream
+from .updates import ContractInfo
+
+__all__ = [
+    "Bracket",
+    "ContractInfo",
+    "ContractInfoEvent",
+    "ContractInfoMixin",
+    "ContractInfoStream",
+    "MalformedEvent",
+    "Subscription",
+    "attach",
+    "binance",
+    "binancecoinm",
+    "binanceusdm",
+    "parse_event",
+]

@@ -1,0 +1,276 @@
+"""What keeps one exchange's markets true: it patches the exchange and knows nothing of blocking or waiting, so that the
+synchronous face (`mixin`) and others beside it can stand on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import ccxt
+
+from .backoff import Backoff
+from .delivery import Channel
+from .events import ContractInfoEvent
+from .listings import universe_of
+from .mapping import LiveMapping
+from .markets import KINDS, Market, complete, is_contract, keep_name
+from .rest import Universe, fetch_contracts
+from .settings import Settings
+from .stream import ContractInfoStream
+from .table import MarketTable, Outcome
+from .tiers import to_leverage_brackets
+from .updates import ContractInfo
+
+SetMarkets = Callable[[Any, list[Market], Any], Any]
+
+
+class MarketKeeper:
+    """Applies the stream's events to one exchange, and offers its updates to subscribers.
+
+    All methods may be called from any thread.
+
+    :param exchange: any ccxt exchange of Binance's futures
+    :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, underneath what replaces it
+    """
+
+    def __init__(self, exchange: Any, set_markets: SetMarkets) -> None:
+        self.exchange = exchange
+        self.stream: ContractInfoStream | None = None
+        self.updates = Channel(
+            "updates",
+            key=lambda update: update["id"],
+            limit=Settings.of(exchange).buffer_size,
+            history=Settings.of(exchange).buffer_size,
+            failed=self._callback_failed,
+        )
+        self.local = threading.local()
+        """What belongs to a calling thread: `watchers` by their ids, and `since` when it loads markets."""
+        self._ccxt_set_markets = set_markets
+        self._following = False
+        self.table = MarketTable(self._backoff)
+        self.table.sharers.add(self)
+        self.in_step()
+
+    # The exchange's markets
+
+    def in_step(self) -> MarketTable:
+        """The table behind `exchange.markets`, also where somebody has put other markets there meanwhile."""
+        exchange, table = self.exchange, self.table
+        markets = exchange.markets
+        if markets is table.markets and exchange.markets_by_id is table.by_id:
+            return table
+        if not markets:
+            return table
+        with table.lock:
+            if isinstance(markets, LiveMapping) and markets.table.markets is markets:
+                self._join(markets.table)
+                exchange.markets_by_id = self.table.by_id
+            else:
+                by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
+                self._part()
+                self.table.adopt(markets, by_id)
+                exchange.markets, exchange.markets_by_id = self.table.markets, self.table.by_id
+                self.publish_names()
+        return self.table
+
+    def set_markets(self, markets: Any, currencies: Any, since: float | None) -> Any:
+        """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
+
+        :param since: monotonic, s; when the loading of these markets began. Later pushes are newer than they are
+        """
+        table = self.in_step()
+        # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
+        stand_in = self._stand_in()
+        self._ccxt_set_markets(stand_in, table.named(self.exchange.to_array(markets)), currencies)
+        fresh = vars(stand_in)
+        with table.lock:
+            self._part()
+            self.table.load(fresh.pop("markets"), since, self.universes())
+            fresh.pop("markets_by_id")
+            fresh.update(symbols=sorted(self.table.markets), ids=sorted(self.table.by_id))
+            for name, value in fresh.items():
+                if name != "session" and vars(self.exchange).get(name) is not value:
+                    setattr(self.exchange, name, value)
+            self.exchange.markets, self.exchange.markets_by_id = self.table.markets, self.table.by_id
+            self.table.list_known()
+        return self.exchange.markets
+
+    def share(self, source: Any) -> None:
+        """Go on with the markets that the exchange has just got from `source`, which keeps seeing the same ones."""
+        markets, by_id = self.exchange.markets, self.exchange.markets_by_id
+        self.in_step()
+        if source.markets is markets and source.markets_by_id is by_id:
+            source.markets, source.markets_by_id = self.exchange.markets, self.exchange.markets_by_id
+
+    def universes(self) -> set[Universe]:
+        """The universes that the exchange loads: 'linear', 'inverse' or both."""
+        setting = self.exchange.options.get("fetchMarkets")
+        types = setting.get("types") if isinstance(setting, dict) else setting
+        wanted: Iterable[Any] = types if isinstance(types, list) else ("linear", "inverse")
+        return {cast(Universe, universe) for universe in wanted if universe in ("linear", "inverse")}
+
+    def contract(self, symbol: str) -> Market:
+        """The contract of a unified symbol or an id. Raises ccxt.BadSymbol."""
+        table = self.in_step()
+        market: Market | None = table.markets.get(symbol) or table.find(symbol)
+        if market is None or not is_contract(market):
+            raise ccxt.BadSymbol(f"{self.exchange.id} does not have a contract {symbol!r}")
+        return market
+
+    # What users want to hear of
+
+    def wants(self, symbols: Iterable[str] | str | None, kinds: Iterable[str] | str | None) -> Callable[[Any], bool]:
+        """A filter of updates. Raises ccxt.BadSymbol or ccxt.BadRequest."""
+        ids = self.ids(symbols)
+        chosen = frozenset([kinds] if isinstance(kinds, str) else kinds or ())
+        if unknown := chosen.difference(KINDS):
+            raise ccxt.BadRequest(f"contractInfo: no kinds {sorted(unknown)}; there are {', '.join(KINDS)}")
+
+        def wanted(update: ContractInfo) -> bool:
+            return (not ids or update["id"] in ids) and (not chosen or not chosen.isdisjoint(update["kinds"]))
+
+        return wanted
+
+    def ids(self, symbols: Iterable[str] | str | None) -> frozenset[str]:
+        """The ids of contracts given by symbol or id; none means all. Raises ccxt.BadSymbol."""
+        symbols = [symbols] if isinstance(symbols, str) else symbols or ()
+        return frozenset(self.contract(symbol)["id"] for symbol in symbols)
+
+    # The stream
+
+    def follow(self) -> None:
+        """Begin, or go on, to follow the stream; starts it. Raises the error for which it failed for good."""
+        self.own_stream().add(self)
+        with self.in_step().lock:
+            self._following = True
+            self.table.desk.open()
+
+    def own_stream(self) -> ContractInfoStream:
+        """The stream of this exchange, made at need."""
+        with self.table.lock:
+            if self.stream is None:
+                self.stream = ContractInfoStream.of(self.exchange)
+            return self.stream
+
+    def use(self, stream: ContractInfoStream) -> None:
+        """Share this stream. Raises ccxt.BadRequest where the exchange has another one."""
+        with self.table.lock:
+            if self.stream not in (None, stream):
+                raise ccxt.BadRequest(f"{self.exchange.id} has a contract info stream already")
+            self.stream = stream
+
+    def leave(self, timeout: float = 5.0) -> None:
+        """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s."""
+        deadline = time.monotonic() + timeout
+        if self.stream is None:
+            return
+        if self.stream.remove(self):
+            self.stream.stop(timeout)
+        self.stopped(ccxt.ExchangeClosedByUser(f"{self.exchange.id}: the contract info stream was stopped"), deadline)
+
+    # What the stream tells
+
+    def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
+        """Apply a push that came at `received` (monotonic, s)."""
+        universe = universe_of(event)
+        return self.in_step().handle(event, received, universe if universe in self.universes() else None)
+
+    def log_frame(self, direction: str, data: object) -> None:
+        """Show a frame, as ccxt does where `verbose` is set."""
+        if self.exchange.verbose:
+            self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, data)
+
+    def stopped(self, error: ccxt.BaseError, deadline: float) -> None:
+        """The stream was stopped, or has failed for good: wake who waits, let callbacks have the rest."""
+        with self.table.lock:
+            self._following = False
+            is_last = not any(sharer._following for sharer in self.table.sharers)
+        if is_last:
+            self.table.desk.close(max(0.0, deadline - time.monotonic()))
+        self.updates.close(error)
+        self.updates.finish(deadline)
+
+    def dropped(self) -> int:
+        """How many updates were dropped for slow subscribers."""
+        return self.updates.dropped
+
+    def after_fork(self) -> None:
+        """Begin anew in the child of a fork."""
+        self.table.after_fork()
+        self.updates.after_fork()
+        self._following = False
+
+    # What the table tells
+
+    def tell(self, update: ContractInfo) -> None:
+        """See `table.Sharer`."""
+        self.updates.publish(update)
+
+    def failed(self, error: BaseException) -> None:
+        """See `table.Sharer`."""
+        if self.stream is not None:
+            self.stream.report(error)
+
+    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
+        """See `table.Sharer`."""
+        # While it is None, ccxt would take a single symbol for the whole table.
+        if self.exchange.options.get("leverageBrackets"):
+            self.exchange.options["leverageBrackets"][market["symbol"]] = to_leverage_brackets(event.brackets)
+
+    def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
+        """See `table.Sharer`."""
+        exchange = self.exchange
+        new = {code: currency for code, currency in currencies.items() if code not in (exchange.currencies or {})}
+        if new:
+            exchange.currencies = {**(exchange.currencies or {}), **new}
+            exchange.currencies_by_id = exchange.index_by(exchange.currencies, "id")
+            exchange.codes = sorted(exchange.currencies)
+
+    def publish_names(self) -> None:
+        """See `table.Sharer`."""
+        self.exchange.symbols = sorted(self.table.markets)
+        self.exchange.ids = sorted(self.table.by_id)
+
+    def fetch_contracts(self, universe: Universe) -> Mapping[str, Any]:
+        """See `table.Sharer`."""
+        return fetch_contracts(self.exchange, universe)
+
+    def parse_listing(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
+        """See `table.Sharer`."""
+        parsed = self.exchange.parse_market(raw)
+        if parsed is None or not is_contract(parsed):
+            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {raw.get('symbol')!r} is not a contract")
+        stand_in = self._stand_in()
+        self._ccxt_set_markets(stand_in, [keep_name(parsed)], None)
+        (market,) = stand_in.markets.values()
+        return complete(market), stand_in.currencies
+
+    def _stand_in(self) -> Any:
+        """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""
+        stand_in = object.__new__(type(self.exchange))
+        vars(stand_in).update(vars(self.exchange))
+        stand_in.session = None
+        vars(stand_in).pop("_contract_info_keeper", None)
+        return stand_in
+
+    def _part(self) -> None:
+        """Have a table of one's own from now on, with the same contracts, where it was shared."""
+        if len(self.table.sharers) > 1:
+            self._join(self.table.fork(self._backoff))
+
+    def _join(self, table: MarketTable) -> None:
+        self.table.sharers.discard(self)
+        table.sharers.add(self)
+        self.table = table
+        if self._following:
+            table.desk.open()
+
+    def _backoff(self) -> Backoff:
+        settings = Settings.of(self.exchange)
+        return Backoff(settings.backoff_base, settings.backoff_max)
+
+    def _callback_failed(self, error: BaseException) -> None:
+        if self.stream is not None:
+            self.stream.callback_failed(error)

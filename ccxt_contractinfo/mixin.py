@@ -1,0 +1,216 @@
+"""The synchronous face on a ccxt exchange: what blocks and waits. What patches the exchange is the `keeper`."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, overload
+
+import ccxt
+
+from .delivery import Subscription, Watcher
+from .keeper import MarketKeeper
+from .stream import ContractInfoStream
+from .tiers import LeverageTier
+from .updates import ContractInfo
+
+Callback = Callable[[ContractInfo], object]
+Symbols = str | Iterable[str] | None
+Self = TypeVar("Self", bound="ContractInfoMixin")
+
+_creation = threading.Lock()
+
+
+class ContractInfoMixin:
+    """Keeps a sync ccxt exchange of Binance's futures true from ``!contractInfo``, and tells of each change.
+
+    Put it before the exchange's class: ``class Mine(ContractInfoMixin, ccxt.binanceusdm): ...``. All its methods may be
+    called from any thread. Settings go in ``options['contractInfo']``, by the names that `ContractInfoStream` has.
+    """
+
+    def describe(self) -> Any:
+        """ccxt's description, with ``has['watchContractInfo']``."""
+        base: Any = super().describe()  # type: ignore[misc]
+        return {**base, "has": {**base.get("has", {}), **_HAS}}
+
+    def watch_contract_info(
+        self, symbols: Symbols = None, since: int | None = None, limit: int | None = None, params: dict[str, Any] = {}
+    ) -> list[ContractInfo]:
+        """Wait for updates; starts the stream at the first call.
+
+        Returns all updates that this caller was not given yet, oldest first, and at least one. A caller is a thread and
+        a set of symbols; what it is given begins with its first call, and between two calls nothing is lost. Markets
+        are loaded first where they are not.
+
+        :param symbols: one or a list of unified symbols or contract ids; None: all contracts
+        :param since: ms; older updates are dropped. On a first call it also reaches back into what is still buffered
+        :param limit: only the newest so many
+        :param params: ``timeout`` (ms): how long to wait at most; without it, for ever
+        :raises ccxt.BadSymbol: at once, for a contract that the exchange does not have
+        :raises ccxt.RequestTimeout: where there was no update within ``params['timeout']``
+        :raises ccxt.ExchangeClosedByUser: where the stream is stopped meanwhile, by another thread
+        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        """
+        timeout = params.get("timeout")
+        for name, value in (("since", since), ("limit", limit), ("timeout", timeout)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+                raise ccxt.BadRequest(f"watch_contract_info(): {name} should be a number >= 0, not {value!r}")
+        keeper = self._loaded_keeper()
+        watcher = self._watcher(keeper, symbols, since)
+        keeper.follow()
+        updates: list[ContractInfo] = watcher.wait(
+            lambda update: since is None or update["timestamp"] >= since, None if timeout is None else timeout / 1000
+        )
+        return updates[-int(limit) :] if limit else updates
+
+    @overload
+    def on_contract_info(self, callback: Callback, symbols: Symbols = None, kinds: Symbols = None) -> Subscription: ...
+    @overload
+    def on_contract_info(
+        self, callback: None = None, symbols: Symbols = None, kinds: Symbols = None
+    ) -> Callable[[Callback], Subscription]: ...
+    def on_contract_info(
+        self, callback: Callback | None = None, symbols: Symbols = None, kinds: Symbols = None
+    ) -> Subscription | Callable[[Callback], Subscription]:
+        """Call ``callback(update)`` for each update from now on; starts the stream without waiting for it.
+
+        The callback runs on a thread of its own, one call after the other, in order. A slow one delays nobody; past
+        `buffer_size` waiting updates the latest of each contract is kept. What it raises is logged, counted and given
+        to the stream's ``on_error``. Markets are loaded first where they are not.
+
+        Also a decorator: ``@exchange.on_contract_info``, ``@exchange.on_contract_info(kinds='delisting')``.
+
+        :param symbols: one or a list of unified symbols or contract ids; None: all contracts
+        :param kinds: one or a list of kinds of change (`markets.KINDS`); None: all
+        :return: the `Subscription`: ``cancel()`` ends it, calling it calls the callback
+        :raises ccxt.BadSymbol: for a contract that the exchange does not have
+        :raises ccxt.BadRequest: for a kind that does not exist
+        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        """
+        if callback is None:
+            return lambda function: self.on_contract_info(function, symbols, kinds)
+        keeper = self._loaded_keeper()
+        subscription = keeper.updates.subscribe(callback, keeper.wants(symbols, kinds))
+        keeper.follow()
+        return subscription
+
+    def un_watch_contract_info(self) -> None:
+        """Stop the stream of this exchange; one that other exchanges share goes on for them. Takes 5 s at most.
+        Subscriptions are kept, and go on when the stream is started again by the next ``watch`` or ``on`` call."""
+        self._contract_info().leave()
+
+    def contract_info_stream(self) -> ContractInfoStream:
+        """The `ContractInfoStream` behind this exchange, made at need, and not started by this call.
+
+        :raises ccxt.BadRequest: for a setting in ``options['contractInfo']`` that does not exist or cannot be meant
+        :raises ccxt.InvalidProxySettings: for proxies that contradict each other or cannot be read
+        :raises ccxt.NotSupported: where the exchange has no `!contractInfo`, or a library for its proxy is missing
+        """
+        return self._contract_info().own_stream()
+
+    def leverage_tiers(self, symbol: str) -> list[LeverageTier] | None:
+        """ccxt's leverage tiers of a contract as last pushed, ascending, or None if never seen.
+
+        :param symbol: unified symbol or contract id
+        :raises ccxt.BadSymbol: for a contract that the exchange does not have
+        """
+        tiers: list[LeverageTier] | None = self._loaded_keeper().contract(symbol).get("leverageTiers")
+        return tiers
+
+    def close(self, *args: Any, **kwargs: Any) -> Any:
+        """Stop the stream, then do what ccxt does."""
+        keeper = vars(self).get("_contract_info_keeper")
+        if keeper is not None:
+            keeper.leave()
+        return super().close(*args, **kwargs)  # type: ignore[misc]
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What ccxt calls when markets come from elsewhere than the stream
+
+    def load_markets(self, *args: Any, **kwargs: Any) -> Any:
+        """As in ccxt; pushes that come while it loads are not undone by it."""
+        loading = self._contract_info().local
+        before = getattr(loading, "since", None)
+        loading.since = time.monotonic()
+        try:
+            return super().load_markets(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            loading.since = before
+
+    def set_markets(self, markets: Any, currencies: Any = None) -> Any:
+        """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
+        keeper = self._contract_info()
+        return keeper.set_markets(markets, currencies, getattr(keeper.local, "since", None))
+
+    def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
+        """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""
+        result = super().set_markets_from_exchange(sourceExchange)  # type: ignore[misc]
+        self._contract_info().share(sourceExchange)
+        return result
+
+    def _contract_info(self) -> MarketKeeper:
+        with _creation:
+            keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
+            if keeper is None:
+                check_supported(self)
+                keeper = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
+                vars(self)["_contract_info_keeper"] = keeper
+            return keeper
+
+    def _loaded_keeper(self) -> MarketKeeper:
+        self.load_markets()
+        return self._contract_info()
+
+    def _watcher(self, keeper: MarketKeeper, symbols: Symbols, since: int | None) -> Watcher:
+        ids = keeper.ids(symbols)
+        watchers: dict[frozenset[str], Watcher] = vars(keeper.local).setdefault("watchers", {})
+        if ids not in watchers:
+            wants = keeper.wants(ids, None)
+            watchers[ids] = keeper.updates.watch(wants, None if since is None else wants)
+        return watchers[ids]
+
+    # ccxt gives its own classes such names when an instance is made; `attach` comes later than that.
+    watchContractInfo = watch_contract_info  # noqa: N815
+    onContractInfo = on_contract_info  # noqa: N815
+    unWatchContractInfo = un_watch_contract_info  # noqa: N815
+
+
+_HAS = {"watchContractInfo": True, "unWatchContractInfo": True}
+
+
+def check_supported(exchange: Any) -> None:
+    """Raise ccxt.NotSupported where an exchange is none of Binance's futures, or an async one."""
+    if not isinstance(exchange, ccxt.binance) or isinstance(exchange, ccxt.binanceus):
+        is_async = inspect.iscoroutinefunction(getattr(exchange, "fetch_markets", None))
+        raise ccxt.NotSupported(
+            f"contractInfo: needs a sync exchange of Binance's futures (ccxt.binance, binanceusdm, binancecoinm); "
+            f"{getattr(exchange, 'id', exchange)!r} is {'an async one' if is_async else 'another one'}"
+        )
+
+
+def attach(exchange: Any, stream: ContractInfoStream | None = None) -> Any:
+    """Give the methods of `ContractInfoMixin` to an exchange that somebody else made, and return the same object.
+
+    Its markets, where they are loaded, are kept true from now on; plain dicts of them that somebody holds from before
+    are kept in step, too, except that no listing can be added to them.
+
+    :param stream: the stream of another exchange, to share its connection; one carries USDⓈ-M and COIN-M
+    :raises ccxt.NotSupported: where the exchange is not one of Binance's futures, or an async one
+    :raises ccxt.BadRequest: where the exchange has another stream already
+    """
+    check_supported(exchange)
+    if not isinstance(exchange, ContractInfoMixin):
+        plain = type(exchange)
+        exchange.__class__ = type(plain.__name__, (ContractInfoMixin, plain), {"__module__": plain.__module__})
+        exchange.has = {**exchange.has, **_HAS}
+    keeper = exchange._contract_info()
+    if stream is not None:
+        keeper.use(stream)
+    return exchange
