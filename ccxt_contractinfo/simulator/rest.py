@@ -1,0 +1,189 @@
+"""Pure: REST requests to answers. Knows no socket; what it is asked changes nothing but `rest_after` counts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from .universe import Universe, rest_brackets
+from .wire import compact
+
+_WEIGHTS = {"/api/v3/exchangeInfo": 20, "/sapi/v1/capital/config/getall": 10}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The one key that the simulator knows."""
+
+    api_key: str
+    secret: str
+
+
+class ApiError(Exception):
+    """An answer of Binance's error form: HTTP `status`, and `code` and message in the JSON."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        """Keep what the answer is built from."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+    @property
+    def body(self) -> str:
+        """The JSON of the answer."""
+        return compact({"code": self.code, "msg": str(self)})
+
+
+class RestApi:
+    """Binance's REST endpoints over a universe. For the server's thread only."""
+
+    def __init__(self, universe: Universe, credentials: Credentials) -> None:
+        """Answer from `universe`, signed requests for `credentials`."""
+        self._universe = universe
+        self._credentials = credentials
+        self._minute = -1
+        self._used: dict[str, int] = {}
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], now: int) -> tuple[int, dict[str, str], str]:
+        """Answer one request.
+
+        Args:
+            method: of HTTP.
+            target: the raw request target, query included: signatures are over its very bytes.
+            headers: must look names up whatever their letter case.
+            now: server time, ms.
+
+        Returns:
+            HTTP status, headers, JSON body.
+
+        """
+        path, _, query = target.partition("?")
+        used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
+        try:
+            if method != "GET":
+                raise ApiError(404, -5000, f"Path {path}, Method {method} is invalid")
+            return 200, used, self._get(path, query, headers, now)
+        except ApiError as error:
+            return error.status, used, error.body
+
+    def _weigh(self, path: str, now: int) -> int:
+        if now // 60_000 != self._minute:
+            self._minute, self._used = now // 60_000, {}
+        host = path.split("/")[1] if "/" in path else ""
+        self._used[host] = self._used.get(host, 0) + _WEIGHTS.get(path, 1)
+        return self._used[host]
+
+    def _get(self, path: str, query: str, headers: Mapping[str, str], now: int) -> str:
+        if path in ("/fapi/v1/exchangeInfo", "/dapi/v1/exchangeInfo"):
+            return self._universe.exchange_info(inverse=path.startswith("/dapi"), server_time=now)
+        if path == "/api/v3/exchangeInfo":
+            spot = {"timezone": "UTC", "serverTime": now, "rateLimits": [], "exchangeFilters": []}
+            return compact(spot | {"symbols": self._universe.spot_symbols})
+        if path in ("/fapi/v1/time", "/dapi/v1/time", "/api/v3/time"):
+            return compact({"serverTime": now})
+        if path in ("/fapi/v1/ping", "/dapi/v1/ping", "/api/v3/ping"):
+            return "{}"
+        if path in ("/fapi/v1/leverageBracket", "/dapi/v2/leverageBracket"):
+            return self._leverage_bracket(path.startswith("/dapi"), self._signed(query, headers, now))
+        if path == "/sapi/v1/capital/config/getall":
+            self._signed(query, headers, now)
+            return compact([_coin(*coin) for coin in _COINS])
+        if path in ("/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"):
+            self._keyed(headers)
+            return compact(self._margin_pairs(numbered="isolated" not in path))
+        raise ApiError(404, -5000, f"Path {path}, Method GET is invalid")
+
+    def _margin_pairs(self, *, numbered: bool) -> list[dict[str, object]]:
+        allowed = {"isMarginTrade": True, "isBuyAllowed": True, "isSellAllowed": True}
+        pairs: list[dict[str, object]] = [
+            {"symbol": spot["symbol"], "base": spot["baseAsset"], "quote": spot["quoteAsset"], **allowed}
+            for spot in self._universe.spot_symbols
+        ]
+        return [{"id": index, **pair} for index, pair in enumerate(pairs)] if numbered else pairs
+
+    def _leverage_bracket(self, inverse: bool, params: Mapping[str, str]) -> str:
+        contracts = self._universe.visible(inverse=inverse)
+        if "symbol" in params:
+            contracts = [contract for contract in contracts if contract.id == params["symbol"]]
+            if not contracts:
+                raise ApiError(400, -1121, "Invalid symbol.")
+        return compact([{"symbol": contract.id, "brackets": rest_brackets(contract)} for contract in contracts])
+
+    def _keyed(self, headers: Mapping[str, str]) -> None:
+        """Let only the one key pass."""
+        key = headers.get("X-MBX-APIKEY", "")
+        if not key:
+            raise ApiError(401, -2014, "API-key format invalid.")
+        if key != self._credentials.api_key:
+            raise ApiError(401, -2015, "Invalid API-key, IP, or permissions for action.")
+
+    def _signed(self, query: str, headers: Mapping[str, str], now: int) -> dict[str, str]:
+        """The parameters of a signed request, once everything about it holds."""
+        self._keyed(headers)
+        parts = [part for part in query.split("&") if part]
+        params = dict(parse_qsl(query, keep_blank_values=True))
+        for name in ("timestamp", "signature"):
+            if not params.get(name):
+                raise ApiError(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+        try:
+            timestamp, window = int(params["timestamp"]), int(params.get("recvWindow", "5000"))
+        except ValueError:
+            raise ApiError(400, -1100, "Illegal characters found in a parameter.") from None
+        if timestamp >= now + 1000 or now - timestamp > min(window, 60_000):
+            ahead = timestamp >= now + 1000
+            text = "1000ms ahead of the server's time." if ahead else "outside of the recvWindow."
+            raise ApiError(400, -1021, f"Timestamp for this request {'was' if ahead else 'is'} {text}")
+        payload = "&".join(part for part in parts if not part.startswith("signature="))
+        expected = hmac.new(self._credentials.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), params["signature"].encode()):
+            raise ApiError(400, -1022, "Signature for this request is not valid.")
+        return params
+
+
+_COINS = (
+    ("BTC", "Bitcoin", "BTC", "0.00000001", "0.00001"),
+    ("ETH", "Ethereum", "ETH", "0.00000001", "0.0002"),
+    ("BNB", "BNB", "BSC", "0.00000001", "0.00001"),
+    ("SOL", "Solana", "SOL", "0.00000001", "0.001"),
+    ("USDT", "TetherUS", "TRX", "0.000001", "1"),
+    ("USDC", "USDC", "ETH", "0.000001", "0.5"),
+)
+
+
+def _coin(coin: str, name: str, network: str, multiple: str, fee: str) -> dict[str, object]:
+    zeros = dict.fromkeys(("free", "locked", "freeze", "withdrawing", "ipoing", "ipoable", "storage"), "0")
+    return {
+        "coin": coin,
+        "depositAllEnable": True,
+        "withdrawAllEnable": True,
+        "name": name,
+        **zeros,
+        "isLegalMoney": False,
+        "trading": True,
+        "networkList": [
+            {
+                "network": network,
+                "coin": coin,
+                "withdrawIntegerMultiple": multiple,
+                "isDefault": True,
+                "depositEnable": True,
+                "withdrawEnable": True,
+                "depositDesc": "",
+                "withdrawDesc": "",
+                "specialTips": "",
+                "name": network,
+                "resetAddressStatus": False,
+                "addressRegex": "",
+                "memoRegex": "",
+                "withdrawFee": fee,
+                "withdrawMin": fee,
+                "withdrawMax": "9999999",
+                "minConfirm": 1,
+                "unLockConfirm": 0,
+                "sameAddress": False,
+            }
+        ],
+    }
