@@ -1,0 +1,101 @@
+"""The command ``ccxt-contractinfo``: one small function for each of its commands."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+NAME = "ccxt-contractinfo"
+
+INTERRUPTED = 130
+"""The exit code that shells expect of what Ctrl-C has ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 for success, 1 for failure, 130 after Ctrl-C.
+
+    :param arguments: of the command line; None: those of the process
+    :raises SystemExit: with 2 for arguments that cannot be meant, with 0 after ``--help`` and ``--version``
+    """
+    parsed = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    try:
+        code = run(parsed)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output wants no more of it (`| head`); without this, Python complains of it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=NAME,
+        description="Keeps ccxt's Binance futures markets true from the !contractInfo stream.",
+        epilog=f"example:\n  {NAME} demo    see it at work on a local Binance; needs no account and no network",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    command = commands.add_parser(
+        "demo",
+        help="play a few minutes of Binance's life on a local one, and show what a bot sees of it",
+        description=(
+            "Starts a local Binance in this process and plays a few minutes of its life: a listing, a leverage\n"
+            "cut, a halt, a delisting, a dropped connection. Shows what a callback receives of it, and what\n"
+            "exchange.market() says before and after. Needs no account and no network.\n\n"
+            "The exit code is 0 if everything that was played was seen, 1 if not."
+        ),
+        epilog=f"example:\n  {NAME} demo --pause 5    with more time to read",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--pause",
+        type=_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="time to read between two happenings (default: %(default)s, about 20 s in all; 0: as fast as it goes)",
+    )
+    command.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from .demo import DemoError, play  # no other command needs the simulator
+
+    try:
+        play(sys.stdout, pause=arguments.pause)
+    except DemoError as error:
+        sys.stdout.flush()
+        print(f"\n{NAME} demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"should be a number of seconds from 0 to 3600, not {text!r}")
+    return seconds
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed, so its version is not known)"
