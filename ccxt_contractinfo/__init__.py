@@ -5,6 +5,8 @@
 >>> updates = exchange.watch_contract_info()  # doctest: +SKIP
 """
 
+import logging
+
 from .delivery import Subscription
 from .errors import MalformedEvent
 from .events import Bracket, ContractInfoEvent, parse_event
@@ -27,3 +29,5 @@ __all__ = [
     "binanceusdm",
     "parse_event",
 ]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing is printed where nobody set up logging

@@ -259,7 +259,7 @@ def translated(error: BaseException, address: str) -> ccxt.BaseError:
     if isinstance(error, socket.gaierror):
         return ConnectionLost(f"{address}: the name cannot be resolved: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ConnectionLost(f"{address}: the certificate is not trusted: {error.verify_message}")
+        return ConnectionLost(f"{address}: the certificate is not trusted: {error}")
     return ConnectionLost(f"{address}: {error!r}")
 
 

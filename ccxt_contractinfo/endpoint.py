@@ -36,9 +36,13 @@ def full_url(url: str | None) -> str:
     :raises ccxt.BadRequest: where it is no WebSocket URL
     """
     url = url or PRODUCTION
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise ccxt.BadRequest(f"contractInfo: the url {url!r} should begin with wss:// or ws:// and name a host")
+    try:
+        parts = urlsplit(url)
+        is_meant = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or no address
+        is_meant = False
+    if not is_meant:
+        raise ccxt.BadRequest(f"contractInfo: the url {url!r} should be like wss://host or wss://host:port/path")
     if parts.path in ("", "/") and not parts.query:
         return f"{url.rstrip('/')}/market/ws"
     return url

@@ -129,5 +129,8 @@ class LocationRefused(Refusal, ccxt.RestrictedLocation):
 
 
 def _shortened(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep, or an integer of too many digits
+        return f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"

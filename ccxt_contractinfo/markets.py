@@ -77,20 +77,19 @@ def complete(market: Mapping[str, Any]) -> Market:
 
 
 def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Market:
-    """The same contract under the symbol and the type that the user knows.
+    """The same contract under the symbol and the type that the user knows; `complete` then puts its dates in place.
 
     ccxt makes a future, with another symbol, of a perpetual as soon as it gets a delivery time (unless its
     contractType is exactly PERPETUAL), and renames a future whose delivery time moves.
 
     :param known: the market under which the contract was known until now, if it was
     """
-    is_perpetual = known["swap"] if known else "PERPETUAL" in (market["info"].get("contractType") or "")
     kept = dict(market)
-    if is_perpetual and not market["swap"]:
-        kept.update(type="swap", swap=True, future=False, expiry=None, expiryDatetime=None)
-        kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
     if known:
-        kept["symbol"] = known["symbol"]
+        kept.update({name: known[name] for name in ("symbol", "type", "swap", "future")})
+    elif "PERPETUAL" in (market["info"].get("contractType") or "") and not market["swap"]:
+        kept.update(type="swap", swap=True, future=False)
+        kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
     return kept
 
 
@@ -134,6 +133,15 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
     return Change(new, _kinds(market, new, previous), previous, changed)
 
 
+def iso8601(time: int | None) -> str | None:
+    """ccxt's text of a time in ms; None for None, and for a time beyond the calendar."""
+    try:
+        text: str | None = ccxt.Exchange.iso8601(time)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return text
+
+
 def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[str]:
     kinds = set()
     if "status" in previous:
@@ -158,7 +166,7 @@ def _delivery(market: Mapping[str, Any], time: int) -> Market:
     names = ("expiry", "delisting") if market["future"] else ("delisting", "expiry")
     return {
         names[0]: scheduled,
-        f"{names[0]}Datetime": ccxt.Exchange.iso8601(scheduled),
+        f"{names[0]}Datetime": iso8601(scheduled),
         names[1]: None,
         f"{names[1]}Datetime": None,
     }

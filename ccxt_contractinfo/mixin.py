@@ -151,8 +151,9 @@ class ContractInfoMixin:
 
     def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
         """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""
+        keeper = self._contract_info()
         result = super().set_markets_from_exchange(sourceExchange)  # type: ignore[misc]
-        self._contract_info().share(sourceExchange)
+        keeper.share(sourceExchange)
         return result
 
     def _contract_info(self) -> MarketKeeper:

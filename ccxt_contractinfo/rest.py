@@ -32,15 +32,19 @@ def fetch_contracts(exchange: Any, universe: Universe) -> dict[str, dict[str, An
         answer is no exchangeInfo
     """
     client = _private_instance(exchange)
+    failure = None
     try:
         ask = client.fapiPublicGetExchangeInfo if universe == "linear" else client.dapiPublicGetExchangeInfo
         answer = ask()
     except ccxt.BaseError as error:
+        # ccxt's own holds the response, and so a socket, for as long as somebody keeps the error.
+        failure = type(error)(*error.args)
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            error.retry_after = float(client.last_response_headers["Retry-After"])
-        raise
+            failure.retry_after = float(client.last_response_headers["Retry-After"])
     finally:
         client.close()
+    if failure is not None:
+        raise failure
     try:
         return {entry["symbol"]: entry for entry in answer["symbols"]}
     except (KeyError, TypeError) as error:

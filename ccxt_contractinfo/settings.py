@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, fields
 from typing import Any
 
 import ccxt
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+RESERVED = ("rotate_after", "resync_interval", "settle_time")
+"""Names of settings that a later version will heed; this one accepts them with a warning."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,10 @@ class Settings:
 
         :raises ccxt.BadRequest: for one that does not exist
         """
-        return cls.named(exchange.options.get("contractInfo") or {})
+        settings = exchange.options.get("contractInfo") or {}
+        if not isinstance(settings, dict):
+            raise ccxt.BadRequest(f"contractInfo: options['contractInfo'] should be a dict, not {settings!r}")
+        return cls.named(settings)
 
     @classmethod
     def named(cls, settings: dict[str, Any]) -> Settings:
@@ -51,6 +60,8 @@ class Settings:
         :raises ccxt.BadRequest: for one that does not exist
         """
         names = [field.name for field in fields(cls)]
-        if unknown := sorted(set(settings).difference(names)):
+        if unknown := [name for name in settings if name not in (*names, *RESERVED)]:
             raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {', '.join(names)}")
-        return cls(**settings)
+        for name in settings.keys() & RESERVED:
+            logger.warning("contractInfo: the setting %s has no effect in this version", name)
+        return cls(**{name: value for name, value in settings.items() if name not in RESERVED})

@@ -199,14 +199,16 @@ class ContractInfoStream:
 
     def health(self) -> dict[str, Any]:
         """How the stream is, as a plain dict: `state` (str); `connected_since` (ms since the epoch, or None);
-        `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `events`, `duplicates`, `malformed`,
-        `unknown_values`, `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause)."""
+        `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (None: this version does
+        not compare the markets with REST by itself); `events`, `duplicates`, `malformed`, `unknown_values`,
+        `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause)."""
         now = time.monotonic()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         return {
             "state": self._state,
             "connected_since": self._connected_since,
             **{f"last_{what}_age": self._age(what, now) for what in ("frame", "canary", "event")},
+            "last_resync_age": None,
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + sum(follower.dropped() for follower in self._followers),

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-import ccxt
-
 from .events import ContractInfoEvent
-from .markets import Change
+from .markets import Change, iso8601
 from .tiers import LeverageTier
 
 
@@ -53,7 +51,7 @@ def make_update(event: ContractInfoEvent, change: Change) -> ContractInfo:
         "id": event.id,
         "symbol": market["symbol"],
         "timestamp": event.event_time,
-        "datetime": ccxt.Exchange.iso8601(event.event_time),
+        "datetime": iso8601(event.event_time),
         "contractType": event.contract_type,
         "status": event.status,
         "active": market["active"],
