@@ -1,0 +1,138 @@
+"""What the tests share: a local Binance, exchanges connected to it, and the rule that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ccxt
+import pytest
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo.simulator import BinanceSimulator
+
+PATIENCE = 30.0
+"""s; how long a test waits for what has to happen. Machines are slow at times."""
+
+
+def open_sockets() -> int:
+    """How many sockets this process has open; 0 where the system does not tell."""
+    count = 0
+    if os.path.isdir("/proc/self/fd"):
+        for descriptor in os.listdir("/proc/self/fd"):
+            try:
+                count += os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")
+            except OSError:
+                continue
+    return count
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Each test ends with the threads and the sockets that it began with."""
+    threads, sockets = set(threading.enumerate()), open_sockets()
+    yield
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(PATIENCE)
+    assert [] == [thread.name for thread in set(threading.enumerate()) - threads]
+    assert open_sockets() <= sockets
+
+
+@pytest.fixture
+def sim() -> Iterator[BinanceSimulator]:
+    with BinanceSimulator(canary_interval=0.05) as simulator:
+        yield simulator
+
+
+FAST = {"backoff_base": 0.01, "backoff_max": 0.05}
+"""Settings of streams in tests: nobody waits for a backoff."""
+
+
+@pytest.fixture
+def make(sim: BinanceSimulator) -> Iterator[Callable[..., Any]]:
+    """Makes exchanges that are connected to the simulator, and closes them."""
+    made = []
+
+    def make(kind: type = cci.binanceusdm, load: bool = True, **config: Any) -> Any:
+        settings = {**FAST, **config.pop("contractInfo", {})}
+        exchange = sim.connect(kind({**config, "options": {"contractInfo": settings, **config.get("options", {})}}))
+        made.append(exchange)
+        if load:
+            exchange.load_markets()
+        return exchange
+
+    yield make
+    for exchange in made:
+        exchange.close()
+
+
+@pytest.fixture
+def exchange(make: Callable[..., Any]) -> Any:
+    return make()
+
+
+@pytest.fixture
+def live(exchange: Any) -> Any:
+    """An exchange whose stream is live."""
+    go_live(exchange)
+    return exchange
+
+
+def go_live(exchange: Any) -> cci.ContractInfoStream:
+    exchange.on_contract_info(lambda update: None).cancel()
+    stream = exchange.contract_info_stream()
+    assert stream.wait_until_live(PATIENCE), stream.health()
+    return stream
+
+
+class Inbox:
+    """A callback that keeps what it is given, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, *item: Any) -> None:
+        with self._changed:
+            self.items.append(item[0] if len(item) == 1 else item)
+            self._changed.notify_all()
+
+    def wait(self, count: int = 1) -> list[Any]:
+        return self.wait_for(lambda: len(self.items) >= count)
+
+    def wait_for(self, condition: Callable[[], bool]) -> list[Any]:
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE), f"only got {self.items}"
+            return list(self.items)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for something that nothing announces."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def raised_in_thread(function: Callable[[], Any]) -> Callable[[], BaseException | None]:
+    """Run a function in a thread; the result joins it and returns what it raised."""
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            function()
+        except ccxt.BaseError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+
+    def result() -> BaseException | None:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        return caught[0] if caught else None
+
+    return result
