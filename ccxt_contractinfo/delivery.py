@@ -4,6 +4,7 @@ the reader's thread. A slow or blocked one delays neither the markets nor the ot
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import threading
 import time
@@ -129,7 +130,7 @@ class Channel:
         with self._lock:
             if reach_back is not None:
                 for item in filter(reach_back, self._history):
-                    watcher.offer(item)
+                    self.dropped += watcher.offer(item)
             self._watchers.add(watcher)
         return watcher
 
@@ -199,9 +200,7 @@ class Subscription:
         with self._condition:
             dropped = self._backlog.add(item)
             if self._thread is None:
-                name = f"ccxt-contractinfo-{self._channel.name}-{_name(self.callback)}"
-                self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-                self._thread.start()
+                self._start()
             else:
                 self._condition.notify()
         return dropped
@@ -222,6 +221,16 @@ class Subscription:
         self._condition = threading.Condition()
         self._thread = None
         self._backlog.take_all()  # the parent tells of these
+
+    def _start(self) -> None:
+        name = f"ccxt-contractinfo-{self._channel.name}-{_name(self.callback)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no more threads; the next item tries again
+            logger.error("contractInfo: the callback %s cannot be called: %s", _name(self.callback), error)
+        else:
+            self._thread = thread
 
     def _work(self) -> None:
         while True:
@@ -265,6 +274,12 @@ class Watcher:
             self._error = error
             self._condition.notify()
 
+    def check(self) -> None:
+        """Raise what `close` said, once, where there is nothing left to give."""
+        with self._condition:
+            if not self._backlog:
+                self._raise_if_closed()
+
     def wait(self, accept: Wants, timeout: float | None) -> list[Any]:
         """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.
 
@@ -275,14 +290,17 @@ class Watcher:
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._condition:
             while not (items := list(filter(accept, self._backlog.take_all()))):
-                if self._error is not None:
-                    error, self._error = self._error, None
-                    raise error
+                self._raise_if_closed()
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s")
                 self._condition.wait(left)
         return items
+
+    def _raise_if_closed(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise copy.copy(error)  # every watcher raises one of its own
 
 
 def _name(callback: Callable[..., object]) -> str:

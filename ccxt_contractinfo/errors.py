@@ -107,9 +107,13 @@ class Refusal(ccxt.BaseError):
     cause = "refused"
 
     def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, status, retry_after)
+        self.message = message
         self.status = status
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class HandshakeRefused(Refusal, ccxt.ExchangeNotAvailable):

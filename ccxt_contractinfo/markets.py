@@ -49,7 +49,8 @@ _PREVIOUS = ("status", "active", "created", "expiry", "expiryDatetime", "delisti
 
 class Change(NamedTuple):
     """What an event does to a market: the new market, the kinds of change (in the order of `KINDS`), and the fields
-    that changed with the values they had. `changed` is False where the event says nothing new at all."""
+    that changed with the values they had. `changed` is False where the event says nothing new at all; a change of the
+    contract type alone has no kind."""
 
     market: Market
     kinds: list[str]
@@ -122,15 +123,13 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
     }
     previous = {name: market.get(name) for name in _PREVIOUS if market.get(name) != new[name]}
     if event.brackets:
-        tiers = to_leverage_tiers(event.brackets, market)
-        if tiers != market.get("leverageTiers"):
-            previous["leverageTiers"] = market.get("leverageTiers")
-            new["leverageTiers"] = tiers
+        new["leverageTiers"] = to_leverage_tiers(event.brackets, market)
         new["limits"] = {**market["limits"], "leverage": leverage_limits(event.brackets)}
+        if (new["leverageTiers"], new["limits"]) != (market.get("leverageTiers"), market["limits"]):
+            previous["leverageTiers"] = market.get("leverageTiers")
     if listed:
         return Change(new, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
-    changed = bool(previous or info != market["info"] or new["limits"] != market["limits"])
-    return Change(new, _kinds(market, new, previous), previous, changed)
+    return Change(new, _kinds(market, new, previous), previous, bool(previous) or info != market["info"])
 
 
 def iso8601(time: int | None) -> str | None:

@@ -59,6 +59,7 @@ class ContractInfoMixin:
                 raise ccxt.BadRequest(f"watch_contract_info(): {name} should be a number >= 0, not {value!r}")
         keeper = self._loaded_keeper()
         watcher = self._watcher(keeper, symbols, since)
+        watcher.check()  # a stop by another thread is told before anything is started again
         keeper.follow()
         updates: list[ContractInfo] = watcher.wait(
             lambda update: since is None or update["timestamp"] >= since, None if timeout is None else timeout / 1000

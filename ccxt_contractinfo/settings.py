@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, fields
 from typing import Any
 
 import ccxt
 
-logger = logging.getLogger("ccxt_contractinfo")
-
 RESERVED = ("rotate_after", "resync_interval", "settle_time")
-"""Names of settings that a later version will heed; this one accepts them with a warning."""
+"""Names of settings that a later version will heed; a stream of this one accepts them with a warning."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,4 @@ class Settings:
         names = [field.name for field in fields(cls)]
         if unknown := [name for name in settings if name not in (*names, *RESERVED)]:
             raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {', '.join(names)}")
-        for name in settings.keys() & RESERVED:
-            logger.warning("contractInfo: the setting %s has no effect in this version", name)
         return cls(**{name: value for name, value in settings.items() if name not in RESERVED})

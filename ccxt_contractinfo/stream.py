@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import threading
@@ -22,7 +23,7 @@ from .dial import proxy_address
 from .endpoint import CONTRACT_INFO, Endpoint, endpoint_of, full_url, named_streams
 from .errors import CanaryTimeout, MalformedEvent, PongTimeout
 from .events import ContractInfoEvent, decode, parse_event, unwrap
-from .settings import Settings
+from .settings import RESERVED, Settings
 from .table import Outcome
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -89,6 +90,8 @@ class ContractInfoStream:
         **settings: Any,
     ) -> None:
         self._settings = Settings.named({"url": url, **settings})
+        for name in settings.keys() & RESERVED:
+            logger.warning("contractInfo: the setting %s has no effect in this version", name)
         self._endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
         if proxy is not None:
             proxy_address(proxy)
@@ -111,9 +114,9 @@ class ContractInfoStream:
     def of(cls, exchange: Any) -> ContractInfoStream:
         """The stream for an exchange: its ``options['contractInfo']``, urls, environment, proxies, verify, headers."""
         endpoint = endpoint_of(exchange)
-        settings = vars(Settings.of(exchange))
+        settings = Settings.of(exchange)
         return cls(
-            **{**settings, "url": settings["url"] or endpoint.url},
+            **{**(exchange.options.get("contractInfo") or {}), "url": settings.url or endpoint.url},
             proxy=endpoint.proxy,
             verify=endpoint.verify,
             headers=endpoint.headers,
@@ -220,7 +223,7 @@ class ContractInfoStream:
         """Let a follower have the events from now on, and start."""
         with self._condition:
             if self._state == "failed" and self._error is not None:
-                raise self._error
+                raise copy.copy(self._error)
             if follower not in self._followers:
                 self._followers += (follower,)
             self.start()

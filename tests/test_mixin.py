@@ -880,6 +880,8 @@ def test_a_caller_between_two_calls_hears_of_the_stop(sim: BinanceSimulator, liv
     live.close()
     closed.set()
     assert isinstance(result(), ccxt.ExchangeClosedByUser)
+    assert "stopped" == live.contract_info_stream().state
+    assert 1 == len(sim.handshakes)
 
 
 def test_a_final_failure_wakes_who_waits(sim: BinanceSimulator, make: Make) -> None:

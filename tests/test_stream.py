@@ -557,6 +557,13 @@ def test_a_cancelled_subscription_is_told_nothing_more(sim: BinanceSimulator, st
     assert 1 == len(first.items)
 
 
+@pytest.mark.parametrize("name", ["rotate_after", "resync_interval", "settle_time"])
+def test_what_this_version_does_not_heed_is_told(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A documented setting that has no effect yet is accepted, and the log says so, once."""
+    cci.ContractInfoStream(**{name: 5.0})
+    assert [f"contractInfo: the setting {name} has no effect in this version"] == caplog.messages
+
+
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments], capture_output=True, text=True, timeout=PATIENCE * 2

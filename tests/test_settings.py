@@ -1,0 +1,123 @@
+"""The settings of a stream: defaults, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import ccxt
+import pytest
+
+from ccxt_contractinfo.settings import Settings
+
+DEFAULTS = {
+    "url": None,
+    "canary": "btcusdt@markPrice",
+    "canary_timeout": 15.0,
+    "ping_interval": 20.0,
+    "ping_timeout": 10.0,
+    "connect_timeout": 10.0,
+    "backoff_base": 0.5,
+    "backoff_max": 60.0,
+    "buffer_size": 10000,
+    "max_frame_size": 8 * 1024 * 1024,
+}
+POSITIVE = [name for name, value in DEFAULTS.items() if isinstance(value, int | float)]
+WHOLE = [name for name, value in DEFAULTS.items() if isinstance(value, int)]
+
+
+@pytest.mark.parametrize(("name", "expected"), DEFAULTS.items(), ids=list(DEFAULTS))
+def test_defaults(name: str, expected: Any) -> None:
+    """Each setting has the default that is documented."""
+    assert expected == getattr(Settings(), name)
+
+
+def test_settings_do_not_change() -> None:
+    """Settings are frozen, so a running stream has those that it began with."""
+    with pytest.raises(FrozenInstanceError):
+        Settings().canary = None  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, float("nan"), float("inf"), -float("inf"), "20", None, True, [1.0]],
+    ids=["zero", "negative", "nan", "infinite", "minus infinite", "text", "none", "bool", "list"],
+)
+def test_what_is_no_positive_number_is_refused(name: str, value: Any) -> None:
+    """A time or a size that cannot be meant raises BadRequest, with the name and the value."""
+    with pytest.raises(ccxt.BadRequest) as caught:
+        Settings(**{name: value})
+    assert f"contractInfo: {name} should be a positive number, not {value!r}" == str(caught.value)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_no_whole_number_is_refused(name: str) -> None:
+    """A count or a size in bytes is an integer."""
+    with pytest.raises(ccxt.BadRequest, match=name):
+        Settings(**{name: 1.5})
+
+
+@pytest.mark.parametrize("name", [name for name in POSITIVE if name not in WHOLE])
+def test_a_time_may_be_a_whole_number(name: str) -> None:
+    """A time in seconds is a float or an int."""
+    assert 3 == getattr(Settings(**{name: 3}), name)
+
+
+@pytest.mark.parametrize("name", ["url", "canary"])
+@pytest.mark.parametrize("value", ["", 5, b"wss://host", ["btcusdt@markPrice"], False], ids=repr)
+def test_what_is_no_text_is_refused(name: str, value: Any) -> None:
+    """A URL or a stream's name that cannot be meant raises BadRequest, with the name and the value."""
+    with pytest.raises(ccxt.BadRequest) as caught:
+        Settings(**{name: value})
+    assert f"contractInfo: {name} should be a text or None, not {value!r}" == str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["url", "canary"])
+@pytest.mark.parametrize("value", [None, "wss://host"], ids=repr)
+def test_texts_may_be_none(name: str, value: str | None) -> None:
+    """No URL means that of the environment, and no canary means no proof."""
+    assert value == getattr(Settings(**{name: value}), name)
+
+
+def test_names_that_do_not_exist_are_refused() -> None:
+    """A misspelt setting raises BadRequest, which names it and all that there are."""
+    with pytest.raises(ccxt.BadRequest) as caught:
+        Settings.named({"canary_timout": 5.0, "pingInterval": 5.0, "canary": None})
+    assert "['canary_timout', 'pingInterval']" in str(caught.value)
+    assert [] == [name for name in DEFAULTS if name not in str(caught.value)]
+
+
+@pytest.mark.parametrize("name", ["rotate_after", "resync_interval", "settle_time"])
+def test_what_this_version_does_not_heed_is_accepted(name: str) -> None:
+    """A documented setting that has no effect yet does not stop a bot."""
+    assert Settings(ping_timeout=5.0) == Settings.named({name: 5.0, "ping_timeout": 5.0})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"contractInfo": None}, {"contractInfo": {}}],
+    ids=["no options", "none", "empty"],
+)
+def test_an_exchange_without_settings_has_the_defaults(options: dict[str, Any]) -> None:
+    """Where the exchange's options say nothing, the defaults hold."""
+    exchange = ccxt.binanceusdm({"options": options})
+    assert Settings() == Settings.of(exchange)
+
+
+def test_an_exchange_has_its_own_settings() -> None:
+    """The options' contractInfo holds settings by the same names; the others keep their defaults."""
+    exchange = ccxt.binanceusdm({"options": {"contractInfo": {"canary": None, "buffer_size": 5}}})
+    assert Settings(canary=None, buffer_size=5) == Settings.of(exchange)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"nonsense": 1}, {"ping_timeout": -1}, {1: 2, "nonsense": 3}, True, "wss://host", ["canary"]],
+    ids=["unknown", "impossible", "no name at all", "bool", "text", "list"],
+)
+def test_an_exchange_with_wrong_settings_is_refused(settings: Any) -> None:
+    """Wrong settings in the options raise BadRequest, as wrong arguments do."""
+    exchange = ccxt.binanceusdm({"options": {"contractInfo": settings}})
+    with pytest.raises(ccxt.BadRequest):
+        Settings.of(exchange)
