@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
 import orjson
@@ -97,6 +98,15 @@ class Arrival(NamedTuple):
 
     event: ContractInfoEvent
     received: float
+
+
+class Outcome(Enum):
+    """What became of an event that was handed to an exchange."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # it changed nothing, or came behind a newer one
+    HELD = "held"  # until REST has completed its contract
+    IGNORED = "ignored"  # a contract that is not traded here
 
 
 def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:

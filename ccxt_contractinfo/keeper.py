@@ -12,14 +12,14 @@ import ccxt
 
 from .backoff import Backoff
 from .delivery import Channel
-from .events import ContractInfoEvent
+from .events import ContractInfoEvent, Outcome
 from .listings import universe_of
 from .mapping import LiveMapping
 from .markets import KINDS, Market, complete, is_contract, keep_name
 from .rest import Universe, fetch_contracts
 from .settings import Settings
 from .stream import ContractInfoStream
-from .table import MarketTable, Outcome
+from .table import MarketTable
 from .tiers import to_leverage_brackets
 from .updates import ContractInfo
 

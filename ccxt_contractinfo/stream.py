@@ -22,9 +22,8 @@ from .delivery import Channel, Subscription
 from .dial import proxy_address
 from .endpoint import CONTRACT_INFO, Endpoint, endpoint_of, full_url, named_streams
 from .errors import CanaryTimeout, MalformedEvent, PongTimeout
-from .events import ContractInfoEvent, decode, parse_event, unwrap
+from .events import ContractInfoEvent, Outcome, decode, parse_event, unwrap
 from .settings import RESERVED, Settings
-from .table import Outcome
 
 logger = logging.getLogger("ccxt_contractinfo")
 

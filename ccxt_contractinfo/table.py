@@ -5,25 +5,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Container, Iterable, Mapping
-from enum import Enum
 from typing import Any, Protocol
 
 from .backoff import Backoff
-from .events import Arrival, ContractInfoEvent
+from .events import Arrival, ContractInfoEvent, Outcome
 from .listings import ListingDesk
 from .mapping import LiveMapping
 from .markets import Change, Market, apply_event, complete, gone, is_contract, keep_name, pick_contract, with_tiers
 from .rest import Universe
 from .updates import ContractInfo, make_update
-
-
-class Outcome(Enum):
-    """What became of an event."""
-
-    APPLIED = "applied"
-    DUPLICATE = "duplicate"  # it changed nothing, or came behind a newer one
-    HELD = "held"  # until REST has completed its contract
-    IGNORED = "ignored"  # a contract that is not traded here
 
 
 class Sharer(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import io
 import os
@@ -10,8 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,24 +58,6 @@ HAPPENINGS = [
     "All of it was seen as it was played.",
     "stream.health() state live, reconnects 1 (lost)",
 ]
-
-
-def open_sockets() -> int:
-    """How many sockets this process holds, where the system tells."""
-    count = 0
-    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-        with contextlib.suppress(OSError):
-            count += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
-    return count
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a thread or a socket behind."""
-    threads, sockets = set(threading.enumerate()), open_sockets()
-    yield
-    assert set(threading.enumerate()) <= threads
-    assert open_sockets() <= sockets
 
 
 def environment() -> dict[str, str]:

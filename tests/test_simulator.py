@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
 import socket
 import struct
 import threading
@@ -35,24 +34,6 @@ TIERS = [
     {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
     {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
 ]
-
-
-def open_sockets() -> int:
-    """How many sockets this process holds, where the system tells."""
-    count = 0
-    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-        with contextlib.suppress(OSError):
-            count += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
-    return count
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """Fail a test that leaves a thread or a socket behind."""
-    threads, sockets = set(threading.enumerate()), open_sockets()
-    yield
-    assert set(threading.enumerate()) <= threads
-    assert open_sockets() <= sockets
 
 
 @pytest.fixture
