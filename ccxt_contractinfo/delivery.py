@@ -102,7 +102,7 @@ class Channel:
         self.failed = failed
         self.dropped = 0
         self._lock = threading.Lock()
-        self._limit = limit
+        self.limit = limit
         self._history: deque[Any] = deque(maxlen=history)
         self._subscriptions: tuple[Subscription, ...] = ()
         self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
@@ -118,7 +118,7 @@ class Channel:
     def subscribe(self, callback: Callable[..., object], wants: Wants | None = None) -> Subscription:
         """Call `callback` with each item from now on that `wants` accepts (None: all). A tuple becomes
         its arguments."""
-        subscription = Subscription(self, callback, wants, Backlog(self._limit, self.key))
+        subscription = Subscription(self, callback, wants, Backlog(self.limit, self.key))
         with self._lock:
             self._subscriptions += (subscription,)
         return subscription
@@ -126,7 +126,7 @@ class Channel:
     def watch(self, wants: Wants | None = None, reach_back: Wants | None = None) -> Watcher:
         """A watcher for each item from now on that `wants` accepts, and for those in the history that `reach_back`
         accepts besides. It lasts for as long as somebody holds it."""
-        watcher = Watcher(wants, Backlog(self._limit, self.key))
+        watcher = Watcher(wants, Backlog(self.limit, self.key))
         with self._lock:
             if reach_back is not None:
                 for item in filter(reach_back, self._history):

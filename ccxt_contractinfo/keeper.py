@@ -57,23 +57,26 @@ class MarketKeeper:
 
     def in_step(self) -> MarketTable:
         """The table behind `exchange.markets`, also where somebody has put other markets there meanwhile."""
-        exchange, table = self.exchange, self.table
+        exchange = self.exchange
+        if not exchange.markets or self._is_in_step():
+            return self.table
         markets = exchange.markets
-        if markets is table.markets and exchange.markets_by_id is table.by_id:
-            return table
-        if not markets:
-            return table
-        with table.lock:
-            if isinstance(markets, LiveMapping) and markets.table.markets is markets:
-                self._join(markets.table)
-                exchange.markets_by_id = self.table.by_id
-            else:
+        if isinstance(markets, LiveMapping) and markets.table.markets is markets:
+            self._join(markets.table)
+            exchange.markets_by_id = self.table.by_id
+            return self.table
+        with self.table.lock:
+            if not self._is_in_step():  # nor did another thread see to it
+                markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
                 self._part()
                 self.table.adopt(markets, by_id)
                 exchange.markets, exchange.markets_by_id = self.table.markets, self.table.by_id
                 self.publish_names()
         return self.table
+
+    def _is_in_step(self) -> bool:
+        return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
 
     def set_markets(self, markets: Any, currencies: Any, since: float | None) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
@@ -83,17 +86,16 @@ class MarketKeeper:
         table = self.in_step()
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         stand_in = self._stand_in()
+        before = dict(vars(stand_in))
         self._ccxt_set_markets(stand_in, table.named(self.exchange.to_array(markets)), currencies)
-        fresh = vars(stand_in)
+        fresh = {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
         with table.lock:
             self._part()
-            self.table.load(fresh.pop("markets"), since, self.universes())
-            fresh.pop("markets_by_id")
+            self.table.load(stand_in.markets, since, self.universes())
+            fresh.update(markets=self.table.markets, markets_by_id=self.table.by_id)
             fresh.update(symbols=sorted(self.table.markets), ids=sorted(self.table.by_id))
             for name, value in fresh.items():
-                if name != "session" and vars(self.exchange).get(name) is not value:
-                    setattr(self.exchange, name, value)
-            self.exchange.markets, self.exchange.markets_by_id = self.table.markets, self.table.by_id
+                setattr(self.exchange, name, value)
             self.table.list_known()
         return self.exchange.markets
 
@@ -152,6 +154,7 @@ class MarketKeeper:
         with self.table.lock:
             if self.stream is None:
                 self.stream = ContractInfoStream.of(self.exchange)
+                self.updates.limit = Settings.of(self.exchange).buffer_size
             return self.stream
 
     def use(self, stream: ContractInfoStream) -> None:
@@ -175,21 +178,27 @@ class MarketKeeper:
     def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
         """Apply a push that came at `received` (monotonic, s)."""
         universe = universe_of(event)
-        return self.in_step().handle(event, received, universe if universe in self.universes() else None)
+        traded = universe if universe in self.universes() else None
+        while True:
+            table = self.in_step()
+            with table.lock:
+                if table is self.table:  # a reload in another thread may have parted from the others meanwhile
+                    return table.handle(event, received, traded)
 
     def log_frame(self, direction: str, data: object) -> None:
         """Show a frame, as ccxt does where `verbose` is set."""
         if self.exchange.verbose:
+            data = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
             self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, data)
 
     def stopped(self, error: ccxt.BaseError, deadline: float) -> None:
         """The stream was stopped, or has failed for good: wake who waits, let callbacks have the rest."""
+        self.updates.close(error)
         with self.table.lock:
             self._following = False
             is_last = not any(sharer._following for sharer in self.table.sharers)
         if is_last:
             self.table.desk.close(max(0.0, deadline - time.monotonic()))
-        self.updates.close(error)
         self.updates.finish(deadline)
 
     def dropped(self) -> int:
@@ -200,6 +209,7 @@ class MarketKeeper:
         """Begin anew in the child of a fork."""
         self.table.after_fork()
         self.updates.after_fork()
+        self.local = threading.local()  # with cursors of the parent's
         self._following = False
 
     # What the table tells

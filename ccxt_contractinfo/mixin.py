@@ -58,6 +58,7 @@ class ContractInfoMixin:
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
                 raise ccxt.BadRequest(f"watch_contract_info(): {name} should be a number >= 0, not {value!r}")
         keeper = self._loaded_keeper()
+        keeper.own_stream()
         watcher = self._watcher(keeper, symbols, since)
         watcher.check()  # a stop by another thread is told before anything is started again
         keeper.follow()
@@ -93,8 +94,14 @@ class ContractInfoMixin:
         if callback is None:
             return lambda function: self.on_contract_info(function, symbols, kinds)
         keeper = self._loaded_keeper()
-        subscription = keeper.updates.subscribe(callback, keeper.wants(symbols, kinds))
-        keeper.follow()
+        wants = keeper.wants(symbols, kinds)
+        keeper.own_stream()
+        subscription = keeper.updates.subscribe(callback, wants)  # before the first push can come
+        try:
+            keeper.follow()
+        except ccxt.BaseError:
+            subscription.cancel()
+            raise
         return subscription
 
     def un_watch_contract_info(self) -> None:

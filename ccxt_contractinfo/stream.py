@@ -240,7 +240,8 @@ class ContractInfoStream:
 
     def callback_failed(self, error: BaseException) -> None:
         """Count and report the exception of a callback."""
-        self._counts["callback_errors"] += 1
+        with self._condition:
+            self._counts["callback_errors"] += 1
         self.report(error)
 
     # For the thread
@@ -337,7 +338,8 @@ class ContractInfoStream:
         return now - self._times[what] if what in self._times else None
 
     def _error_callback_failed(self, error: BaseException) -> None:
-        self._counts["callback_errors"] += 1  # and not reported: the next one would fail, too
+        with self._condition:
+            self._counts["callback_errors"] += 1  # and not reported: the next one would fail, too
 
     def after_fork(self) -> None:
         """Begin anew in the child of a fork: the connection is the parent's."""

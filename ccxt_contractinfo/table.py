@@ -81,7 +81,7 @@ class MarketTable:
                 symbol: self._merged(market, known.get(market["id"]), since) if is_contract(market) else market
                 for symbol, market in markets.items()
             }
-            here = {market["id"] for market in merged.values()}
+            here = {market["id"] for market in merged.values() if is_contract(market)}
             for id, market in known.items():
                 if id not in here and market["subType"] in universes:
                     merged[market["symbol"]] = market if self._is_newer(id, since) else gone(market)

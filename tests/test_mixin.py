@@ -14,6 +14,7 @@ from typing import Any
 import ccxt
 import ccxt.async_support
 import pytest
+from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
@@ -408,6 +409,30 @@ def test_a_contract_that_vanished_stays_inactive(sim: BinanceSimulator, live: An
     assert live.symbols == sorted(live.markets)
     assert live.ids == sorted(live.markets_by_id)
     both_views(live, "FRESH/USDT:USDT")
+
+
+def test_a_vanished_contract_whose_id_spot_still_has(sim: BinanceSimulator, make: Make) -> None:
+    """On the unified exchange the spot market of the same id is no reason to forget the contract."""
+    exchange = make(cci.binance)
+    sim.remove_contract("BTCUSDT")
+    exchange.load_markets(True)
+    assert exchange.markets["BTC/USDT"]["active"]
+    assert exchange.markets["BTC/USDT:USDT"]["active"] is False
+    assert ["spot", "swap"] == [market["type"] for market in exchange.markets_by_id["BTCUSDT"]]
+
+
+def test_a_reload_touches_nothing_but_the_markets(sim: BinanceSimulator, live: Any, mocker: MockerFixture) -> None:
+    """What another thread sets on the exchange while markets are loaded is not set back."""
+    keeper = live._contract_info()
+    load = keeper.table.load
+
+    def meanwhile(*arguments: Any) -> None:
+        live.timeout = 4321
+        load(*arguments)
+
+    mocker.patch.object(keeper.table, "load", meanwhile)
+    live.load_markets(True)
+    assert 4321 == live.timeout
 
 
 def test_no_reader_sees_a_half_loaded_table(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
@@ -895,6 +920,7 @@ def test_a_final_failure_wakes_who_waits(sim: BinanceSimulator, make: Make) -> N
     with pytest.raises(ccxt.RestrictedLocation):
         exchange.on_contract_info(print)
     assert 1 == len(sim.handshakes)
+    assert () == exchange._contract_info().updates._subscriptions, "a callback that was refused is kept"
 
 
 # Ways in, life and settings
@@ -1103,8 +1129,9 @@ def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any]) -> 
 def test_settings_may_be_given_until_the_stream_is_made(sim: BinanceSimulator, make: Make) -> None:
     """Settings are read when the stream is made, not before."""
     exchange = make()
-    exchange.options["contractInfo"] = {"url": "ws://127.0.0.1:9/market/ws"}
+    exchange.options["contractInfo"] = {"url": "ws://127.0.0.1:9/market/ws", "buffer_size": 7}
     assert "ws://127.0.0.1:9/market/ws" in repr(exchange.contract_info_stream())
+    assert 7 == exchange._contract_info().updates.limit
 
 
 def test_updates_are_json(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
