@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 
 import ccxt
 
@@ -30,6 +33,21 @@ class Backoff:
     def reset(self) -> None:
         """Begin anew: the last try was a success."""
         self._tries = 0
+
+
+LONGEST_BAN = 3 * 86400.0
+"""s; Binance's REST documentation: bans last from 2 minutes to 3 days."""
+
+
+def retry_after(header: str | None) -> float | None:
+    """The value of a Retry-After header (seconds, or a date) in s, 3 days at most; None where there is none."""
+    with contextlib.suppress(ValueError, TypeError):
+        if header is not None and header.strip().isdigit():
+            return min(float(header), LONGEST_BAN)
+        if header is not None:
+            seconds = (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
+            return min(max(0.0, seconds), LONGEST_BAN)
+    return None
 
 
 def is_final(error: BaseException) -> bool:

@@ -12,13 +12,12 @@ import socket
 import ssl
 import threading
 import time
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import ccxt
 import websocket
 
+from .backoff import retry_after
 from .dial import dial
 from .endpoint import Endpoint
 from .errors import (
@@ -33,8 +32,6 @@ from .errors import (
 
 PONG: Final = object()
 """What `Connection.receive` returns for a pong."""
-
-_LONGEST_BAN = 3 * 86400.0  # s; Binance's REST documentation: bans last from 2 minutes to 3 days
 
 
 class Connection:
@@ -269,19 +266,7 @@ def _refusal(error: websocket.WebSocketBadStatusException, address: str) -> ccxt
     message = f"{address} refused the handshake with HTTP {status} {error.status_message or ''} {body}".rstrip()
     if status == 451 or (status == 403 and "restricted location" in body.lower()):
         return LocationRefused(message, status)
-    retry_after = _seconds(headers.get("retry-after"))
+    delay = retry_after(headers.get("retry-after"))
     if status in (418, 429):
-        return RateLimited(message, status, retry_after)
-    return HandshakeRefused(message, status, retry_after)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """The value of a Retry-After header (a number of seconds or a date) in s, or None where there is none."""
-    if retry_after is None:
-        return None
-    with contextlib.suppress(ValueError, TypeError):
-        if retry_after.strip().isdigit():
-            return min(float(retry_after), _LONGEST_BAN)
-        seconds = (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
-        return min(max(0.0, seconds), _LONGEST_BAN)
-    return None
+        return RateLimited(message, status, delay)
+    return HandshakeRefused(message, status, delay)

@@ -15,10 +15,15 @@ from typing import Any, Protocol
 
 import ccxt
 
+from .forking import renew_after_fork
+
 logger = logging.getLogger("ccxt_contractinfo")
 
 LINGER = 1.0
 """How long (s) the thread of a subscription waits for more before it ends."""
+
+_calling = threading.local()
+"""`subscription`: the one whose callback runs on this thread."""
 
 Key = Callable[[Any], Hashable]
 Wants = Callable[[Any], bool]
@@ -101,16 +106,19 @@ class Channel:
         self.key = key
         self.failed = failed
         self.dropped = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.limit = limit
         self._history: deque[Any] = deque(maxlen=history)
         self._subscriptions: tuple[Subscription, ...] = ()
         self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        renew_after_fork(self)
 
     def publish(self, item: Any) -> None:
         """Hand an item to every receiver."""
         with self._lock:
             self._history.append(item)
+            if any(subscription.is_cancelled for subscription in self._subscriptions):
+                self._subscriptions = tuple(each for each in self._subscriptions if not each.is_cancelled)
             receivers: list[Receiver] = [*self._subscriptions, *self._watchers]
             for receiver in receivers:
                 self.dropped += receiver.offer(item)
@@ -144,18 +152,13 @@ class Channel:
 
     def finish(self, deadline: float) -> None:
         """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline`
-        (monotonic, s) at most. A callback that asks for this is not waited for."""
+        (monotonic, s) at most. Callbacks that wait for this themselves are not waited for."""
         for subscription in self._subscriptions:
             subscription.finish(deadline)
 
-    def remove(self, subscription: Subscription) -> None:
-        """Hand nothing more to a subscription."""
-        with self._lock:
-            self._subscriptions = tuple(each for each in self._subscriptions if each is not subscription)
-
     def after_fork(self) -> None:
-        """Begin anew in the child of a fork, where no thread but the forking one lives and any lock may be held."""
-        self._lock = threading.Lock()
+        """See `forking`."""
+        self._lock = threading.RLock()
         for subscription in self._subscriptions:
             subscription.after_fork()
         self._watchers = weakref.WeakSet()
@@ -177,25 +180,26 @@ class Subscription:
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_finishing = False
-        self._is_cancelled = False
+        self._is_waiting = False
+        self.is_cancelled = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> object:  # noqa: D102 (see the class)
         return self.callback(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<Subscription to {self._channel.name}: {_name(self.callback)}{' (cancelled)' * self._is_cancelled}>"
+        return f"<Subscription to {self._channel.name}: {_name(self.callback)}{' (cancelled)' * self.is_cancelled}>"
 
     def cancel(self) -> None:
         """Tell nothing more; what waits in the backlog is dropped. From any thread, the callback itself included; a
-        call that runs in another thread is not waited for."""
-        self._channel.remove(self)
-        with self._condition:
-            self._is_cancelled = True
+        call that runs in another thread is not waited for. Waits for no lock: a finalizer may call it, anywhere."""
+        self.is_cancelled = True
+        if self._condition.acquire(blocking=False):
             self._condition.notify()
+            self._condition.release()
 
     def offer(self, item: Any) -> int:
         """See `Receiver`."""
-        if self._wants is not None and not self._wants(item):
+        if self.is_cancelled or (self._wants is not None and not self._wants(item)):
             return 0
         with self._condition:
             dropped = self._backlog.add(item)
@@ -207,17 +211,22 @@ class Subscription:
 
     def finish(self, deadline: float) -> None:
         """See `Channel.finish`."""
+        caller: Subscription | None = getattr(_calling, "subscription", None)
+        if caller is not None:
+            caller._is_waiting = True
         with self._condition:
             thread = self._thread
             self._is_finishing = True
             self._condition.notify()
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and not self._is_waiting:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._condition:
             self._is_finishing = False
+        if caller is not None:
+            caller._is_waiting = False
 
     def after_fork(self) -> None:
-        """See `Channel.after_fork`."""
+        """See `forking`."""
         self._condition = threading.Condition()
         self._thread = None
         self._backlog.take_all()  # the parent tells of these
@@ -233,11 +242,12 @@ class Subscription:
             self._thread = thread
 
     def _work(self) -> None:
+        _calling.subscription = self
         while True:
             with self._condition:
-                if not self._backlog and not self._is_finishing and not self._is_cancelled:
+                if not self._backlog and not self._is_finishing and not self.is_cancelled:
                     self._condition.wait(LINGER)
-                if self._is_cancelled or not self._backlog:
+                if self.is_cancelled or not self._backlog:
                     self._thread = None
                     return
                 item = self._backlog.take()
@@ -279,6 +289,10 @@ class Watcher:
         with self._condition:
             if not self._backlog:
                 self._raise_if_closed()
+
+    def forget(self) -> None:
+        """Do not raise what `close` said: the caller knows it already."""
+        self._error = None
 
     def wait(self, accept: Wants, timeout: float | None) -> list[Any]:
         """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.

@@ -17,6 +17,9 @@ import certifi
 from .endpoint import Endpoint
 from .errors import ConnectionLost, HandshakeTimeout
 
+SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
+"""Of the proxies that are understood."""
+
 Hold = Callable[[socket.socket], None]
 """Called with each socket as soon as it exists, before anything blocks on it, so that another thread can shut it."""
 
@@ -63,11 +66,15 @@ def proxy_address(url: str) -> SplitResult:
     :raises ccxt.InvalidProxySettings: where it is no URL of an HTTP, SOCKS4 or SOCKS5 proxy
     :raises ccxt.NotSupported: where it is a SOCKS proxy and the library for it is not installed
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "socks4", "socks4a", "socks5", "socks5h") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_meant = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or no address
+        is_meant = False
+    if not is_meant:
+        shown = url.rpartition("@")[2]  # without a password
         raise ccxt.InvalidProxySettings(
-            f"contractInfo: the proxy {_without_password(parts)!r} should look like http://host:port or "
-            "socks5h://host:port"
+            f"contractInfo: the proxy {shown!r} should look like http://host:port or socks5h://host:port"
         )
     if parts.scheme.startswith("socks"):
         try:
@@ -81,11 +88,12 @@ def proxy_address(url: str) -> SplitResult:
 
 def _connect(host: str, port: int, left: Callable[[], float], hold: Hold) -> socket.socket:
     failure: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for untried, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         sock = socket.socket(family, kind, protocol)
         hold(sock)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(left())
+        sock.settimeout(left() / untried)  # an address that does not answer leaves time for the next one
         try:
             sock.connect(address)
         except OSError as error:
@@ -110,7 +118,7 @@ def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> No
         reply.close()  # its own file over the socket, not the socket
     if reply.status != 200:
         raise ConnectionLost(
-            f"the proxy {_without_password(proxy)} refused to connect to {authority}: {reply.status} {reply.reason}"
+            f"the proxy {proxy.hostname} refused to connect to {authority}: {reply.status} {reply.reason}"
         )
 
 
@@ -138,7 +146,3 @@ def _tls_context(verify: bool | str) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _without_password(proxy: SplitResult) -> str:
-    return f"{proxy.scheme}://{proxy.netloc.rpartition('@')[2]}"

@@ -3,8 +3,9 @@ synchronous face (`mixin`) and others beside it can stand on it."""
 
 from __future__ import annotations
 
+import functools
+import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import ccxt
 from .backoff import Backoff
 from .delivery import Channel
 from .events import ContractInfoEvent, Outcome
+from .forking import renew_after_fork
 from .listings import universe_of
 from .mapping import LiveMapping
 from .markets import KINDS, Market, complete, is_contract, keep_name
@@ -22,6 +24,8 @@ from .stream import ContractInfoStream
 from .table import MarketTable
 from .tiers import to_leverage_brackets
 from .updates import ContractInfo
+
+logger = logging.getLogger("ccxt_contractinfo")
 
 SetMarkets = Callable[[Any, list[Market], Any], Any]
 
@@ -49,8 +53,10 @@ class MarketKeeper:
         """What belongs to a calling thread: `watchers` by their ids, and `since` when it loads markets."""
         self._ccxt_set_markets = set_markets
         self._following = False
-        self.table = MarketTable(self._backoff)
+        self._has_own_stream = False
+        self.table = MarketTable()
         self.table.sharers.add(self)
+        renew_after_fork(self)
         self.in_step()
 
     # The exchange's markets
@@ -58,7 +64,7 @@ class MarketKeeper:
     def in_step(self) -> MarketTable:
         """The table behind `exchange.markets`, also where somebody has put other markets there meanwhile."""
         exchange = self.exchange
-        if not exchange.markets or self._is_in_step():
+        if not exchange.markets or not isinstance(exchange.markets, dict) or self._is_in_step():
             return self.table
         markets = exchange.markets
         if isinstance(markets, LiveMapping) and markets.table.markets is markets:
@@ -69,9 +75,10 @@ class MarketKeeper:
             if not self._is_in_step():  # nor did another thread see to it
                 markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
-                self._part()
-                self.table.adopt(markets, by_id)
-                exchange.markets, exchange.markets_by_id = self.table.markets, self.table.by_id
+                table = self._own_table()
+                table.adopt(markets, by_id)
+                exchange.markets, exchange.markets_by_id = table.markets, table.by_id
+                self._join(table)
                 self.publish_names()
         return self.table
 
@@ -90,13 +97,16 @@ class MarketKeeper:
         self._ccxt_set_markets(stand_in, table.named(self.exchange.to_array(markets)), currencies)
         fresh = {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
         with table.lock:
-            self._part()
-            self.table.load(stand_in.markets, since, self.universes())
-            fresh.update(markets=self.table.markets, markets_by_id=self.table.by_id)
-            fresh.update(symbols=sorted(self.table.markets), ids=sorted(self.table.by_id))
+            own = self._own_table()
+            own.load(stand_in.markets, since, self.universes())
+            fresh.update(markets=own.markets, markets_by_id=own.by_id)
+            fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
+            currencies = self.exchange.currencies or {}
             for name, value in fresh.items():
                 setattr(self.exchange, name, value)
-            self.table.list_known()
+            self.publish_currencies(currencies)  # a listing may have brought some while these markets were loaded
+            self._join(own)
+            own.list_known(since)
         return self.exchange.markets
 
     def share(self, source: Any) -> None:
@@ -145,15 +155,13 @@ class MarketKeeper:
     def follow(self) -> None:
         """Begin, or go on, to follow the stream; starts it. Raises the error for which it failed for good."""
         self.own_stream().add(self)
-        with self.in_step().lock:
-            self._following = True
-            self.table.desk.open()
 
     def own_stream(self) -> ContractInfoStream:
         """The stream of this exchange, made at need."""
         with self.table.lock:
             if self.stream is None:
                 self.stream = ContractInfoStream.of(self.exchange)
+                self._has_own_stream = True
                 self.updates.limit = Settings.of(self.exchange).buffer_size
             return self.stream
 
@@ -166,12 +174,8 @@ class MarketKeeper:
 
     def leave(self, timeout: float = 5.0) -> None:
         """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s."""
-        deadline = time.monotonic() + timeout
-        if self.stream is None:
-            return
-        if self.stream.remove(self):
-            self.stream.stop(timeout)
-        self.stopped(ccxt.ExchangeClosedByUser(f"{self.exchange.id}: the contract info stream was stopped"), deadline)
+        if self.stream is not None:
+            self.stream.leave(self, timeout, is_own=self._has_own_stream)
 
     # What the stream tells
 
@@ -189,26 +193,37 @@ class MarketKeeper:
         """Show a frame, as ccxt does where `verbose` is set."""
         if self.exchange.verbose:
             data = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-            self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, data)
+            try:
+                self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, data)
+            except Exception as error:  # a closed stdout, say
+                logger.warning("contractInfo: a frame could not be shown: %s", error)
 
-    def stopped(self, error: ccxt.BaseError, deadline: float) -> None:
-        """The stream was stopped, or has failed for good: wake who waits, let callbacks have the rest."""
+    def started(self) -> None:
+        """The stream begins to run. Waits for nothing."""
+        table = self.in_step()
+        with table.lock:
+            self._following = True
+            table.desk.open()
+
+    def stopped(self, error: ccxt.BaseError) -> None:
+        """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
         self.updates.close(error)
         with self.table.lock:
             self._following = False
-            is_last = not any(sharer._following for sharer in self.table.sharers)
-        if is_last:
-            self.table.desk.close(max(0.0, deadline - time.monotonic()))
-        self.updates.finish(deadline)
+            self._close_idle_desk(self.table)
+
+    def finish(self, deadline: float) -> None:
+        """Let callbacks have what they were not told yet, and threads end, until `deadline` (monotonic, s) at most."""
+        if not self._following:
+            self.table.desk.finish(deadline)
+            self.updates.finish(deadline)
 
     def dropped(self) -> int:
         """How many updates were dropped for slow subscribers."""
         return self.updates.dropped
 
     def after_fork(self) -> None:
-        """Begin anew in the child of a fork."""
-        self.table.after_fork()
-        self.updates.after_fork()
+        """See `forking`."""
         self.local = threading.local()  # with cursors of the parent's
         self._following = False
 
@@ -243,6 +258,10 @@ class MarketKeeper:
         self.exchange.symbols = sorted(self.table.markets)
         self.exchange.ids = sorted(self.table.by_id)
 
+    def backoff(self) -> Backoff:
+        """See `table.Sharer`."""
+        return self.own_stream().backoff()
+
     def fetch_contracts(self, universe: Universe) -> Mapping[str, Any]:
         """See `table.Sharer`."""
         return fetch_contracts(self.exchange, universe)
@@ -259,28 +278,44 @@ class MarketKeeper:
 
     def _stand_in(self) -> Any:
         """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""
-        stand_in = object.__new__(type(self.exchange))
+        kind = _stand_in_class(type(self.exchange))  # type: ignore[arg-type]
+        stand_in: Any = object.__new__(kind)
         vars(stand_in).update(vars(self.exchange))
         stand_in.session = None
         vars(stand_in).pop("_contract_info_keeper", None)
         return stand_in
 
-    def _part(self) -> None:
-        """Have a table of one's own from now on, with the same contracts, where it was shared."""
-        if len(self.table.sharers) > 1:
-            self._join(self.table.fork(self._backoff))
+    def _own_table(self) -> MarketTable:
+        """The table, where nobody shares it; else another one with the same contracts, to be joined."""
+        return self.table.fork() if len(self.table.sharers) > 1 else self.table
 
     def _join(self, table: MarketTable) -> None:
-        self.table.sharers.discard(self)
+        """Have this table from now on, and let wait there what waited here."""
+        old = self.table
+        if table is old:
+            return
+        with old.lock:
+            waiting = [] if len(old.sharers) > 1 else old.desk.held()
+            old.sharers.discard(self)
+            self._close_idle_desk(old)
         table.sharers.add(self)
         self.table = table
+        for universe, arrival in waiting:
+            table.handle(arrival.event, arrival.received, universe)
         if self._following:
             table.desk.open()
 
-    def _backoff(self) -> Backoff:
-        settings = Settings.of(self.exchange)
-        return Backoff(settings.backoff_base, settings.backoff_max)
+    def _close_idle_desk(self, table: MarketTable) -> None:
+        if not any(sharer._following for sharer in table.sharers):
+            table.desk.close()
 
     def _callback_failed(self, error: BaseException) -> None:
         if self.stream is not None:
             self.stream.callback_failed(error)
+
+
+@functools.cache
+def _stand_in_class(kind: Any) -> Any:
+    """A class whose instances are not closed when they are collected, as ccxt's are: a user's own close() may do more
+    than close."""
+    return type(kind.__name__, (kind,), {"__del__": lambda self: None})

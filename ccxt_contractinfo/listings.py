@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,6 +35,9 @@ class ListingDesk:
     :param backoff: makes the backoff between tries
     """
 
+    # Of one contract; past it, the first one, which lists it, and the newest ones are kept.
+    HELD = 1000
+
     def __init__(
         self,
         lock: threading.RLock,
@@ -52,7 +56,7 @@ class ListingDesk:
         self._held: dict[str, tuple[Universe, list[Arrival]]] = {}
         self._thread: threading.Thread | None = None
         self._is_open = False
-        self._news = 0
+        self._has_new_contract = False
 
     def __contains__(self, id: str) -> bool:
         return id in self._held
@@ -60,16 +64,16 @@ class ListingDesk:
     def hold(self, arrival: Arrival, universe: Universe) -> None:
         """Let an event wait for its contract, behind those that wait already."""
         id = arrival.event.id
-        if id not in self._held:
-            self._news += 1
-        self._held.setdefault(id, (universe, []))[1].append(arrival)
+        self._has_new_contract |= id not in self._held
+        waiting = self._held.setdefault(id, (universe, []))[1]
+        waiting.append(arrival)
+        if len(waiting) > self.HELD:
+            del waiting[1]
         self._work_if_needed()
 
-    def hold_all(self, other: ListingDesk) -> None:
-        """Let wait here, too, what waits at another desk."""
-        for universe, arrivals in other._held.values():
-            for arrival in arrivals:
-                self.hold(arrival, universe)
+    def held(self) -> list[tuple[Universe, Arrival]]:
+        """All that waits, in the order of each contract."""
+        return [(universe, arrival) for universe, arrivals in self._held.values() for arrival in arrivals]
 
     def release(self, id: str) -> list[Arrival]:
         """The events that waited for this contract, in order; it is not held any more."""
@@ -81,17 +85,21 @@ class ListingDesk:
             self._is_open = True
             self._work_if_needed()
 
-    def close(self, timeout: float) -> None:
-        """Stop asking; what is held stays. Waits at most `timeout` s for a request that is under way."""
+    def close(self) -> None:
+        """Stop asking; what is held stays. Waits for nothing."""
         with self._changed:
             self._is_open = False
-            thread = self._thread
             self._changed.notify_all()
+
+    def finish(self, deadline: float) -> None:
+        """Wait until a request that is under way has ended, until `deadline` (monotonic, s) at most. Not for the holder
+        of the lock."""
+        thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def after_fork(self, lock: threading.RLock) -> None:
-        """Begin anew in the child of a fork, with a new lock."""
+        """See `forking`; `lock` is the table's new one."""
         self._changed = threading.Condition(lock)
         self._thread = None
         self._is_open = False
@@ -100,24 +108,35 @@ class ListingDesk:
         if not self._held or not self._is_open:
             return
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-listings", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="ccxt-contractinfo-listings", daemon=True)
+            thread.start()
+            self._thread = thread
         else:
             self._changed.notify_all()
 
     def _work(self) -> None:
         with self._changed:
-            backoff = self._backoff()
-            delay = GATHER
-            while self._is_open and self._held:
-                news = self._news
-                # A new contract need not wait out the delay of one that REST has not heard of.
-                if self._changed.wait_for(lambda: not self._is_open or self._news != news, delay):  # noqa: B023
-                    self._changed.wait_for(lambda: not self._is_open, GATHER)
-                    backoff.reset()
-                error = self._ask()
-                delay = backoff.next_delay(error)
-            self._thread = None
+            try:
+                self._ask_while_held()
+            except Exception as error:
+                self._report(error)
+            finally:
+                self._thread = None
+
+    def _ask_while_held(self) -> None:
+        backoff = self._backoff()
+        delay = GATHER
+        while self._is_open and self._held:
+            # A new contract need not wait out the delay of one that REST has not heard of.
+            if self._changed.wait_for(self._has_news, delay):
+                self._changed.wait_for(lambda: not self._is_open, GATHER)
+                backoff.reset()
+            self._has_new_contract = False
+            if self._is_open:
+                delay = backoff.next_delay(self._ask())
+
+    def _has_news(self) -> bool:
+        return self._has_new_contract or not self._is_open
 
     def _ask(self) -> BaseException | None:
         """Ask once for each universe in which a contract is held. Entered with the lock, which it lets go meanwhile."""

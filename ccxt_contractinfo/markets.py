@@ -71,10 +71,11 @@ def pick_contract(markets: Iterable[Market]) -> Market | None:
 def complete(market: Mapping[str, Any]) -> Market:
     """A contract as ccxt parsed it, with the fields that this package keeps beside ccxt's own: `status`, `delisting`
     and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None)."""
-    delivery = ccxt.Exchange.safe_integer(market["info"], "deliveryDate")
+    info = market.get("info") or {}
+    delivery = ccxt.Exchange.safe_integer(info, "deliveryDate")
     if delivery is None:
-        delivery = market["expiry"] or NEVER
-    return {**market, "status": market["info"].get(_status_name(market)), **_delivery(market, delivery)}
+        delivery = market.get("expiry") or NEVER
+    return {**market, "info": info, "status": info.get(_status_name(market)), **_delivery(market, delivery)}
 
 
 def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Market:
@@ -88,7 +89,7 @@ def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None)
     kept = dict(market)
     if known:
         kept.update({name: known[name] for name in ("symbol", "type", "swap", "future")})
-    elif "PERPETUAL" in (market["info"].get("contractType") or "") and not market["swap"]:
+    elif "PERPETUAL" in ((market.get("info") or {}).get("contractType") or "") and not market["swap"]:
         kept.update(type="swap", swap=True, future=False)
         kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
     return kept
@@ -98,7 +99,7 @@ def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
     """The market with the leverage tiers of `known`, which REST does not tell."""
     if "leverageTiers" not in known:
         return dict(market)
-    limits = {**market["limits"], "leverage": known["limits"]["leverage"]}
+    limits = {**_limits(market), "leverage": known["limits"]["leverage"]}
     return {**market, "leverageTiers": known["leverageTiers"], "limits": limits}
 
 
@@ -124,8 +125,8 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
     previous = {name: market.get(name) for name in _PREVIOUS if market.get(name) != new[name]}
     if event.brackets:
         new["leverageTiers"] = to_leverage_tiers(event.brackets, market)
-        new["limits"] = {**market["limits"], "leverage": leverage_limits(event.brackets)}
-        if (new["leverageTiers"], new["limits"]) != (market.get("leverageTiers"), market["limits"]):
+        new["limits"] = {**_limits(market), "leverage": leverage_limits(event.brackets)}
+        if (new["leverageTiers"], new["limits"]) != (market.get("leverageTiers"), _limits(market)):
             previous["leverageTiers"] = market.get("leverageTiers")
     if listed:
         return Change(new, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
@@ -162,7 +163,7 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> 
 def _delivery(market: Mapping[str, Any], time: int) -> Market:
     """The fields that a delivery time (ms) fills: a future expires, a swap is delisted."""
     scheduled = None if time >= NEVER else time
-    names = ("expiry", "delisting") if market["future"] else ("delisting", "expiry")
+    names = ("expiry", "delisting") if market.get("future") else ("delisting", "expiry")
     return {
         names[0]: scheduled,
         f"{names[0]}Datetime": iso8601(scheduled),
@@ -187,4 +188,8 @@ def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]
 
 
 def _status_name(market: Mapping[str, Any]) -> str:
-    return "contractStatus" if market["inverse"] else "status"
+    return "contractStatus" if market.get("inverse") else "status"
+
+
+def _limits(market: Mapping[str, Any]) -> dict[str, Any]:
+    return market.get("limits") or {}

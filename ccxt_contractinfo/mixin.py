@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 import time
@@ -11,7 +12,9 @@ from typing import Any, TypeVar, overload
 import ccxt
 
 from .delivery import Subscription, Watcher
+from .forking import renew_after_fork
 from .keeper import MarketKeeper
+from .mapping import LiveMapping
 from .stream import ContractInfoStream
 from .tiers import LeverageTier
 from .updates import ContractInfo
@@ -20,7 +23,19 @@ Callback = Callable[[ContractInfo], object]
 Symbols = str | Iterable[str] | None
 Self = TypeVar("Self", bound="ContractInfoMixin")
 
-_creation = threading.Lock()
+
+class _Creation:
+    """The lock under which an exchange gets its keeper."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        self.lock = threading.Lock()
+
+
+_creation = _Creation()
 
 
 class ContractInfoMixin:
@@ -60,11 +75,17 @@ class ContractInfoMixin:
         keeper = self._loaded_keeper()
         keeper.own_stream()
         watcher = self._watcher(keeper, symbols, since)
-        watcher.check()  # a stop by another thread is told before anything is started again
-        keeper.follow()
-        updates: list[ContractInfo] = watcher.wait(
-            lambda update: since is None or update["timestamp"] >= since, None if timeout is None else timeout / 1000
-        )
+        try:
+            watcher.check()  # a stop by another thread is told before anything is started again
+            keeper.follow()
+            updates: list[ContractInfo] = watcher.wait(
+                lambda update: since is None or update["timestamp"] >= since,
+                None if timeout is None else timeout / 1000,
+            )
+        except (ccxt.ExchangeClosedByUser, ccxt.RestrictedLocation):
+            for each in keeper.local.watchers.values():  # this thread has been told
+                each.forget()
+            raise
         return updates[-int(limit) :] if limit else updates
 
     @overload
@@ -142,20 +163,15 @@ class ContractInfoMixin:
 
     # What ccxt calls when markets come from elsewhere than the stream
 
-    def load_markets(self, *args: Any, **kwargs: Any) -> Any:
-        """As in ccxt; pushes that come while it loads are not undone by it."""
-        loading = self._contract_info().local
-        before = getattr(loading, "since", None)
-        loading.since = time.monotonic()
-        try:
-            return super().load_markets(*args, **kwargs)  # type: ignore[misc]
-        finally:
-            loading.since = before
+    def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
+        """As in ccxt; `set_markets` will not undo pushes that come from now on."""
+        self._contract_info().local.since = time.monotonic()
+        return super().fetch_markets(*args, **kwargs)  # type: ignore[misc]
 
     def set_markets(self, markets: Any, currencies: Any = None) -> Any:
         """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
         keeper = self._contract_info()
-        return keeper.set_markets(markets, currencies, getattr(keeper.local, "since", None))
+        return keeper.set_markets(markets, currencies, vars(keeper.local).pop("since", None))
 
     def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
         """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""
@@ -164,17 +180,47 @@ class ContractInfoMixin:
         keeper.share(sourceExchange)
         return result
 
+    # Helpers of ccxt's that ask for exactly a dict
+
+    @staticmethod
+    def to_array(value: Any) -> Any:
+        """As in ccxt, of a `LiveMapping`, too."""
+        return ccxt.Exchange.to_array(dict(value) if isinstance(value, LiveMapping) else value)
+
+    @staticmethod
+    def filter_by(array: Any, key: Any, value: Any = None) -> Any:
+        """As in ccxt, of a `LiveMapping`, too."""
+        return ccxt.Exchange.filter_by(ContractInfoMixin.to_array(array), key, value)
+
+    @staticmethod
+    def group_by(array: Any, key: Any) -> Any:
+        """As in ccxt, of a `LiveMapping`, too."""
+        return ccxt.Exchange.group_by(ContractInfoMixin.to_array(array), key)
+
+    # What happens to an exchange as an object
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy: everything but what follows the stream."""
+        return {name: value for name, value in vars(self).items() if name != "_contract_info_keeper"}
+
+    def __del__(self) -> None:
+        # Collected, it follows no stream, for a stream keeps its followers alive; and a finalizer must take no lock.
+        vars(self).pop("_contract_info_keeper", None)
+        super().__del__()  # type: ignore[misc]
+
     def _contract_info(self) -> MarketKeeper:
-        with _creation:
-            keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
-            if keeper is None:
-                check_supported(self)
-                keeper = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
-                vars(self)["_contract_info_keeper"] = keeper
-            return keeper
+        keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
+        if keeper is None:
+            with _creation.lock:
+                keeper = vars(self).get("_contract_info_keeper")
+                if keeper is None:
+                    check_supported(self)
+                    keeper = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
+                    vars(self)["_contract_info_keeper"] = keeper
+        return keeper
 
     def _loaded_keeper(self) -> MarketKeeper:
-        self.load_markets()
+        self.load_markets()  # type: ignore[attr-defined]
         return self._contract_info()
 
     def _watcher(self, keeper: MarketKeeper, symbols: Symbols, since: int | None) -> Watcher:
@@ -189,6 +235,8 @@ class ContractInfoMixin:
     watchContractInfo = watch_contract_info  # noqa: N815
     onContractInfo = on_contract_info  # noqa: N815
     unWatchContractInfo = un_watch_contract_info  # noqa: N815
+    contractInfoStream = contract_info_stream  # noqa: N815
+    leverageTiers = leverage_tiers  # noqa: N815
 
 
 _HAS = {"watchContractInfo": True, "unWatchContractInfo": True}
@@ -217,9 +265,14 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> Any:
     check_supported(exchange)
     if not isinstance(exchange, ContractInfoMixin):
         plain = type(exchange)
-        exchange.__class__ = type(plain.__name__, (ContractInfoMixin, plain), {"__module__": plain.__module__})
+        exchange.__class__ = _mixed_class(plain)  # type: ignore[arg-type]
         exchange.has = {**exchange.has, **_HAS}
     keeper = exchange._contract_info()
     if stream is not None:
         keeper.use(stream)
     return exchange
+
+
+@functools.cache
+def _mixed_class(plain: Any) -> Any:
+    return type(plain.__name__, (ContractInfoMixin, plain), {"__module__": plain.__module__})

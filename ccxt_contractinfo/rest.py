@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Literal
 
 import ccxt
+
+from .backoff import retry_after
 
 Universe = Literal["linear", "inverse"]
 """ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
@@ -39,8 +40,7 @@ def fetch_contracts(exchange: Any, universe: Universe) -> dict[str, dict[str, An
     except ccxt.BaseError as error:
         # ccxt's own holds the response, and so a socket, for as long as somebody keeps the error.
         failure = type(error)(*error.args)
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            failure.retry_after = float(client.last_response_headers["Retry-After"])
+        failure.retry_after = retry_after((client.last_response_headers or {}).get("Retry-After"))
     finally:
         client.close()
     if failure is not None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import ccxt
@@ -23,6 +21,7 @@ from .dial import proxy_address
 from .endpoint import CONTRACT_INFO, Endpoint, endpoint_of, full_url, named_streams
 from .errors import CanaryTimeout, MalformedEvent, PongTimeout
 from .events import ContractInfoEvent, Outcome, decode, parse_event, unwrap
+from .forking import renew_after_fork
 from .settings import RESERVED, Settings
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -31,26 +30,30 @@ STATES = ("idle", "connecting", "syncing", "live", "reconnecting", "stopped", "f
 
 
 class Follower(Protocol):
-    """Whoever applies the events, on the reader's thread: an exchange's keeper."""
+    """Whoever applies the events: an exchange's keeper. Only `finish` may wait; the others are called with a lock."""
+
+    def started(self) -> None:
+        """The stream begins to run, or runs already."""
+        ...
 
     def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
-        """Apply an event that came at `received` (monotonic, s), without waiting for anybody."""
+        """Apply an event that came at `received` (monotonic, s). On the reader's thread."""
         ...
 
     def log_frame(self, direction: str, data: object) -> None:
-        """Show a frame where the user asked for that."""
+        """Show a frame where the user asked for that. On the reader's thread; never raises."""
         ...
 
-    def stopped(self, error: ccxt.BaseError, deadline: float) -> None:
-        """The stream was stopped, or failed for good; be done with it by `deadline` (monotonic, s)."""
+    def stopped(self, error: ccxt.BaseError) -> None:
+        """The stream was stopped, has failed for good, or is followed no more."""
+        ...
+
+    def finish(self, deadline: float) -> None:
+        """Wait until what was received has been told, until `deadline` (monotonic, s) at most."""
         ...
 
     def dropped(self) -> int:
         """How many updates were dropped for slow subscribers."""
-        ...
-
-    def after_fork(self) -> None:
-        """Begin anew in the child of a fork."""
         ...
 
 
@@ -91,9 +94,11 @@ class ContractInfoStream:
         self._settings = Settings.named({"url": url, **settings})
         for name in settings.keys() & RESERVED:
             logger.warning("contractInfo: the setting %s has no effect in this version", name)
-        self._endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
+        endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
         if proxy is not None:
             proxy_address(proxy)
+        self._endpoint = endpoint
+        self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
         limit = self._settings.buffer_size
         self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=self.callback_failed)
         self._states = Channel("states", key=lambda states: states, limit=limit, failed=self.callback_failed)
@@ -107,19 +112,22 @@ class ContractInfoStream:
         self._reconnects: Counter[str] = Counter()
         self._times: dict[str, float] = {}
         self._connected_since: int | None = None
-        _streams.add(self)
+        renew_after_fork(self)
 
     @classmethod
     def of(cls, exchange: Any) -> ContractInfoStream:
         """The stream for an exchange: its ``options['contractInfo']``, urls, environment, proxies, verify, headers."""
-        endpoint = endpoint_of(exchange)
-        settings = Settings.of(exchange)
-        return cls(
-            **{**(exchange.options.get("contractInfo") or {}), "url": settings.url or endpoint.url},
-            proxy=endpoint.proxy,
-            verify=endpoint.verify,
-            headers=endpoint.headers,
-        )
+        url = Settings.of(exchange).url
+
+        def find() -> Endpoint:
+            endpoint = endpoint_of(exchange)
+            return replace(endpoint, url=full_url(url or endpoint.url))
+
+        first = find()
+        settings = {**(exchange.options.get("contractInfo") or {}), "url": first.url}
+        stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
+        stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
+        return stream
 
     def __enter__(self) -> ContractInfoStream:
         self.start()
@@ -137,11 +145,15 @@ class ContractInfoStream:
         """Begin to connect, on a new thread; returns at once. Does nothing where the stream runs. A stopped or failed
         stream begins anew."""
         with self._condition:
-            if self._run is None:
-                self._error = None
-                self._run = _Run(self, self._settings, self._endpoint)
-                self._set_state("connecting")
-                self._run.thread.start()
+            if self._run is not None:
+                return
+            self._endpoint = self._find_endpoint()
+            run = _Run(self, self._settings, self._endpoint)
+            run.thread.start()
+            self._run, self._error = run, None
+            self._set_state("connecting")
+            for follower in self._followers:
+                follower.started()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
@@ -149,20 +161,31 @@ class ContractInfoStream:
 
         :param timeout: s; returns after that, whatever the network and the callbacks do
         """
-        deadline = time.monotonic() + timeout
         with self._condition:
-            run, self._run = self._run, None
-            if run is None:
-                return
+            run = self._end()
+            followers = self._followers
+        self._finish(run, followers, time.monotonic() + timeout)
+
+    def _end(self) -> _Run | None:
+        """End the run, if there is one, and tell the followers; waits for nothing. With the lock."""
+        run, self._run = self._run, None
+        if run is not None:
             run.end()
             self._connected_since = None
             self._set_state("stopped")
-        if run.thread is not threading.current_thread():
-            run.thread.join(timeout)
-        for follower in self._followers:
-            follower.stopped(ccxt.ExchangeClosedByUser("the contract info stream was stopped"), deadline)
-        for channel in (self._events, self._states, self._errors):
-            channel.finish(deadline)
+            for follower in self._followers:
+                follower.stopped(_closed_by_user())
+        return run
+
+    def _finish(self, run: _Run | None, followers: tuple[Follower, ...], deadline: float) -> None:
+        """Wait for what `_end` has ended, until `deadline` (monotonic, s) at most. Without the lock."""
+        if run is not None and run.thread is not threading.current_thread():
+            run.thread.join(max(0.0, deadline - time.monotonic()))
+        for follower in followers:
+            follower.finish(deadline)
+        if run is not None:
+            for channel in (self._events, self._states, self._errors):
+                channel.finish(deadline)
 
     @property
     def state(self) -> str:
@@ -223,16 +246,32 @@ class ContractInfoStream:
         with self._condition:
             if self._state == "failed" and self._error is not None:
                 raise copy.copy(self._error)
+            if self._run is None:
+                self.start()
             if follower not in self._followers:
                 self._followers += (follower,)
-            self.start()
+            follower.started()
 
-    def remove(self, follower: Follower) -> bool:
-        """Let a follower have no more events. Returns whether it was the last one."""
+    def leave(self, follower: Follower, timeout: float, *, is_own: bool) -> None:
+        """Let a follower have no more events; stop where nobody else has them.
+
+        :param timeout: s, see `stop`
+        :param is_own: the stream was made for this follower, and stops even where it was started without it
+        """
         with self._condition:
-            before = self._followers
-            self._followers = tuple(each for each in before if each is not follower)
-            return bool(before) and not self._followers
+            others = tuple(each for each in self._followers if each is not follower)
+            was_followed = len(others) < len(self._followers)
+            run = None
+            if not others and (was_followed or is_own):
+                run = self._end()
+            self._followers = others
+            if was_followed:
+                follower.stopped(_closed_by_user())
+        self._finish(run, (follower,), time.monotonic() + timeout)
+
+    def backoff(self) -> Backoff:
+        """A new backoff by this stream's settings."""
+        return Backoff(self._settings.backoff_base, self._settings.backoff_max)
 
     def report(self, error: BaseException) -> None:
         """Give an error to those who listen to them."""
@@ -269,20 +308,19 @@ class ContractInfoStream:
                 self._error, self._run = error, None
                 logger.error("contractInfo: failed for good: %s", error)
                 self._set_state("failed")
+                for follower in self._followers:
+                    follower.stopped(error)
             else:
                 self._reconnects[getattr(error, "cause", "other")] += 1
                 logger.warning("contractInfo: reconnecting: %s", error)
                 self._set_state("reconnecting")
         self.report(error)
-        if is_final(error):
-            for follower in self._followers:
-                follower.stopped(error, time.monotonic())
 
     def received(self, data: bytes, now: float) -> bool:
         """Take a message that came at `now` (monotonic, s). Returns whether it is the canary's. Never raises."""
         self._times["frame"] = now
         for follower in self._followers:
-            follower.log_frame("onMessage", data)
+            follower.log_frame("message", data)
         try:
             return self._understood(unwrap(decode(data)), now)
         except ccxt.BaseError as error:
@@ -342,16 +380,13 @@ class ContractInfoStream:
             self._counts["callback_errors"] += 1  # and not reported: the next one would fail, too
 
     def after_fork(self) -> None:
-        """Begin anew in the child of a fork: the connection is the parent's."""
+        """See `forking`: the connection is the parent's."""
         run, self._run = self._run, None
         if run is not None:
             run.connection.abandon()
-            self._state = "idle"
+            self._state, self._connected_since = "idle", None
+            self._times.clear()
         self._condition = threading.Condition(threading.RLock())
-        for channel in (self._events, self._states, self._errors):
-            channel.after_fork()
-        for follower in self._followers:
-            follower.after_fork()
 
 
 class _Run:
@@ -371,7 +406,7 @@ class _Run:
         self.connection.wake()
 
     def _work(self) -> None:
-        backoff = Backoff(self._settings.backoff_base, self._settings.backoff_max)
+        backoff = self._stream.backoff()
         while not self._ended.is_set():
             error = self._connect_and_follow(backoff)
             if self._ended.is_set():
@@ -393,7 +428,7 @@ class _Run:
             return ccxt.NetworkError(f"{self._endpoint.url}: {error!r}")
         finally:
             self.connection.close()
-        return ccxt.ExchangeClosedByUser("the contract info stream was stopped")
+        return _closed_by_user()
 
     def _follow(self, backoff: Backoff) -> None:
         """Receive until the connection is lost, which is an error, or the run has ended."""
@@ -445,14 +480,5 @@ class _Run:
         )
 
 
-_streams: weakref.WeakSet[ContractInfoStream] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for stream in list(_streams):
-        with contextlib.suppress(Exception):
-            stream.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+def _closed_by_user() -> ccxt.ExchangeClosedByUser:
+    return ccxt.ExchangeClosedByUser("the contract info stream was stopped")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Protocol
 
 from .backoff import Backoff
 from .events import Arrival, ContractInfoEvent, Outcome
+from .forking import renew_after_fork
 from .listings import ListingDesk
 from .mapping import LiveMapping
 from .markets import Change, Market, apply_event, complete, gone, is_contract, keep_name, pick_contract, with_tiers
@@ -39,6 +40,10 @@ class Sharer(Protocol):
         """Bring the exchange's `symbols` and `ids` up to its markets."""
         ...
 
+    def backoff(self) -> Backoff:
+        """A new backoff, for asking REST again."""
+        ...
+
     def fetch_contracts(self, universe: Universe) -> Mapping[str, Any]:
         """Public exchangeInfo's raw entries by contract id. Blocks."""
         ...
@@ -53,19 +58,19 @@ class MarketTable:
 
     Exchanges that share markets share one table; each event is applied once and told to all of them. All methods may
     be called from any thread. Readers of the mappings need no lock.
-
-    :param backoff: makes the backoff between the tries of asking REST for new contracts
     """
 
-    def __init__(self, backoff: Callable[[], Backoff]) -> None:
+    def __init__(self) -> None:
         self.lock = threading.RLock()
         self.sharers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.newest: dict[str, Arrival] = {}
-        self.desk = ListingDesk(self.lock, self._fetch, self._parse, self._list, self._failed, backoff)
+        self.desk = ListingDesk(self.lock, self._fetch, self._parse, self._list, self._failed, self._backoff)
+        self._gone: set[str] = set()
         self._last: tuple[ContractInfoEvent | None, Outcome] = (None, Outcome.IGNORED)
         # Plain dicts that somebody may hold, kept in step.
         self._copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
         self._publish_mappings({})
+        renew_after_fork(self)
 
     def load(self, markets: Mapping[str, Market], since: float | None, universes: Container[str]) -> None:
         """Take over freshly loaded markets, as new mappings.
@@ -82,23 +87,37 @@ class MarketTable:
                 for symbol, market in markets.items()
             }
             here = {market["id"] for market in merged.values() if is_contract(market)}
+            self._gone = set()
             for id, market in known.items():
-                if id not in here and market["subType"] in universes:
-                    merged[market["symbol"]] = market if self._is_newer(id, since) else gone(market)
+                if id not in here and market["subType"] in universes and market["symbol"] not in merged:
+                    is_newer = self._is_newer(id, since)
+                    merged[market["symbol"]] = market if is_newer else gone(market)
+                    self._gone.update(() if is_newer else (id,))
             self._publish_mappings(merged)
 
-    def list_known(self) -> None:
-        """Tell of the contracts that were waited for and that a user's own load_markets() brought meanwhile."""
+    def list_known(self, since: float | None) -> None:
+        """Tell of the contracts that were waited for and that a user's own load_markets() brought meanwhile.
+
+        :param since: monotonic, s; when the loading began: what was pushed before is not newer than what it brought
+        """
         with self.lock:
             for id, market in self.contracts().items():
-                if id in self.desk:
-                    self._list(id, (market, {}))
+                if id in self.desk and id not in self._gone:
+                    arrivals = self.desk.release(id)
+                    newer = [each for each in arrivals if since is not None and each.received >= since]
+                    for older in arrivals[: len(arrivals) - len(newer)]:
+                        market = with_tiers(market, apply_event(market, older.event).market)
+                    kinds = ["listed", "tiers"] if "leverageTiers" in market else ["listed"]
+                    self._publish_listing(arrivals[0], Change(market, kinds, {}, True), {})
+                    for arrival in newer:
+                        self._apply_again(arrival)
 
     def adopt(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
         """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
         from now on kept in step for the contracts that they have."""
         with self.lock:
             known = self.contracts()
+            self._gone.difference_update(market["id"] for market in markets.values() if is_contract(market))
             self._publish_mappings(
                 {
                     symbol: self._merged(market, known.get(market["id"]), None) if is_contract(market) else market
@@ -114,13 +133,15 @@ class MarketTable:
         known = self.contracts()
         return [keep_name(market, known.get(market["id"])) if is_contract(market) else market for market in markets]
 
-    def fork(self, backoff: Callable[[], Backoff]) -> MarketTable:
+    def fork(self) -> MarketTable:
         """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
         with self.lock:
-            table = MarketTable(backoff)
+            table = MarketTable()
             table._publish_mappings(self.markets)
             table.newest = dict(self.newest)
-            table.desk.hold_all(self.desk)
+            table._gone = set(self._gone)
+            for universe, arrival in self.desk.held():
+                table.desk.hold(arrival, universe)
             return table
 
     def contracts(self) -> dict[str, Market]:
@@ -141,7 +162,7 @@ class MarketTable:
                 return self._last[1]
             arrival = Arrival(event, received)
             market = self.find(event.id)
-            if market is not None and event.id not in self.desk:
+            if market is not None and event.id not in self.desk and event.id not in self._gone:
                 outcome = self._apply(market, arrival)
             elif universe is not None:
                 self.desk.hold(arrival, universe)
@@ -152,7 +173,7 @@ class MarketTable:
             return outcome
 
     def after_fork(self) -> None:
-        """Begin anew in the child of a fork, where any lock may be held by a thread that does not exist."""
+        """See `forking`."""
         self.lock = threading.RLock()
         self.desk.after_fork(self.lock)
 
@@ -205,25 +226,36 @@ class MarketTable:
         return listing
 
     def _list(self, id: str, listing: tuple[Market, Mapping[str, Any]]) -> None:
-        """Publish a contract that was waited for, whole; then tell of it, and apply what waited behind."""
+        """Publish a contract that REST has just told of; then apply what waited behind."""
         market, currencies = listing
         first, *rest = self.desk.release(id)
         # REST's answer may be newer than the push; the push that made it so waits behind, or is on its way.
-        change = apply_event(market, first.event, listed=True)
-        self.newest[id] = first
+        self._publish_listing(first, apply_event(market, first.event, listed=True), currencies)
+        for arrival in rest:
+            self._apply_again(arrival)
+
+    def _publish_listing(self, arrival: Arrival, change: Change, currencies: Mapping[str, Any]) -> None:
+        id = arrival.event.id
+        self._gone.discard(id)
+        self.newest[id] = arrival
         for sharer in list(self.sharers):
             sharer.publish_currencies(currencies)
         self._publish(change.market)
         for sharer in list(self.sharers):
             sharer.publish_names()
-        self._tell(first.event, change)
-        for arrival in rest:
-            current = self.find(id)
-            assert current is not None
-            self._apply(current, arrival)
+        self._tell(arrival.event, change)
+
+    def _apply_again(self, arrival: Arrival) -> None:
+        market = self.find(arrival.event.id)
+        assert market is not None
+        self._apply(market, arrival)
 
     def _sharer(self) -> Any:
         return next(iter(self.sharers))
+
+    def _backoff(self) -> Backoff:
+        backoff: Backoff = self._sharer().backoff()
+        return backoff
 
     def _failed(self, error: BaseException) -> None:
         for sharer in list(self.sharers):

@@ -23,12 +23,12 @@ def to_leverage_tiers(brackets: Iterable[Bracket], market: Mapping[str, Any]) ->
     :param market: ccxt market structure that the brackets belong to
     """
     # Binance's REST names the bounds of COIN-M brackets by quantity, because they are in the base coin.
-    floor, cap = ("qtyFloor", "qtyCap") if market["inverse"] else ("notionalFloor", "notionalCap")
+    floor, cap = ("qtyFloor", "qtyCap") if market.get("inverse") else ("notionalFloor", "notionalCap")
     return [
         {
             "tier": float(bracket.number),
             "symbol": market["symbol"],
-            "currency": market["quote"],
+            "currency": market.get("quote"),
             "minNotional": float(bracket.notional_floor),
             "maxNotional": float(bracket.notional_cap),
             "maintenanceMarginRate": float(bracket.maintenance_margin_rate),

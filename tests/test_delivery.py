@@ -741,3 +741,26 @@ def test_a_system_without_threads_loses_nothing(
     assert [item("A")] == other.wait(everything, 0)
     channel.publish(item("B"))
     assert [item("A"), item("B")] == inbox.wait(2)
+
+
+def test_cancelling_waits_for_no_lock(channel: Channel) -> None:
+    """cancel() may be called by a finalizer, anywhere, so it must not wait for what another thread holds."""
+    subscription = channel.subscribe(Inbox())
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with channel._lock, subscription._condition:
+            held.set()
+            release.wait(PATIENCE)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(PATIENCE)
+    canceller = threading.Thread(target=subscription.cancel)
+    canceller.start()
+    canceller.join(PATIENCE)
+    assert not canceller.is_alive()
+    release.set()
+    holder.join(PATIENCE)
+    channel.publish(item("A"))
+    assert 0 == len(subscription._backlog)

@@ -144,7 +144,10 @@ def test_the_exchanges_proxies_are_used(sim: BinanceSimulator, name: str) -> Non
     assert 1 == len(seen)
 
 
-@pytest.mark.parametrize("proxy", ["ftp://127.0.0.1:1", "127.0.0.1:8080", "http://", "socks9://x:1"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["ftp://127.0.0.1:1", "127.0.0.1:8080", "http://", "socks9://x:1", "http://h:99999", "http://h:abc", "http://[::1"],
+)
 def test_a_proxy_that_cannot_be_read(proxy: str) -> None:
     """A proxy setting that makes no sense is refused when the stream is made, in the caller's thread."""
     with pytest.raises(ccxt.InvalidProxySettings, match="http://host:port"):
@@ -188,6 +191,26 @@ def test_all_addresses_of_a_name_are_tried(sim: BinanceSimulator, mocker: Mocker
     mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=answer)
     with following("ws://two-addresses.invalid/market/ws"):
         pass
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(sim: BinanceSimulator, mocker: MockerFixture) -> None:
+    """A name whose first address swallows everything, as IPv6 does on many hosts, is reached by its second."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        backlog = [socket.socket() for _ in range(3)]
+        for waiting in backlog:
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())  # the kernel takes no more connections to it now
+        answer = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+            for address in (full.getsockname(), ("127.0.0.1", sim.port))
+        ]
+        mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=answer)
+        with following("ws://first-is-dead.invalid/market/ws", connect_timeout=2):
+            pass
+        for waiting in backlog:
+            waiting.close()
 
 
 def test_a_name_without_an_address(mocker: MockerFixture) -> None:

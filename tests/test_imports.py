@@ -20,7 +20,7 @@ LAYERS = (
     ("keeper",),
     ("stream", "table", "listings", "rest", "delivery", "updates", "markets"),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "tiers", "events"),
-    ("errors",),
+    ("errors", "forking"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 

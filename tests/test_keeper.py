@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import weakref
 from typing import Any
 
@@ -135,3 +136,25 @@ def test_the_errors_of_rest_wait_for_no_stream(sim: BinanceSimulator, make: Any)
     exchange._contract_info().failed(ccxt.NetworkError("nobody listens"))
     go_live(exchange)
     eventually(lambda: exchange.contract_info_stream().state == "live")
+
+
+def test_collecting_an_exchange_takes_no_lock(sim: BinanceSimulator, live: Any) -> None:
+    """A finalizer may run anywhere, so it must not wait for what another thread holds."""
+    other = cci.attach(sim.connect(ccxt.binancecoinm()), stream=live.contract_info_stream())
+    other.session.close()
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with live.contract_info_stream()._condition, other._contract_info().table.lock:
+            held.set()
+            release.wait(PATIENCE)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(PATIENCE)
+    collector = threading.Thread(target=other.__del__)
+    collector.start()
+    collector.join(PATIENCE)
+    assert not collector.is_alive()
+    release.set()
+    holder.join(PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -58,6 +59,10 @@ class Desk:
                 assert universe is not None
                 self.desk.hold(each, universe)
 
+    def close(self) -> None:
+        self.desk.close()
+        self.desk.finish(time.monotonic() + PATIENCE)
+
 
 @pytest.fixture
 def rest() -> Rest:
@@ -69,7 +74,7 @@ def desk(rest: Rest) -> Iterator[Desk]:
     desk = Desk(rest)
     desk.desk.open()
     yield desk
-    desk.desk.close(PATIENCE)
+    desk.close()
 
 
 def test_events_wait_in_order(rest: Rest, desk: Desk) -> None:
@@ -107,7 +112,7 @@ def test_a_new_contract_does_not_wait_for_the_backoff_of_another(rest: Rest) -> 
     rest.known = {"B": {"name": "b"}}
     desk.hold(arrival("B"))
     assert [("B", "b", [1])] == desk.listed.wait()
-    desk.desk.close(PATIENCE)
+    desk.close()
     assert not any(thread.name == "ccxt-contractinfo-listings" for thread in threading.enumerate())
 
 
@@ -154,10 +159,10 @@ def test_a_contract_that_was_released_meanwhile_is_not_listed_again(rest: Rest, 
 
 
 def test_a_closed_desk_holds_and_asks_for_nothing(rest: Rest, desk: Desk) -> None:
-    """close() ends the thread and keeps what waits; open() goes on with it."""
+    """A closed desk has no thread and keeps what waits; open() goes on with it."""
     desk.hold(arrival("A"))
     rest.asked.wait(1)
-    desk.desk.close(PATIENCE)
+    desk.close()
     assert not any(thread.name == "ccxt-contractinfo-listings" for thread in threading.enumerate())
     count = len(rest.asked.items)
     desk.hold(arrival("B"))
@@ -168,7 +173,7 @@ def test_a_closed_desk_holds_and_asks_for_nothing(rest: Rest, desk: Desk) -> Non
 
 
 def test_close_does_not_wait_longer_than_it_may(rest: Rest, desk: Desk) -> None:
-    """A request that hangs cannot hold up close(); its answer is then of no use."""
+    """A request that hangs cannot hold up a stop; its answer is then of no use."""
     asked, go = threading.Event(), threading.Event()
 
     def hang() -> Mapping[str, Any]:
@@ -179,7 +184,8 @@ def test_close_does_not_wait_longer_than_it_may(rest: Rest, desk: Desk) -> None:
     rest.answers = [hang]
     desk.hold(arrival("A"))
     assert asked.wait(PATIENCE)
-    desk.desk.close(0.01)
+    desk.desk.close()
+    desk.desk.finish(time.monotonic() + 0.01)
     go.set()
     eventually(lambda: not any(thread.name == "ccxt-contractinfo-listings" for thread in threading.enumerate()))
     assert [] == desk.listed.items
@@ -187,17 +193,18 @@ def test_close_does_not_wait_longer_than_it_may(rest: Rest, desk: Desk) -> None:
 
 
 def test_what_waits_can_be_taken_over_by_another_desk(rest: Rest, desk: Desk) -> None:
-    """hold_all() copies what waits, in order."""
+    """held() gives all that waits, in order, and takes nothing away."""
     desk.hold(arrival("A", 1), arrival("A", 2))
     rest.asked.wait()
     other = Desk(rest)
     with other.lock, desk.lock:
-        other.desk.hold_all(desk.desk)
+        for universe, waiting in desk.desk.held():
+            other.desk.hold(waiting, universe)
     rest.known = {"A": {"name": "a"}}
     other.desk.open()
     assert [("A", "a", [1, 2])] == desk.listed.wait()
     assert [("A", "a", [1, 2])] == other.listed.wait()
-    other.desk.close(PATIENCE)
+    other.close()
 
 
 @pytest.mark.parametrize(
@@ -217,3 +224,49 @@ def test_what_waits_can_be_taken_over_by_another_desk(rest: Rest, desk: Desk) ->
 def test_the_universe_of_a_push(id: str, st: int | None, universe: str | None) -> None:
     """`st` tells it; where it is absent, the id does; an unheard-of one is neither."""
     assert universe == universe_of(arrival(id, st=st).event)
+
+
+def test_what_waits_is_bounded(rest: Rest, desk: Desk) -> None:
+    """Of a contract that REST never knows, the first push, which lists it, and the newest ones are kept."""
+    with desk.lock:
+        for number in range(2000):
+            desk.desk.hold(arrival("A", number), "linear")
+        waiting = [held.event.event_time for _, held in desk.desk.held()]
+    assert [0, *range(1001, 2000)] == waiting
+
+
+def test_a_system_without_threads_loses_nothing(rest: Rest, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started, what waits is asked for with the next event."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    rest.known = {"A": {"name": "a"}, "B": {"name": "b"}}
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            desk.hold(arrival("A"))
+    desk.hold(arrival("B"))
+    assert {"A", "B"} == {id for id, _, _ in desk.listed.wait(2)}
+
+
+def test_a_thread_that_cannot_begin_is_replaced(rest: Rest) -> None:
+    """Whatever ends the desk's thread, the next event starts another one."""
+    desk = Desk(rest)
+    fails = [ZeroDivisionError()]
+
+    def backoff() -> Backoff:
+        if fails:
+            raise fails.pop()
+        return Backoff(1, 1, lambda low, high: low)
+
+    desk.desk._backoff = backoff
+    desk.desk.open()
+    rest.known = {"A": {"name": "a"}}
+    desk.hold(arrival("A"))
+    eventually(lambda: not fails)
+    assert [] == desk.listed.items
+    eventually(lambda: desk.desk._thread is None)
+    desk.hold(arrival("A", 2))
+    assert [("A", "a", [1, 2])] == desk.listed.wait()
+    desk.close()

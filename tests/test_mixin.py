@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import logging
+import pickle
 import sys
 import threading
 import time
@@ -435,6 +437,79 @@ def test_a_reload_touches_nothing_but_the_markets(sim: BinanceSimulator, live: A
     assert 4321 == live.timeout
 
 
+def test_a_reload_is_not_undone_by_who_asks_meanwhile(
+    sim: BinanceSimulator, live: Any, inbox: Inbox, mocker: MockerFixture
+) -> None:
+    """While a reload publishes, pushes and questions of other threads wait for it, and do not put the old back."""
+    table = live._contract_info().table
+    load = table.load
+    askers = [threading.Thread(target=live.leverage_tiers, args=("BTCUSDT",)) for _ in range(3)]
+
+    def meanwhile(*arguments: Any) -> None:
+        load(*arguments)
+        for asker in askers:
+            asker.start()
+        sim.set_status("ETHUSDT", "TRADING_HALT")
+
+    mocker.patch.object(table, "load", meanwhile)
+    sim.list_contract("FRESHUSDT", push=False)
+    live.load_markets(True)
+    for asker in askers:
+        asker.join(PATIENCE)
+    inbox.wait()
+    assert "FRESH/USDT:USDT" in live.markets
+    assert "TRADING_HALT" == both_views(live, "ETH/USDT:USDT")["status"]
+
+
+def test_the_currency_of_a_listing_outlives_a_reload(sim: BinanceSimulator, live: Any, mocker: MockerFixture) -> None:
+    """A listing that is completed while markets are being loaded keeps its currency."""
+    seen = Inbox()
+    live.on_contract_info(seen)
+    keeper = live._contract_info()
+    named = keeper.table.named
+
+    def meanwhile(markets: Any) -> Any:
+        sim.list_contract("COINXUSDT")
+        seen.wait()
+        return named([market for market in markets if market["id"] != "COINXUSDT"])
+
+    mocker.patch.object(keeper.table, "named", meanwhile)
+    live.load_markets(True)
+    assert {"COINX"} <= set(live.currencies) & set(live.codes) & set(live.currencies_by_id)
+    assert live.market("COINXUSDT")["base"] == "COINX"
+
+
+def test_a_reload_by_hand_keeps_later_pushes(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
+    """fetch_markets() and set_markets() called by a user's own code are as careful as load_markets()."""
+    markets = live.fetch_markets()
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    inbox.wait()
+    live.set_markets(markets)
+    assert "TRADING_HALT" == both_views(live, "BTC/USDT:USDT")["status"]
+
+
+def test_a_contract_that_is_listed_again(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
+    """A contract that had vanished and comes back is a listing, with the limits that REST has now."""
+    sim.remove_contract("LOOMUSDT")
+    live.load_markets(True)
+    old = live.market("LOOMUSDT")
+    sim.list_contract("LOOMUSDT", status="TRADING")
+    (update,) = inbox.wait()
+    assert ["listed"] == update["kinds"]
+    market = both_views(live, "LOOM/USDT:USDT")
+    assert (True, False) == (market["active"], old["active"])
+    assert sim.contracts["LOOMUSDT"]["filters"] == market["info"]["filters"]
+
+
+def test_a_vanished_contract_does_not_take_the_symbol_of_another(sim: BinanceSimulator, make: Make) -> None:
+    """Where a new contract has the symbol of one that went away, the new one has it."""
+    exchange = make(commonCurrencies={"LOOM2": "LOOM"})
+    sim.remove_contract("LOOMUSDT")
+    sim.list_contract("LOOM2USDT", status="TRADING", push=False)
+    exchange.load_markets(True)
+    assert ("LOOM2USDT", True) == tuple(exchange.market("LOOM/USDT:USDT")[name] for name in ("id", "active"))
+
+
 def test_no_reader_sees_a_half_loaded_table(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """While one thread reloads again and again, another never sees markets without tiers."""
     sim.set_brackets("BTCUSDT", BRACKETS)
@@ -627,14 +702,26 @@ def test_threads_may_iterate_while_contracts_are_listed(sim: BinanceSimulator, l
 
 
 def test_a_reload_may_bring_a_contract_that_is_waited_for(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
-    """A user's load_markets(True) completes a held listing; it is still told, once, and what waited is applied."""
-    sim.list_contract("NEWUSDT", rest_after=10**6)
-    sim.set_status("NEWUSDT", "TRADING")
-    eventually(lambda: live.contract_info_stream().health()["events"] == 2)
+    """A user's load_markets(True) completes a held listing: it is told once, as the newer answer has it, with the tiers
+    that only the pushes knew; what is pushed while it loads is applied on top."""
+    sim.list_contract("NEWUSDT", brackets=BRACKETS, rest_after=10**6)
+    eventually(lambda: live.contract_info_stream().health()["events"] == 1)
     sim.remove_contract("NEWUSDT")
-    sim.list_contract("NEWUSDT", push=False)
-    live.load_markets(True)
-    assert [["listed"], ["trading", "status"]] == [update["kinds"] for update in inbox.wait(2)]
+    sim.list_contract("NEWUSDT", status="TRADING", push=False)
+    sim.hold_rest()
+    requests = len(sim.requests)
+    reload = raised_in_thread(lambda: live.load_markets(True))
+    sim.wait_until(lambda: len(sim.requests) > requests, PATIENCE)
+    sim.set_status("NEWUSDT", "TRADING_HALT")
+    eventually(lambda: live.contract_info_stream().health()["events"] == 2)
+    sim.recover()
+    assert reload() is None
+    listed, halted = inbox.wait(2)
+    assert (["listed", "tiers"], "TRADING", True, 2) == (
+        listed["kinds"], listed["status"], listed["active"], len(listed["tiers"])
+    )  # fmt: skip
+    assert (["halted", "status"], "TRADING_HALT") == (halted["kinds"], live.market("NEWUSDT")["status"])
+    assert 2 == len(live.leverage_tiers("NEWUSDT"))
     sim.set_status("BTCUSDT", "TRADING_HALT")
     assert "BTCUSDT" == inbox.wait(3)[2]["id"]
 
@@ -647,6 +734,41 @@ def test_a_stop_does_not_wait_for_rest(sim: BinanceSimulator, live: Any, inbox: 
     assert not [thread.name for thread in threading.enumerate() if thread.name == "ccxt-contractinfo-listings"]
     go_live(live)
     assert ["listed"] == inbox.wait()[0]["kinds"]
+
+
+def test_a_listing_comes_after_the_stream_was_started_by_itself(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
+    """stop() and start() of the stream go on with all that the exchange does."""
+    stream = live.contract_info_stream()
+    stream.stop()
+    stream.start()
+    assert stream.wait_until_live(PATIENCE)
+    sim.list_contract("NEWUSDT")
+    assert ["listed"] == inbox.wait()[0]["kinds"]
+
+
+def test_a_listing_waits_on_in_shared_markets(sim: BinanceSimulator, make: Make) -> None:
+    """What waits for REST when an exchange takes over another one's markets is listed there, and no thread stays."""
+    first, second = make(), make()
+    inbox = Inbox()
+    first.on_contract_info(inbox)
+    stream = go_live(first)
+    sim.list_contract("NEWUSDT", rest_after=2)
+    eventually(lambda: stream.health()["events"] == 1)
+    first.set_markets_from_exchange(second)
+    assert ["listed"] == inbox.wait()[0]["kinds"]
+    assert "NEWUSDT" in second.markets_by_id
+
+
+@pytest.mark.parametrize("retry_after", ["10000000000", "inf", "soon"])
+def test_a_senseless_retry_after_of_rest(sim: BinanceSimulator, live: Any, inbox: Inbox, retry_after: str) -> None:
+    """Whatever REST's Retry-After says, listings are not given up."""
+    errors = Inbox()
+    live.contract_info_stream().on_error(errors)
+    sim.fail_rest(429, headers={"Retry-After": retry_after}, times=1)
+    first = sim.list_contract()
+    errors.wait()
+    second = sim.list_contract()
+    assert {first, second} == {update["id"] for update in inbox.wait(2)}
 
 
 # Callbacks
@@ -909,6 +1031,30 @@ def test_a_caller_between_two_calls_hears_of_the_stop(sim: BinanceSimulator, liv
     assert 1 == len(sim.handshakes)
 
 
+def test_a_stop_is_told_once_to_each_thread(sim: BinanceSimulator, live: Any) -> None:
+    """A thread that watches two sets of symbols hears of a stop once, and not again while the stream is live."""
+    begun, closed = threading.Event(), threading.Event()
+    told: list[type] = []
+
+    def loop() -> None:
+        for symbols in ("BTCUSDT", "ETHUSDT"):
+            with pytest.raises(ccxt.RequestTimeout):
+                live.watch_contract_info(symbols, params={"timeout": 0})
+        begun.set()
+        assert closed.wait(PATIENCE)
+        for symbols in ("BTCUSDT", "BTCUSDT", "ETHUSDT"):
+            with pytest.raises(ccxt.BaseError) as caught:
+                live.watch_contract_info(symbols, params={"timeout": 0})
+            told.append(caught.type)
+
+    result = raised_in_thread(loop)
+    assert begun.wait(PATIENCE)
+    live.close()
+    closed.set()
+    assert result() is None
+    assert [ccxt.ExchangeClosedByUser, ccxt.RequestTimeout, ccxt.RequestTimeout] == told
+
+
 def test_a_final_failure_wakes_who_waits(sim: BinanceSimulator, make: Make) -> None:
     """Where the location is restricted, waiting calls raise it, and later ones do at once."""
     exchange = make()
@@ -920,7 +1066,8 @@ def test_a_final_failure_wakes_who_waits(sim: BinanceSimulator, make: Make) -> N
     with pytest.raises(ccxt.RestrictedLocation):
         exchange.on_contract_info(print)
     assert 1 == len(sim.handshakes)
-    assert () == exchange._contract_info().updates._subscriptions, "a callback that was refused is kept"
+    refused = exchange._contract_info().updates._subscriptions
+    assert all(subscription.is_cancelled for subscription in refused), "a callback that was refused is kept"
 
 
 # Ways in, life and settings
@@ -1115,6 +1262,132 @@ def test_plain_exchanges_share_markets_as_ever(sim: BinanceSimulator, make: Make
     assert held["BTC/USDT:USDT"]["active"] is False
     giver.close()
     taker.close()
+
+
+def test_one_leaves_a_shared_stream_while_another_joins(sim: BinanceSimulator, make: Make) -> None:
+    """A stop that waits for a slow callback of one exchange takes nothing from another that joins meanwhile."""
+    first, second = make(), make(load=False)
+    cci.attach(second, stream=first.contract_info_stream())
+    entered, release, inbox = threading.Event(), threading.Event(), Inbox()
+    first.on_contract_info(lambda update: (entered.set(), release.wait(PATIENCE)))
+    stream = go_live(first)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert entered.wait(PATIENCE)
+    leaving = raised_in_thread(first.un_watch_contract_info)
+    eventually(lambda: stream.state == "stopped")
+    second.on_contract_info(inbox)
+    release.set()
+    assert leaving() is None
+    assert stream.wait_until_live(PATIENCE)
+    sim.list_contract("NEWUSDT")
+    assert ["listed"] == inbox.wait()[0]["kinds"]
+
+
+def test_close_stops_a_stream_that_was_started_by_itself(sim: BinanceSimulator, exchange: Any) -> None:
+    """`with` and close() stop the exchange's own stream, whoever started it."""
+    stream = exchange.contract_info_stream()
+    stream.start()
+    assert stream.wait_until_live(PATIENCE)
+    exchange.close()
+    assert "stopped" == stream.state
+
+
+def test_two_callbacks_that_close(sim: BinanceSimulator, live: Any) -> None:
+    """Callbacks that all stop the stream do not wait for each other."""
+    both, took = threading.Barrier(2, timeout=PATIENCE), Inbox()
+
+    def close(update: Any) -> None:
+        both.wait()
+        began = time.monotonic()
+        live.close()
+        took(time.monotonic() - began)
+
+    live.on_contract_info(close)
+    live.on_contract_info(lambda update: close(update))
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert max(took.wait(2)) < 4
+
+
+def test_the_environment_is_asked_for_at_each_start(exchange: Any) -> None:
+    """An exchange that is turned to demo trading before the stream starts has it there."""
+    stream = exchange.contract_info_stream()
+    exchange.urls = ccxt.binanceusdm().urls
+    exchange.enable_demo_trading(True)
+    stream.start()
+    assert "wss://fstream.binancefuture.com/market/ws" in repr(stream)
+    stream.stop()
+
+
+def test_helpers_of_ccxts_work_on_the_markets(exchange: Any) -> None:
+    """ccxt's helpers that ask for exactly a dict take the markets as they take a dict."""
+    plain = ccxt.binanceusdm()
+    markets = dict(exchange.markets)
+    assert plain.to_array(markets) == exchange.to_array(exchange.markets)
+    assert plain.filter_by(markets, "active", True) == exchange.filter_by(exchange.markets, "active", True)
+    assert plain.group_by(markets, "type") == exchange.group_by(exchange.markets, "type")
+    assert plain.index_by(markets, "id") == exchange.index_by(exchange.markets, "id")
+    exchange.markets_by_id = None
+    assert markets == exchange.load_markets()
+    assert markets == exchange.set_markets(exchange.markets)
+    plain.close()
+
+
+def test_copies_of_an_exchange(sim: BinanceSimulator, live: Any) -> None:
+    """An exchange can be copied and pickled as ccxt's can; a copy has nothing to do with the stream of the original."""
+    assert copy.deepcopy(live).market("BTCUSDT")["id"] == "BTCUSDT"
+    assert pickle.loads(pickle.dumps(live)).market("BTCUSDT")["id"] == "BTCUSDT"
+    other = copy.copy(live)
+    assert other.contract_info_stream() is not live.contract_info_stream()
+    other.session = None
+    del other
+    gc.collect()
+    assert "live" == live.contract_info_stream().state
+
+
+def test_a_users_close_is_called_by_nobody_else(sim: BinanceSimulator, make: Make) -> None:
+    """Loading markets and completing listings make no instance that is closed behind the user's back."""
+    closed = []
+
+    class Mine(cci.binanceusdm):
+        def close(self, *args: Any) -> Any:
+            closed.append(self)
+            return super().close(*args)
+
+    exchange = make(Mine)
+    inbox = Inbox()
+    exchange.on_contract_info(inbox)
+    go_live(exchange)
+    exchange.load_markets(True)
+    sim.list_contract("NEWUSDT")
+    inbox.wait()
+    gc.collect()
+    assert [] == closed
+
+
+@pytest.mark.parametrize("change", [{"info": None}, {"info": ...}, {"limits": None}, {"expiry": ...}], ids=str)
+def test_partial_markets(sim: BinanceSimulator, live: Any, inbox: Inbox, change: dict[str, Any]) -> None:
+    """Markets that a user saved with less in them, as ccxt accepts them, are kept true as far as they go."""
+    market = {**dict(live.market("BTCUSDT")), **change}
+    live.set_markets([{name: value for name, value in market.items() if value is not ...}])
+    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    inbox.wait(2)
+    assert "TRADING_HALT" == live.market("BTC/USDT:USDT")["status"]
+    assert {"min": 11, "max": 50} == live.market("BTC/USDT:USDT")["limits"]["leverage"]
+
+
+def test_a_log_that_fails_costs_no_connection(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
+    """Where `verbose` cannot print, the stream goes on."""
+
+    def broken(*args: Any) -> None:
+        raise ValueError("I/O operation on closed file")
+
+    live.log = broken
+    live.verbose = True
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    inbox.wait()
+    live.verbose = False
+    assert {} == live.contract_info_stream().health()["reconnects"]
 
 
 @pytest.mark.parametrize("settings", [{"colour": "red"}, {"canary_timeout": 0}, {"buffer_size": 1.5}, {"url": "https://x"},

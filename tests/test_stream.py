@@ -557,6 +557,25 @@ def test_a_cancelled_subscription_is_told_nothing_more(sim: BinanceSimulator, st
     assert 1 == len(first.items)
 
 
+def test_a_system_without_threads(
+    sim: BinanceSimulator, make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that fails for want of a thread leaves a stream that can be stopped, and started later."""
+    stream = make_stream()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            stream.start()
+    assert "idle" == stream.state
+    stream.stop()
+    stream.start()
+    assert stream.wait_until_live(PATIENCE)
+
+
 @pytest.mark.parametrize("name", ["rotate_after", "resync_interval", "settle_time"])
 def test_what_this_version_does_not_heed_is_told(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A documented setting that has no effect yet is accepted, and the log says so, once."""
@@ -584,11 +603,8 @@ assert stream.wait_until_live(30)
     assert (0, "", "") == (result.returncode, result.stdout, result.stderr)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_does_not_share_the_socket(sim: BinanceSimulator) -> None:
-    """The child of a fork holds no copy of the socket, can start a stream of its own, and the parent's goes on."""
-    code = """
-import os, sys, warnings
+FORK = """
+import os, sys, threading, warnings
 import ccxt_contractinfo as cci
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
 
@@ -596,24 +612,99 @@ def sockets():
     links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     return sum(os.path.islink(link) and os.readlink(link).startswith("socket:") for link in links)
 
+def in_child(function):
+    child = os.fork()
+    if child == 0:
+        try:
+            function()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0, function
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_does_not_share_the_socket(sim: BinanceSimulator) -> None:
+    """The child of a fork holds no copy of the socket, can start a stream of its own, and the parent's goes on."""
+    code = (
+        FORK
+        + """
 stream = cci.ContractInfoStream(sys.argv[1], canary_timeout=10)
 events = []
 stream.on_event(events.append)
 stream.start()
 assert stream.wait_until_live(30)
-child = os.fork()
-if child == 0:
+
+def child():
     assert stream.state == "idle", stream.state
+    assert stream.health()["connected_since"] is None
     assert not os.path.isdir("/proc/self/fd") or sockets() == 0
     stream.start()
-    live = stream.wait_until_live(30)
+    assert stream.wait_until_live(30)
     stream.stop()
-    os._exit(0 if live else 1)
-assert os.waitpid(child, 0)[1] == 0
+
+in_child(child)
 assert stream.state == "live", stream.health()
 assert stream.health()["reconnects"] == {}
 stream.stop()
 """
+    )
     result = run(code, sim.ws_url)
     assert (0, "") == (result.returncode, result.stderr)
     assert 2 == len(sim.handshakes)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_an_exchange_that_works(sim: BinanceSimulator) -> None:
+    """Whatever the threads of the parent hold when it forks, the child's exchange answers, watches and is told."""
+    code = (
+        FORK
+        + """
+from ccxt_contractinfo import mixin
+
+base = sys.argv[1]
+exchange = cci.binanceusdm({"options": {"contractInfo": {"url": base.replace("http", "ws")}}})
+api = exchange.urls["api"]
+exchange.urls = {**exchange.urls, "api": {**api, "fapiPublic": base + "/fapi/v1"}}
+
+def watch():
+    try:
+        exchange.watch_contract_info(params={"timeout": 1})
+    except cci.exchanges.ccxt.RequestTimeout:
+        pass
+
+watch()
+assert exchange.contract_info_stream().wait_until_live(30)
+keeper = exchange._contract_info()
+held, release = threading.Event(), threading.Event()
+
+def hold():
+    with mixin._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._condition:
+        held.set()
+        release.wait()
+
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait()
+
+def child():
+    assert exchange.leverage_tiers("BTCUSDT") is None
+    exchange.load_markets(True)
+    assert cci.binanceusdm().has["watchContractInfo"]
+    watch()
+    stream = exchange.contract_info_stream()
+    assert stream.wait_until_live(30)
+    push = {"e": "contractInfo", "E": 9 * 10**12, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": 1, "ot": 1, "cs": "CLOSE"}
+    stream.received(cci.events.orjson.dumps(push), 0.0)
+    assert [update["id"] for update in exchange.watch_contract_info(params={"timeout": 30000})] == ["BTCUSDT"]
+    exchange.close()
+
+in_child(child)
+release.set()
+holder.join()
+exchange.close()
+"""
+    )
+    result = run(code, sim.url)
+    assert (0, "") == (result.returncode, result.stderr)
