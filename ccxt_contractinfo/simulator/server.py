@@ -328,9 +328,10 @@ class Server:
         self.connections[connection] = None
         self._record(request, 101)
         try:
-            await socket_.prepare(request)
-            self._wind_up(connection)
-            await self._converse(connection, socket_)
+            with contextlib.suppress(ConnectionResetError):  # a client may go in the middle of the handshake
+                await socket_.prepare(request)
+                self._wind_up(connection)
+                await self._converse(connection, socket_)
         finally:
             self.forget(connection)
         return socket_
