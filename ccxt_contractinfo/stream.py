@@ -261,12 +261,10 @@ class ContractInfoStream:
         with self._condition:
             others = tuple(each for each in self._followers if each is not follower)
             was_followed = len(others) < len(self._followers)
-            run = None
-            if not others and (was_followed or is_own):
-                run = self._end()
-            self._followers = others
-            if was_followed:
+            run = self._end() if not others and (was_followed or is_own) else None
+            if was_followed and self._run is not None:
                 follower.stopped(_closed_by_user())
+            self._followers = others
         self._finish(run, (follower,), time.monotonic() + timeout)
 
     def backoff(self) -> Backoff:
