@@ -118,7 +118,7 @@ class Channel:
         with self._lock:
             self._history.append(item)
             if any(subscription.is_cancelled for subscription in self._subscriptions):
-                self._subscriptions = tuple(each for each in self._subscriptions if not each.is_cancelled)
+                self._subscriptions = self._not_cancelled()
             receivers: list[Receiver] = [*self._subscriptions, *self._watchers]
             for receiver in receivers:
                 self.dropped += receiver.offer(item)
@@ -128,7 +128,7 @@ class Channel:
         its arguments."""
         subscription = Subscription(self, callback, wants, Backlog(self.limit, self.key))
         with self._lock:
-            self._subscriptions += (subscription,)
+            self._subscriptions = (*self._not_cancelled(), subscription)
         return subscription
 
     def watch(self, wants: Wants | None = None, reach_back: Wants | None = None) -> Watcher:
@@ -155,6 +155,9 @@ class Channel:
         (monotonic, s) at most. Callbacks that wait for this themselves are not waited for."""
         for subscription in self._subscriptions:
             subscription.finish(deadline)
+
+    def _not_cancelled(self) -> tuple[Subscription, ...]:
+        return tuple(subscription for subscription in self._subscriptions if not subscription.is_cancelled)
 
     def after_fork(self) -> None:
         """See `forking`."""

@@ -764,3 +764,10 @@ def test_cancelling_waits_for_no_lock(channel: Channel) -> None:
     holder.join(PATIENCE)
     channel.publish(item("A"))
     assert 0 == len(subscription._backlog)
+
+
+def test_cancelled_subscriptions_do_not_pile_up(channel: Channel) -> None:
+    """A bot that subscribes and cancels again and again on a silent stream needs no more memory for it."""
+    for _ in range(100):
+        channel.subscribe(Inbox()).cancel()
+    assert len(channel._subscriptions) <= 1
