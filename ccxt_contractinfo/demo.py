@@ -230,6 +230,7 @@ class _Player:
         except BrokenPipeError:  # of the page; those of the network never come as such
             raise
         except (DemoError, ccxt.BaseError, OSError, ValueError, KeyError) as error:
+            self._stream.stop()  # then the last error has been told
             text = str(error) if isinstance(error, DemoError) else f"{type(error).__name__}: {error}"
             last = "" if self._last_error is None else f"\nThe stream's last error was: {self._last_error}"
             raise DemoError(f"{where}: {text}.{last}") from error

@@ -706,6 +706,8 @@ def test_a_reload_may_bring_a_contract_that_is_waited_for(sim: BinanceSimulator,
     that only the pushes knew; what is pushed while it loads is applied on top."""
     sim.list_contract("NEWUSDT", brackets=BRACKETS, rest_after=10**6)
     eventually(lambda: live.contract_info_stream().health()["events"] == 1)
+    live._contract_info().table.desk.close()  # it would ask REST, too, and might be the first to hear
+    live._contract_info().table.desk.finish(time.monotonic() + PATIENCE)
     sim.remove_contract("NEWUSDT")
     sim.list_contract("NEWUSDT", status="TRADING", push=False)
     sim.hold_rest()

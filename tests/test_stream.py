@@ -266,11 +266,11 @@ def test_retry_after_is_respected(sim: BinanceSimulator, make_stream: MakeStream
     """After 429 or 418 the next handshake comes no sooner than the server asked for."""
     sim.refuse(status, retry_after=1, times=1)
     stream = make_stream()
-    times: list[float] = []
-    stream.on_state(lambda old, new: times.append(time.monotonic()) if new in ("reconnecting", "syncing") else None)
+    refused, connected = Inbox(), Inbox()
+    stream.on_error(lambda error: refused(time.monotonic()))
+    stream.on_state(lambda old, new: connected(time.monotonic()) if new == "syncing" else None)
     stream.start()
-    assert stream.wait_until_live(PATIENCE)
-    assert times[1] - times[0] > 0.9
+    assert connected.wait()[0] - refused.wait()[0] > 0.8
 
 
 @pytest.mark.parametrize(
