@@ -153,7 +153,7 @@ class Channel:
     def finish(self, deadline: float) -> None:
         """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline`
         (monotonic, s) at most. Callbacks that wait for this themselves are not waited for."""
-        for subscription in self._subscriptions:
+        for subscription in self._not_cancelled():
             subscription.finish(deadline)
 
     def _not_cancelled(self) -> tuple[Subscription, ...]:
@@ -287,11 +287,12 @@ class Watcher:
             self._error = error
             self._condition.notify()
 
-    def check(self) -> None:
-        """Raise what `close` said, once, where there is nothing left to give."""
+    def check(self) -> bool:
+        """Raise what `close` said, once, where there is nothing left to give; else whether it has said anything."""
         with self._condition:
             if not self._backlog:
                 self._raise_if_closed()
+            return self._error is not None
 
     def forget(self) -> None:
         """Do not raise what `close` said: the caller knows it already."""

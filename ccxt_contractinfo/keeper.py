@@ -3,10 +3,11 @@ synchronous face (`mixin`) and others beside it can stand on it."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import ccxt
@@ -52,7 +53,7 @@ class MarketKeeper:
         self.local = threading.local()
         """What belongs to a calling thread: `watchers` by their ids, and `since` when it loads markets."""
         self._ccxt_set_markets = set_markets
-        self._following = False
+        self.is_following = False
         self._has_own_stream = False
         self.table = MarketTable()
         self.table.sharers.add(self)
@@ -71,16 +72,27 @@ class MarketKeeper:
             self._join(markets.table)
             exchange.markets_by_id = self.table.by_id
             return self.table
-        with self.table.lock:
-            if not self._is_in_step():  # nor did another thread see to it
+        table = self.table
+        with table.lock:
+            if table is self.table and not self._is_in_step():  # nor did another thread see to it
                 markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
-                table = self._own_table()
-                table.adopt(markets, by_id)
-                exchange.markets, exchange.markets_by_id = table.markets, table.by_id
-                self._join(table)
+                own = self._own_table()
+                own.adopt(markets, by_id)
+                exchange.markets, exchange.markets_by_id = own.markets, own.by_id
+                self._join(own)
                 self.publish_names()
         return self.table
+
+    @contextlib.contextmanager
+    def _locked_table(self) -> Iterator[MarketTable]:
+        """The table, locked: a reload in another thread may bring another one while the lock is waited for."""
+        while True:
+            table = self.in_step()
+            with table.lock:
+                if table is self.table:
+                    yield table
+                    return
 
     def _is_in_step(self) -> bool:
         return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
@@ -90,13 +102,13 @@ class MarketKeeper:
 
         :param since: monotonic, s; when the loading of these markets began. Later pushes are newer than they are
         """
-        table = self.in_step()
+        named = self.in_step().named(self.exchange.to_array(markets))
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         stand_in = self._stand_in()
         before = dict(vars(stand_in))
-        self._ccxt_set_markets(stand_in, table.named(self.exchange.to_array(markets)), currencies)
+        self._ccxt_set_markets(stand_in, named, currencies)
         fresh = {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
-        with table.lock:
+        with self._locked_table():
             own = self._own_table()
             own.load(stand_in.markets, since, self.universes())
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
@@ -152,9 +164,10 @@ class MarketKeeper:
 
     # The stream
 
-    def follow(self) -> None:
-        """Begin, or go on, to follow the stream; starts it. Raises the error for which it failed for good."""
-        self.own_stream().add(self)
+    def follow(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Begin, or go on, to follow the stream; starts it, but where `is_over()`: see `ContractInfoStream.add`. Raises
+        the error for which it failed for good."""
+        self.own_stream().add(self, is_over)
 
     def own_stream(self) -> ContractInfoStream:
         """The stream of this exchange, made at need."""
@@ -183,11 +196,8 @@ class MarketKeeper:
         """Apply a push that came at `received` (monotonic, s)."""
         universe = universe_of(event)
         traded = universe if universe in self.universes() else None
-        while True:
-            table = self.in_step()
-            with table.lock:
-                if table is self.table:  # a reload in another thread may have parted from the others meanwhile
-                    return table.handle(event, received, traded)
+        with self._locked_table() as table:
+            return table.handle(event, received, traded)
 
     def log_frame(self, direction: str, data: object) -> None:
         """Show a frame, as ccxt does where `verbose` is set."""
@@ -200,21 +210,20 @@ class MarketKeeper:
 
     def started(self) -> None:
         """The stream begins to run. Waits for nothing."""
-        table = self.in_step()
-        with table.lock:
-            self._following = True
+        with self._locked_table() as table:
+            self.is_following = True
             table.desk.open()
 
     def stopped(self, error: ccxt.BaseError) -> None:
         """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
         self.updates.close(error)
-        with self.table.lock:
-            self._following = False
-            self._close_idle_desk(self.table)
+        with self._locked_table() as table:
+            self.is_following = False
+            self._close_idle_desk(table)
 
     def finish(self, deadline: float) -> None:
         """Let callbacks have what they were not told yet, and threads end, until `deadline` (monotonic, s) at most."""
-        if not self._following:
+        if not self.is_following:
             self.table.desk.finish(deadline)
             self.updates.finish(deadline)
 
@@ -225,7 +234,7 @@ class MarketKeeper:
     def after_fork(self) -> None:
         """See `forking`."""
         self.local = threading.local()  # with cursors of the parent's
-        self._following = False
+        self.is_following = False
 
     # What the table tells
 
@@ -266,13 +275,13 @@ class MarketKeeper:
         """See `table.Sharer`."""
         return fetch_contracts(self.exchange, universe)
 
-    def parse_listing(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
+    def parse_listing(self, raw: Mapping[str, Any], known: Market | None) -> tuple[Market, Mapping[str, Any]]:
         """See `table.Sharer`."""
         parsed = self.exchange.parse_market(raw)
         if parsed is None or not is_contract(parsed):
             raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {raw.get('symbol')!r} is not a contract")
         stand_in = self._stand_in()
-        self._ccxt_set_markets(stand_in, [keep_name(parsed)], None)
+        self._ccxt_set_markets(stand_in, [keep_name(parsed, known)], None)
         (market,) = stand_in.markets.values()
         return complete(market), stand_in.currencies
 
@@ -294,19 +303,20 @@ class MarketKeeper:
         old = self.table
         if table is old:
             return
+        there = {id(arrival) for _, arrival in table.desk.held()}
         with old.lock:
-            waiting = [] if len(old.sharers) > 1 else old.desk.held()
+            waiting = [(universe, arrival) for universe, arrival in old.desk.held() if id(arrival) not in there]
             old.sharers.discard(self)
             self._close_idle_desk(old)
         table.sharers.add(self)
         self.table = table
         for universe, arrival in waiting:
             table.handle(arrival.event, arrival.received, universe)
-        if self._following:
+        if self.is_following:
             table.desk.open()
 
     def _close_idle_desk(self, table: MarketTable) -> None:
-        if not any(sharer._following for sharer in table.sharers):
+        if not any(sharer.is_following for sharer in table.sharers):
             table.desk.close()
 
     def _callback_failed(self, error: BaseException) -> None:

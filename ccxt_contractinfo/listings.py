@@ -92,10 +92,10 @@ class ListingDesk:
             self._changed.notify_all()
 
     def finish(self, deadline: float) -> None:
-        """Wait until a request that is under way has ended, until `deadline` (monotonic, s) at most. Not for the holder
-        of the lock."""
+        """Wait until a closed desk's request has ended, until `deadline` (monotonic, s) at most. Not for the holder of
+        the lock."""
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and not self._is_open and thread is not threading.current_thread():
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def after_fork(self, lock: threading.RLock) -> None:

@@ -76,8 +76,7 @@ class ContractInfoMixin:
         keeper.own_stream()
         watcher = self._watcher(keeper, symbols, since)
         try:
-            watcher.check()  # a stop by another thread is told before anything is started again
-            keeper.follow()
+            keeper.follow(watcher.check)  # a stop by another thread is told before anything is started again
             updates: list[ContractInfo] = watcher.wait(
                 lambda update: since is None or update["timestamp"] >= since,
                 None if timeout is None else timeout / 1000,

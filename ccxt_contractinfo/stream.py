@@ -241,9 +241,12 @@ class ContractInfoStream:
 
     # For those who follow
 
-    def add(self, follower: Follower) -> None:
-        """Let a follower have the events from now on, and start."""
+    def add(self, follower: Follower, is_over: Callable[[], bool]) -> None:
+        """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
+        stop the stream, says that somebody has stopped it for the caller already."""
         with self._condition:
+            if is_over():
+                return
             if self._state == "failed" and self._error is not None:
                 raise copy.copy(self._error)
             if self._run is None:

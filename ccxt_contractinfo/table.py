@@ -20,6 +20,9 @@ from .updates import ContractInfo, make_update
 class Sharer(Protocol):
     """An exchange whose markets are those of a table."""
 
+    is_following: bool
+    """Whether it follows a stream now; else nothing is told to it."""
+
     def tell(self, update: ContractInfo) -> None:
         """Take an update for the exchange's subscribers, without waiting."""
         ...
@@ -48,8 +51,11 @@ class Sharer(Protocol):
         """Public exchangeInfo's raw entries by contract id. Blocks."""
         ...
 
-    def parse_listing(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
-        """A raw entry of exchangeInfo as a complete market, and the currencies that it brings."""
+    def parse_listing(self, raw: Mapping[str, Any], known: Market | None) -> tuple[Market, Mapping[str, Any]]:
+        """A raw entry of exchangeInfo as a complete market, and the currencies that it brings.
+
+        :param known: the contract as it was before it went away, if it was
+        """
         ...
 
 
@@ -105,10 +111,14 @@ class MarketTable:
                 if id in self.desk and id not in self._gone:
                     arrivals = self.desk.release(id)
                     newer = [each for each in arrivals if since is not None and each.received >= since]
-                    for older in arrivals[: len(arrivals) - len(newer)]:
-                        market = with_tiers(market, apply_event(market, older.event).market)
+                    older = arrivals[: len(arrivals) - len(newer)]
+                    for arrival in older:
+                        market = with_tiers(market, apply_event(market, arrival.event).market)
                     kinds = ["listed", "tiers"] if "leverageTiers" in market else ["listed"]
                     self._publish_listing(arrivals[0], Change(market, kinds, {}, True), {})
+                    for arrival in older:
+                        self._publish_brackets(market, arrival.event)
+                    self.newest[id] = max(older or arrivals[:1], key=lambda arrival: arrival.event.event_time)
                     for arrival in newer:
                         self._apply_again(arrival)
 
@@ -162,7 +172,8 @@ class MarketTable:
                 return self._last[1]
             arrival = Arrival(event, received)
             market = self.find(event.id)
-            if market is not None and event.id not in self.desk and event.id not in self._gone:
+            is_back = event.id in self._gone and event.status in ("PENDING_TRADING", "TRADING")
+            if market is not None and event.id not in self.desk and not is_back:
                 outcome = self._apply(market, arrival)
             elif universe is not None:
                 self.desk.hold(arrival, universe)
@@ -210,19 +221,22 @@ class MarketTable:
     def _tell(self, event: ContractInfoEvent, change: Change) -> None:
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
         # waits for nobody: telling ends in a backlog.
+        self._publish_brackets(change.market, event)
         update = make_update(event, change)
         for sharer in list(self.sharers):
-            if event.brackets:
-                sharer.publish_brackets(change.market, event)
-            if change.kinds:
+            if change.kinds and sharer.is_following:
                 sharer.tell(update)
+
+    def _publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
+        for sharer in list(self.sharers) if event.brackets else ():
+            sharer.publish_brackets(market, event)
 
     def _fetch(self, universe: Universe) -> Mapping[str, Any]:
         entries: Mapping[str, Any] = self._sharer().fetch_contracts(universe)
         return entries
 
     def _parse(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
-        listing: tuple[Market, Mapping[str, Any]] = self._sharer().parse_listing(raw)
+        listing: tuple[Market, Mapping[str, Any]] = self._sharer().parse_listing(raw, self.find(raw["symbol"]))
         return listing
 
     def _list(self, id: str, listing: tuple[Market, Mapping[str, Any]]) -> None:
@@ -251,7 +265,8 @@ class MarketTable:
         self._apply(market, arrival)
 
     def _sharer(self) -> Any:
-        return next(iter(self.sharers))
+        """One that follows a stream, if any does: the others may not even be able to connect."""
+        return max(self.sharers, key=lambda sharer: sharer.is_following)
 
     def _backoff(self) -> Backoff:
         backoff: Backoff = self._sharer().backoff()

@@ -728,6 +728,48 @@ def test_a_reload_may_bring_a_contract_that_is_waited_for(sim: BinanceSimulator,
     assert "BTCUSDT" == inbox.wait(3)[2]["id"]
 
 
+def test_what_a_reload_used_up_is_not_applied_again(sim: BinanceSimulator, make: Make) -> None:
+    """Pushes that waited are the newest ones of their contract, and their brackets are ccxt's, once a reload has
+    brought the contract."""
+    exchange = make(options={"leverageBrackets": {"BTC/USDT:USDT": []}})
+    inbox = Inbox()
+    exchange.on_contract_info(inbox)
+    stream = go_live(exchange)
+    exchange._contract_info().table.desk.close()
+    sim.list_contract("NEWUSDT", status="TRADING")
+    sim.push(raw("NEWUSDT", bks=BRACKETS))
+    eventually(lambda: stream.health()["events"] == 2)
+    exchange.load_markets(True)
+    assert ["listed", "tiers"] == inbox.wait()[0]["kinds"]
+    assert [["0", "0.01"], ["5000", "0.025"]] == exchange.options["leverageBrackets"]["NEW/USDT:USDT"]
+    sim.push(raw("NEWUSDT", 4_999_999_999_999, cs="TRADING_HALT"))
+    eventually(lambda: stream.health()["duplicates"] == 1)
+    assert exchange.market("NEWUSDT")["active"]
+
+
+def test_a_push_about_a_vanished_contract(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
+    """A contract that went away may still be told to be closed; that asks nothing of REST."""
+    sim.remove_contract("LOOMUSDT")
+    live.load_markets(True)
+    requests = len(sim.requests)
+    sim.push(raw("LOOMUSDT", cs="CLOSE"))
+    (update,) = inbox.wait()
+    assert {"delisted", "status"} <= set(update["kinds"])
+    assert requests == len(sim.requests)
+    assert "CLOSE" == both_views(live, "LOOM/USDT:USDT")["status"]
+
+
+def test_a_future_that_is_listed_again_keeps_its_symbol(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
+    """A dated future that had vanished and comes back with another delivery date has the symbol that it had."""
+    future = next(market for market in live.markets.values() if market["future"])
+    sim.remove_contract(future["id"])
+    live.load_markets(True)
+    sim.list_contract(future["id"], status="TRADING", delivery_time=SOON)
+    assert future["symbol"] == inbox.wait()[0]["symbol"]
+    assert SOON == both_views(live, future["symbol"])["expiry"]
+    assert 1 == len(live.markets_by_id[future["id"]])
+
+
 def test_a_stop_does_not_wait_for_rest(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """un_watch_contract_info() ends the waiting for REST, too; the listing is told after the next start."""
     sim.list_contract("NEWUSDT", rest_after=10)
@@ -1033,6 +1075,32 @@ def test_a_caller_between_two_calls_hears_of_the_stop(sim: BinanceSimulator, liv
     assert 1 == len(sim.handshakes)
 
 
+def test_what_is_left_after_a_stop_is_given_and_starts_nothing(sim: BinanceSimulator, live: Any) -> None:
+    """A caller that has not been given everything when another thread closes the exchange is given it, then told."""
+    begun, closed, results = threading.Event(), threading.Event(), Inbox()
+
+    def loop() -> None:
+        with pytest.raises(ccxt.RequestTimeout):
+            live.watch_contract_info(params={"timeout": 0})
+        begun.set()
+        assert closed.wait(PATIENCE)
+        results([update["id"] for update in live.watch_contract_info()])
+        live.watch_contract_info()
+
+    told = Inbox()
+    live.on_contract_info(told)
+    result = raised_in_thread(loop)
+    assert begun.wait(PATIENCE)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    told.wait()
+    live.close()
+    closed.set()
+    assert isinstance(result(), ccxt.ExchangeClosedByUser)
+    assert [["BTCUSDT"]] == results.items
+    assert "stopped" == live.contract_info_stream().state
+    assert 1 == len(sim.handshakes)
+
+
 def test_a_stop_is_told_once_to_each_thread(sim: BinanceSimulator, live: Any) -> None:
     """A thread that watches two sets of symbols hears of a stop once, and not again while the stream is live."""
     begun, closed = threading.Event(), threading.Event()
@@ -1283,6 +1351,53 @@ def test_one_leaves_a_shared_stream_while_another_joins(sim: BinanceSimulator, m
     assert stream.wait_until_live(PATIENCE)
     sim.list_contract("NEWUSDT")
     assert ["listed"] == inbox.wait()[0]["kinds"]
+
+
+def test_leaving_does_not_wait_for_what_others_wait_for(sim: BinanceSimulator, make: Make) -> None:
+    """Where exchanges share markets, one that leaves does not wait for a listing that the other goes on waiting for;
+    nor is it told of anything after that."""
+    first, second = make(), make(load=False)
+    second.set_markets_from_exchange(first)
+    cci.attach(second, stream=first.contract_info_stream())
+    seen = Inbox(), Inbox()
+    first.on_contract_info(seen[0])
+    second.on_contract_info(seen[1])
+    stream = go_live(first)
+    sim.list_contract("NEWUSDT", rest_after=3)
+    eventually(lambda: stream.health()["events"] == 1)
+    began = time.monotonic()
+    first.close()
+    assert time.monotonic() - began < 4
+    assert ["listed"] == seen[1].wait()[0]["kinds"]
+    assert [] == seen[0].items
+
+
+def test_an_exchange_that_only_shares_markets_is_left_alone(sim: BinanceSimulator, make: Make) -> None:
+    """Listings are completed by an exchange that follows a stream, not by one that has just the same markets."""
+    first, second = make(), make(load=False)
+    second.set_markets_from_exchange(first)
+    second.options["contractInfo"] = {"colour": "red"}
+    inbox = Inbox()
+    first.on_contract_info(inbox)
+    go_live(first)
+    for _ in range(3):
+        sim.list_contract()
+    assert [["listed"]] * 3 == [update["kinds"] for update in inbox.wait(3)]
+    assert second._contract_info().stream is None
+
+
+def test_what_waits_goes_along_from_shared_markets(sim: BinanceSimulator, make: Make) -> None:
+    """A listing that waits for REST is told, though its exchange takes over other markets meanwhile."""
+    first, second, third = make(), make(load=False), make()
+    second.set_markets_from_exchange(first)
+    inbox = Inbox()
+    first.on_contract_info(inbox)
+    stream = go_live(first)
+    sim.list_contract("NEWUSDT", rest_after=3)
+    eventually(lambda: stream.health()["events"] == 1)
+    first.set_markets_from_exchange(third)
+    assert ["listed"] == inbox.wait()[0]["kinds"]
+    assert "NEWUSDT" in first.markets_by_id
 
 
 def test_close_stops_a_stream_that_was_started_by_itself(sim: BinanceSimulator, exchange: Any) -> None:
