@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ccxt_contractinfo import delivery
 from ccxt_contractinfo.delivery import Backlog, Channel, Subscription, Watcher
 
-from .conftest import PATIENCE, Inbox, eventually
+from .conftest import PATIENCE, Inbox, eventually, held_by_another_thread
 
 Item = dict[str, Any]
 
@@ -746,22 +746,11 @@ def test_a_system_without_threads_loses_nothing(
 def test_cancelling_waits_for_no_lock(channel: Channel) -> None:
     """cancel() may be called by a finalizer, anywhere, so it must not wait for what another thread holds."""
     subscription = channel.subscribe(Inbox())
-    held, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with channel._lock, subscription._condition:
-            held.set()
-            release.wait(PATIENCE)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(PATIENCE)
-    canceller = threading.Thread(target=subscription.cancel)
-    canceller.start()
-    canceller.join(PATIENCE)
-    assert not canceller.is_alive()
-    release.set()
-    holder.join(PATIENCE)
+    with held_by_another_thread(channel._lock, subscription._condition):
+        canceller = threading.Thread(target=subscription.cancel)
+        canceller.start()
+        canceller.join(PATIENCE)
+        assert not canceller.is_alive()
     channel.publish(item("A"))
     assert 0 == len(subscription._backlog)
 

@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import PATIENCE, Inbox, eventually, go_live
+from .conftest import PATIENCE, Inbox, eventually, go_live, held_by_another_thread
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,8 @@ def test_collecting_an_exchange_takes_no_lock(sim: BinanceSimulator, live: Any) 
     """A finalizer may run anywhere, so it must not wait for what another thread holds."""
     other = cci.attach(sim.connect(ccxt.binancecoinm()), stream=live.contract_info_stream())
     other.session.close()
-    held, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with live.contract_info_stream()._condition, other._contract_info().table.lock:
-            held.set()
-            release.wait(PATIENCE)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(PATIENCE)
-    collector = threading.Thread(target=other.__del__)
-    collector.start()
-    collector.join(PATIENCE)
-    assert not collector.is_alive()
-    release.set()
-    holder.join(PATIENCE)
+    with held_by_another_thread(live.contract_info_stream()._condition, other._contract_info().table.lock):
+        collector = threading.Thread(target=other.__del__)
+        collector.start()
+        collector.join(PATIENCE)
+        assert not collector.is_alive()
