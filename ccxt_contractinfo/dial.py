@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import ccxt
 import certifi
 
-from .endpoint import Endpoint
+from .endpoint import Endpoint, split_url
 from .errors import ConnectionLost, HandshakeTimeout
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
@@ -66,12 +66,8 @@ def proxy_address(url: str) -> SplitResult:
     :raises ccxt.InvalidProxySettings: where it is no URL of an HTTP, SOCKS4 or SOCKS5 proxy
     :raises ccxt.NotSupported: where it is a SOCKS proxy and the library for it is not installed
     """
-    try:
-        parts = urlsplit(url)
-        is_meant = parts.scheme in SCHEMES and parts.hostname and parts.port != 0
-    except ValueError:  # no port, or no address
-        is_meant = False
-    if not is_meant:
+    parts = split_url(url, SCHEMES)
+    if parts is None:
         shown = url.rpartition("@")[2]  # without a password
         raise ccxt.InvalidProxySettings(
             f"contractInfo: the proxy {shown!r} should look like http://host:port or socks5h://host:port"

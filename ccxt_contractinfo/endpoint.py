@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import ccxt
 
@@ -28,6 +28,16 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def split_url(url: str, schemes: Collection[str]) -> SplitResult | None:
+    """The parts of a URL that has one of these schemes, a host, and a port that can be, if any; None of another."""
+    try:
+        parts = urlsplit(url)
+        is_meant = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or no address
+        return None
+    return parts if is_meant else None
+
+
 def full_url(url: str | None) -> str:
     """The URL to connect to.
 
@@ -36,12 +46,8 @@ def full_url(url: str | None) -> str:
     :raises ccxt.BadRequest: where it is no WebSocket URL
     """
     url = url or PRODUCTION
-    try:
-        parts = urlsplit(url)
-        is_meant = parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0
-    except ValueError:  # no port, or no address
-        is_meant = False
-    if not is_meant:
+    parts = split_url(url, ("ws", "wss"))
+    if parts is None:
         raise ccxt.BadRequest(f"contractInfo: the url {url!r} should be like wss://host or wss://host:port/path")
     if parts.path in ("", "/") and not parts.query:
         return f"{url.rstrip('/')}/market/ws"

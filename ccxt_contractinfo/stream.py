@@ -26,8 +26,6 @@ from .settings import RESERVED, Settings
 
 logger = logging.getLogger("ccxt_contractinfo")
 
-STATES = ("idle", "connecting", "syncing", "live", "reconnecting", "stopped", "failed")
-
 
 class Follower(Protocol):
     """Whoever applies the events: an exchange's keeper. Only `finish` may wait; the others are called with a lock."""
@@ -189,7 +187,7 @@ class ContractInfoStream:
 
     @property
     def state(self) -> str:
-        """One of `STATES`: 'idle', 'connecting', 'syncing' (connected, not proven yet), 'live', 'reconnecting',
+        """One of 'idle', 'connecting', 'syncing' (connected, not proven yet), 'live', 'reconnecting',
         'stopped', or 'failed' (for good, see `error`)."""
         return self._state
 

@@ -88,10 +88,7 @@ class MarketTable:
         """
         with self.lock:
             known = self.contracts()
-            merged = {
-                symbol: self._merged(market, known.get(market["id"]), since) if is_contract(market) else market
-                for symbol, market in markets.items()
-            }
+            merged = self._merged(markets, known, since)
             here = {market["id"] for market in merged.values() if is_contract(market)}
             self._gone = set()
             for id, market in known.items():
@@ -126,14 +123,8 @@ class MarketTable:
         """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
         from now on kept in step for the contracts that they have."""
         with self.lock:
-            known = self.contracts()
             self._gone.difference_update(market["id"] for market in markets.values() if is_contract(market))
-            self._publish_mappings(
-                {
-                    symbol: self._merged(market, known.get(market["id"]), None) if is_contract(market) else market
-                    for symbol, market in markets.items()
-                }
-            )
+            self._publish_mappings(self._merged(markets, self.contracts(), None))
             self._copies = (markets, by_id)
             for market in self.contracts().values():
                 self._update_copies(market)
@@ -222,10 +213,11 @@ class MarketTable:
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
         # waits for nobody: telling ends in a backlog.
         self._publish_brackets(change.market, event)
-        update = make_update(event, change)
-        for sharer in list(self.sharers):
-            if change.kinds and sharer.is_following:
-                sharer.tell(update)
+        if change.kinds:
+            update = make_update(event, change)
+            for sharer in list(self.sharers):
+                if sharer.is_following:
+                    sharer.tell(update)
 
     def _publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         for sharer in list(self.sharers) if event.brackets else ():
@@ -279,12 +271,18 @@ class MarketTable:
     def _is_newer(self, id: str, since: float | None) -> bool:
         return since is not None and id in self.newest and self.newest[id].received >= since
 
-    def _merged(self, market: Market, known: Market | None, since: float | None) -> Market:
-        merged = complete(market)
-        if known is not None:
-            merged = with_tiers(merged, known)
-            if self._is_newer(market["id"], since):
-                merged = apply_event(merged, self.newest[market["id"]].event).market
+    def _merged(
+        self, markets: Mapping[str, Market], known: Mapping[str, Market], since: float | None
+    ) -> dict[str, Market]:
+        """Markets by symbol, their contracts complete with what is known (by id) and REST does not tell."""
+        merged = dict(markets)
+        for symbol, market in markets.items():
+            if is_contract(market):
+                merged[symbol] = complete(market)
+                if market["id"] in known:
+                    merged[symbol] = with_tiers(merged[symbol], known[market["id"]])
+                    if self._is_newer(market["id"], since):
+                        merged[symbol] = apply_event(merged[symbol], self.newest[market["id"]].event).market
         return merged
 
     def _publish_mappings(self, markets: Mapping[str, Market]) -> None:

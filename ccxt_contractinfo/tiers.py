@@ -42,7 +42,7 @@ def to_leverage_tiers(brackets: Iterable[Bracket], market: Mapping[str, Any]) ->
                 "cum": bracket.cumulative,
             },
         }
-        for bracket in sorted(brackets, key=lambda bracket: bracket.notional_floor)
+        for bracket in _ascending(brackets)
     ]
 
 
@@ -50,7 +50,7 @@ def to_leverage_brackets(brackets: Iterable[Bracket]) -> list[list[str]]:
     """The [floor, rate] pairs, as decimal strings, that ccxt keeps in ``options['leverageBrackets'][symbol]``."""
     return [
         [_decimal(bracket.notional_floor), _decimal(bracket.maintenance_margin_rate)]
-        for bracket in sorted(brackets, key=lambda bracket: bracket.notional_floor)
+        for bracket in _ascending(brackets)
     ]
 
 
@@ -61,6 +61,10 @@ def leverage_limits(brackets: Iterable[Bracket]) -> dict[str, float]:
         "min": float(min(bracket.min_leverage for bracket in brackets)),
         "max": float(max(bracket.max_leverage for bracket in brackets)),
     }
+
+
+def _ascending(brackets: Iterable[Bracket]) -> list[Bracket]:
+    return sorted(brackets, key=lambda bracket: bracket.notional_floor)
 
 
 def _decimal(number: float) -> str:
