@@ -7,7 +7,6 @@ import contextlib
 import copy
 import logging
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 import ccxt
 
+from . import clock
 from .forking import renew_after_fork
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -152,7 +152,7 @@ class Channel:
 
     def finish(self, deadline: float) -> None:
         """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline`
-        (monotonic, s) at most. Callbacks that wait for this themselves are not waited for."""
+        (s by `clock.now`) at most. Callbacks that wait for this themselves are not waited for."""
         for subscription in self._not_cancelled():
             subscription.finish(deadline)
 
@@ -222,7 +222,7 @@ class Subscription:
             self._is_finishing = True
             self._condition.notify()
         if thread is not None and not self._is_waiting:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            thread.join(max(0.0, deadline - clock.now()))
         with self._condition:
             self._is_finishing = False
         if caller is not None:
@@ -305,11 +305,11 @@ class Watcher:
         :raises ccxt.RequestTimeout: where none came in time
         :raises ccxt.BaseError: what `close` said, once; the next call waits again
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else clock.now() + timeout
         with self._condition:
             while not (items := list(filter(accept, self._backlog.take_all()))):
                 self._raise_if_closed()
-                left = None if deadline is None else deadline - time.monotonic()
+                left = None if deadline is None else deadline - clock.now()
                 if left is not None and left <= 0:
                     raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s")
                 self._condition.wait(left)

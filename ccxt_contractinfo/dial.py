@@ -7,13 +7,13 @@ import http.client
 import os
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import ccxt
 import certifi
 
+from . import clock
 from .endpoint import Endpoint, split_url
 from .errors import ConnectionLost, HandshakeTimeout
 
@@ -30,10 +30,10 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold) -> socket.socket:
     :param timeout: s; bounds each single wait, so a peer that drips bytes must be cut by whoever holds the socket
     :raises OSError, ccxt.BaseError: what failed; the socket is the holder's to close
     """
-    deadline = time.monotonic() + timeout
+    deadline = clock.now() + timeout
 
     def left() -> float:
-        remaining = deadline - time.monotonic()
+        remaining = deadline - clock.now()
         if remaining <= 0:
             raise HandshakeTimeout(f"{endpoint.url}: not connected within {timeout:g} s")
         return remaining
