@@ -184,16 +184,21 @@ class Server:
             event["bks"] = []
         return wire.compact(event)
 
-    def push(self, text: str) -> None:
+    def chosen(self, only: int | None = None) -> list[Connection]:
+        """The open connections, oldest first, or the one that is `only` meant."""
+        connections = list(self.connections)
+        return connections if only is None else [connections[only]]
+
+    def push(self, text: str, only: int | None = None) -> None:
         """Deliver one !contractInfo push, enveloped where the connection asks for it."""
         if not self.muted:
-            for connection in self.connections:
+            for connection in self.chosen(only):
                 connection.push(wire.CONTRACT_INFO, text)
 
-    def push_raw(self, data: bytes) -> None:
+    def push_raw(self, data: bytes, only: int | None = None) -> None:
         """Deliver one text frame of these very bytes to all who receive !contractInfo."""
         if not self.muted:
-            for connection in self.connections:
+            for connection in self.chosen(only):
                 if connection.route.routed and wire.CONTRACT_INFO in connection.streams:
                     connection.send(wire.TEXT, data)
 

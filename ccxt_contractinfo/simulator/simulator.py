@@ -271,18 +271,18 @@ class BinanceSimulator:
 
     # ---- pushes
 
-    def push(self, raw: Mapping[str, Any] | str | bytes) -> None:
+    def push(self, raw: Mapping[str, Any] | str | bytes, *, only: int | None = None) -> None:
         """Send anything to every connection that receives !contractInfo; the state stays as it is.
 
         A mapping is serialised, and enveloped on combined connections. Text and bytes go as they are, as one text
-        frame.
+        frame. `only` picks one connection: 0 is the oldest, -1 the newest; IndexError where there is none.
         """
         if isinstance(raw, Mapping):
             text = wire.compact(dict(raw))
-            self._call(lambda: self._server.push(text))
+            self._call(lambda: self._server.push(text, only))
         else:
             data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else bytes(raw)
-            self._call(lambda: self._server.push_raw(data))
+            self._call(lambda: self._server.push_raw(data, only))
 
     def push_canary(self) -> None:
         """Send one push of each subscribed mark price stream now, beside the regular ones."""
@@ -290,11 +290,11 @@ class BinanceSimulator:
 
     # ---- faults
 
-    def drop(self) -> None:
-        """Reset the TCP connection of every WebSocket."""
+    def drop(self, *, only: int | None = None) -> None:
+        """Reset the TCP connection of every WebSocket, or of `only` one: 0 is the oldest, -1 the newest."""
 
         def act() -> None:
-            for connection in list(self._server.connections):
+            for connection in self._server.chosen(only):
                 self._server.forget(connection)
                 connection.reset()
 
