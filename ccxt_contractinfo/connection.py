@@ -11,12 +11,12 @@ import os
 import socket
 import ssl
 import threading
-import time
 from typing import Any, Final
 
 import ccxt
 import websocket
 
+from . import clock
 from .backoff import retry_after
 from .dial import dial
 from .endpoint import Endpoint
@@ -29,6 +29,9 @@ from .errors import (
     ProtocolViolation,
     RateLimited,
 )
+
+SHORTEST = 0.001
+"""s; the shortest wait of a socket. With none at all, it would be of another kind."""
 
 PONG: Final = object()
 """What `Connection.receive` returns for a pong."""
@@ -74,15 +77,16 @@ class Connection:
         if self._is_over:
             raise ConnectionLost(f"{self.endpoint.url}: given up while connecting")
 
-    def receive(self) -> bytes | object | None:
-        """The next message as bytes, `PONG` for a pong, or None where nothing was complete after about `tick` s.
+    def receive(self, limit: float = float("inf")) -> bytes | object | None:
+        """The next message as bytes, `PONG` for a pong, or None where nothing was complete after `limit` s, or `tick` s
+        if that is less.
 
         Server pings are answered here.
 
         :raises ccxt.BaseError: ConnectionClosed, ConnectionLost or ProtocolViolation; the connection is then of no use
         """
         try:
-            opcode, frame = self._websocket.next_frame()
+            opcode, frame = self._websocket.next_frame(limit)
         except websocket.WebSocketTimeoutException:
             return None
         except Exception as error:
@@ -180,16 +184,23 @@ class _WebSocket(websocket.WebSocket):
         )
         self.settimeout(self._tick)
 
-    def next_frame(self) -> tuple[int, Any]:
-        self._deadline = time.monotonic() + self._tick
+    def next_frame(self, limit: float) -> tuple[int, Any]:
+        limit = min(self._tick, max(limit, SHORTEST))
+        self._deadline = clock.now() + limit
+        self._wait_for(limit)
         return self.recv_data_frame(True)
 
     def send(self, payload: str | bytes, opcode: int = websocket.ABNF.OPCODE_TEXT) -> int:
+        self._wait_for(self._tick)
         try:
             return super().send(payload, opcode)
         except websocket.WebSocketTimeoutException as error:
             # Half of a frame may be out, so this is not the timeout that `receive` can go on after.
             raise ConnectionLost("the peer takes nothing more") from error
+
+    def _wait_for(self, limit: float) -> None:
+        if self.gettimeout() != limit:  # to set it is a system call
+            self.settimeout(limit)
 
     def send_close(self, *args: Any, **kwargs: Any) -> None:
         # The peer may be gone before the answer to its close reaches it.
@@ -198,7 +209,7 @@ class _WebSocket(websocket.WebSocket):
 
     def _recv(self, bufsize: int) -> bytes:
         # The timeout of a socket begins anew with each byte that drips in.
-        if time.monotonic() > self._deadline:
+        if clock.now() > self._deadline:
             raise websocket.WebSocketTimeoutException("no whole frame yet")
         assert self.sock is not None
         try:

@@ -39,7 +39,7 @@ import ccxt
 
 
 class MalformedEvent(ccxt.BadResponse):
-    """A push that cannot be understood, or must not be believed.
+    """A push, or an entry of exchangeInfo, that cannot be understood, or must not be believed.
 
     `field` (str) names what is wrong, by Binance's short name (``'dt'``, ``'bks[2].mmr'``), or is ``'push'`` where the
     whole is; `value` is what was found there.
@@ -52,7 +52,7 @@ class MalformedEvent(ccxt.BadResponse):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"contractInfo push: {self.field} should be {self.expected}, but it is {_shortened(self.value)}"
+        return f"contractInfo: {self.field} should be {self.expected}, but it is {_shortened(self.value)}"
 
 
 class ProtocolViolation(ccxt.BadResponse):

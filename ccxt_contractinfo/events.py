@@ -94,7 +94,7 @@ class ContractInfoEvent:
 
 
 class Arrival(NamedTuple):
-    """An event, and when (monotonic, s) it came."""
+    """An event, and when (s by `clock.now`) it came."""
 
     event: ContractInfoEvent
     received: float
@@ -105,7 +105,8 @@ class Outcome(Enum):
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"  # it changed nothing, or came behind a newer one
-    HELD = "held"  # until REST has completed its contract
+    UNLISTED = "unlisted"  # it waits, as the first of its contract, until REST has completed that
+    HELD = "held"  # it waits behind others of its contract
     IGNORED = "ignored"  # a contract that is not traded here
 
 
@@ -137,10 +138,15 @@ def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
         delivery_time=_time(push, "dt"),
         onboard_time=_time(push, "ot"),
         status=_required(push, "cs", str, "a contract status"),
-        brackets=_brackets(_optional(push, "bks", list, "a list of brackets, or absent")),
+        brackets=parse_brackets(_optional(push, "bks", list, "a list of brackets, or absent")),
         symbol_type=_optional(push, "st", int, "an integer, or absent"),
         raw=push,
     )
+
+
+def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
+    """The brackets of a push (`bks`). Raises `MalformedEvent`."""
+    return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)]) if raw else ()
 
 
 def decode(data: bytes | str) -> Any:
@@ -177,10 +183,6 @@ def _time(push: Mapping[str, Any], name: str) -> int:
     if value < 0:
         raise MalformedEvent(name, value, expected)
     return value
-
-
-def _brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
-    return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)]) if raw else ()
 
 
 def _bracket(raw: Any, where: str) -> Bracket:

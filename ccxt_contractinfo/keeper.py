@@ -12,15 +12,17 @@ from typing import Any, cast
 
 import ccxt
 
-from .backoff import Backoff
+from . import clock
 from .delivery import Channel
 from .events import ContractInfoEvent, Outcome
 from .forking import renew_after_fork
 from .listings import universe_of
 from .mapping import LiveMapping
 from .markets import KINDS, Market, complete, is_contract, keep_name
-from .rest import Universe, fetch_contracts
+from .rest import Answers, Rest
+from .resync import Doubts
 from .settings import Settings
+from .snapshot import Entry, Snapshot, Universe
 from .stream import ContractInfoStream
 from .table import MarketTable
 from .tiers import to_leverage_brackets
@@ -51,10 +53,12 @@ class MarketKeeper:
             failed=self._callback_failed,
         )
         self.local = threading.local()
-        """What belongs to a calling thread: `watchers` by their ids, and `since` when it loads markets."""
+        """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""
         self._ccxt_set_markets = set_markets
         self.is_following = False
         self._has_own_stream = False
+        self._rest = Rest(exchange)
+        self._refused_key: tuple[str, str] | None = None
         self.table = MarketTable()
         self.table.sharers.add(self)
         renew_after_fork(self)
@@ -82,6 +86,7 @@ class MarketKeeper:
                 exchange.markets, exchange.markets_by_id = own.markets, own.by_id
                 self._join(own)
                 self.publish_names()
+                self._ask_again()  # nobody knows how old they are
         return self.table
 
     @contextlib.contextmanager
@@ -97,20 +102,18 @@ class MarketKeeper:
     def _is_in_step(self) -> bool:
         return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
 
-    def set_markets(self, markets: Any, currencies: Any, since: float | None) -> Any:
+    def set_markets(self, markets: Any, currencies: Any, asked: float | None) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
 
-        :param since: monotonic, s; when the loading of these markets began. Later pushes are newer than they are
+        :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
         """
         named = self.in_step().named(self.exchange.to_array(markets))
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
-        stand_in = self._stand_in()
-        before = dict(vars(stand_in))
-        self._ccxt_set_markets(stand_in, named, currencies)
-        fresh = {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
+        _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
         with self._locked_table():
             own = self._own_table()
-            own.load(stand_in.markets, since, self.universes())
+            now = self.exchange.milliseconds()
+            news, doubts = own.load(fresh["markets"], asked, now, self.universes(), self._settle_time())
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
             fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
             currencies = self.exchange.currencies or {}
@@ -118,8 +121,44 @@ class MarketKeeper:
                 setattr(self.exchange, name, value)
             self.publish_currencies(currencies)  # a listing may have brought some while these markets were loaded
             self._join(own)
-            own.list_known(since)
+            own.announce(news)
+            own.list_known(asked, self._settle_time())
+        for error in doubts.errors:
+            self._report(error)
+        if doubts.again is not None or asked is None:
+            self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
+
+    def load_leverage_brackets(self, load: Callable[[Any], Any]) -> Any:
+        """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
+        has been pushed since it was asked for.
+
+        :param load: ccxt's own, of an exchange
+        """
+
+        def act(stand_in: Any) -> dict[str, Any]:
+            stand_in.session, stand_in.options = self.exchange.session, dict(self.exchange.options)
+            load(stand_in)
+            options: dict[str, Any] = stand_in.options
+            return options
+
+        asked = clock.now()
+        options, fresh = self.aside(act)
+        loaded, _ = options["leverageBrackets"], fresh.pop("options")
+        with self._locked_table() as table:
+            for market, event in table.brackets_newer_than(asked, self._settle_time()):
+                loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
+            self.exchange.options["leverageBrackets"] = loaded
+            for name, value in fresh.items():
+                setattr(self.exchange, name, value)
+        return loaded
+
+    def aside(self, action: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
+        """Do something with a stand-in of the exchange; returns its result, and the attributes that it has set."""
+        stand_in = self._stand_in()
+        before = dict(vars(stand_in))
+        result = action(stand_in)
+        return result, {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
 
     def share(self, source: Any) -> None:
         """Go on with the markets that the exchange has just got from `source`, which keeps seeing the same ones."""
@@ -193,11 +232,31 @@ class MarketKeeper:
     # What the stream tells
 
     def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
-        """Apply a push that came at `received` (monotonic, s)."""
+        """Apply a push that came at `received` (s by `clock.now`)."""
         universe = universe_of(event)
         traded = universe if universe in self.universes() else None
         with self._locked_table() as table:
             return table.handle(event, received, traded)
+
+    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
+        """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
+        errors."""
+        doubts = Doubts()
+        for universe in sorted(self.universes()):
+            snapshot = answers.snapshot(self._rest, universe)
+            brackets = self._brackets(universe, doubts)
+            while not is_over():
+                table = self.in_step()
+                listings, currencies = self._listings(table, snapshot, doubts)
+                with table.lock:
+                    if table is self.table and not is_over():
+                        doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time))
+                        break
+        return doubts
+
+    def is_waiting(self) -> bool:
+        """Whether a contract was pushed that REST has not completed yet, but will soon."""
+        return self.table.waiting.has_hope(clock.now())
 
     def log_frame(self, direction: str, data: object) -> None:
         """Show a frame, as ccxt does where `verbose` is set."""
@@ -210,21 +269,19 @@ class MarketKeeper:
 
     def started(self) -> None:
         """The stream begins to run. Waits for nothing."""
-        with self._locked_table() as table:
+        with self._locked_table():
             self.is_following = True
-            table.desk.open()
 
     def stopped(self, error: ccxt.BaseError) -> None:
         """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
         self.updates.close(error)
-        with self._locked_table() as table:
+        with self._locked_table():
             self.is_following = False
-            self._close_idle_desk(table)
 
     def finish(self, deadline: float) -> None:
-        """Let callbacks have what they were not told yet, and threads end, until `deadline` (monotonic, s) at most."""
+        """Let callbacks have what they were not told yet, and threads end, until `deadline` (s by `clock.now`) at
+        most."""
         if not self.is_following:
-            self.table.desk.finish(deadline)
             self.updates.finish(deadline)
 
     def dropped(self) -> int:
@@ -241,11 +298,6 @@ class MarketKeeper:
     def tell(self, update: ContractInfo) -> None:
         """See `table.Sharer`."""
         self.updates.publish(update)
-
-    def failed(self, error: BaseException) -> None:
-        """See `table.Sharer`."""
-        if self.stream is not None:
-            self.stream.report(error)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         """See `table.Sharer`."""
@@ -267,23 +319,43 @@ class MarketKeeper:
         self.exchange.symbols = sorted(self.table.markets)
         self.exchange.ids = sorted(self.table.by_id)
 
-    def backoff(self) -> Backoff:
-        """See `table.Sharer`."""
-        return self.own_stream().backoff()
+    # What REST tells
 
-    def fetch_contracts(self, universe: Universe) -> Mapping[str, Any]:
-        """See `table.Sharer`."""
-        return fetch_contracts(self.exchange, universe)
+    def _brackets(self, universe: Universe, doubts: Doubts) -> dict[str, list[Entry]] | None:
+        """Raw leverage brackets by contract id; None where there is no key, or one that was refused."""
+        key = self._rest.key
+        if key is None or key == self._refused_key:
+            return None
+        try:
+            return self._rest.brackets(universe)
+        except ccxt.AuthenticationError as error:
+            self._refused_key = key
+            doubts.errors.append(error)
+        except ccxt.BaseError as error:
+            doubts.errors.append(error)
+            doubts.failure = error
+        return None
 
-    def parse_listing(self, raw: Mapping[str, Any], known: Market | None) -> tuple[Market, Mapping[str, Any]]:
-        """See `table.Sharer`."""
-        parsed = self.exchange.parse_market(raw)
-        if parsed is None or not is_contract(parsed):
-            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {raw.get('symbol')!r} is not a contract")
-        stand_in = self._stand_in()
-        self._ccxt_set_markets(stand_in, [keep_name(parsed, known)], None)
-        (market,) = stand_in.markets.values()
-        return complete(market), stand_in.currencies
+    def _listings(
+        self, table: MarketTable, snapshot: Snapshot, doubts: Doubts
+    ) -> tuple[dict[str, Market], Mapping[str, Any]]:
+        """The contracts of a snapshot that are not known, complete, by id; and the currencies that they bring."""
+        parsed = []
+        for id in table.unlisted(snapshot):
+            try:
+                parsed.append(keep_name(self._parsed(snapshot.entry(id)), table.find(id)))
+            except Exception as error:
+                doubts.errors.append(error)
+        if not parsed:
+            return {}, {}
+        _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
+        return {market["id"]: complete(market) for market in fresh["markets"].values()}, fresh.get("currencies", {})
+
+    def _parsed(self, entry: Entry) -> Market:
+        market: Market | None = self.exchange.parse_market(entry)
+        if market is None or not is_contract(market):
+            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {entry.get('symbol')!r} is not a contract")
+        return market
 
     def _stand_in(self) -> Any:
         """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""
@@ -303,21 +375,28 @@ class MarketKeeper:
         old = self.table
         if table is old:
             return
-        there = {id(arrival) for _, arrival in table.desk.held()}
+        there = {id(arrival) for _, arrival in table.waiting.all()}
         with old.lock:
-            waiting = [(universe, arrival) for universe, arrival in old.desk.held() if id(arrival) not in there]
+            waiting = [(universe, arrival) for universe, arrival in old.waiting.all() if id(arrival) not in there]
             old.sharers.discard(self)
-            self._close_idle_desk(old)
         table.sharers.add(self)
         self.table = table
         for universe, arrival in waiting:
             table.handle(arrival.event, arrival.received, universe)
-        if self.is_following:
-            table.desk.open()
+        if table.waiting.has_hope(clock.now()):
+            self._ask_again()
 
-    def _close_idle_desk(self, table: MarketTable) -> None:
-        if not any(sharer.is_following for sharer in table.sharers):
-            table.desk.close()
+    def _settle_time(self) -> float:
+        return self.stream.settle_time if self.stream is not None else 0.0  # without a stream, there are no pushes
+
+    def _ask_again(self, delay: float = 0.0) -> None:
+        if self.stream is not None and self.is_following:
+            self.stream.ask_again(delay)
+
+    def _report(self, error: BaseException) -> None:
+        logger.warning("contractInfo: %s", error)
+        if self.stream is not None:
+            self.stream.report(error)
 
     def _callback_failed(self, error: BaseException) -> None:
         if self.stream is not None:

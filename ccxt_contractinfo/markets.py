@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import ccxt
 
 from .events import ContractInfoEvent
+from .snapshot import status_name
 from .tiers import leverage_limits, to_leverage_tiers
 
 Market = dict[str, Any]
@@ -44,7 +45,7 @@ _BY_STATUS = {
     "DELIVERED": "delisted",
     "CLOSE": "delisted",
 }
-_PREVIOUS = ("status", "active", "created", "expiry", "expiryDatetime", "delisting", "delistingDatetime")
+_STATE = ("status", "active", "created", "expiry", "expiryDatetime", "delisting", "delistingDatetime")
 
 
 class Change(NamedTuple):
@@ -103,9 +104,25 @@ def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
     return {**market, "leverageTiers": known["leverageTiers"], "limits": limits}
 
 
-def gone(market: Mapping[str, Any]) -> Market:
-    """A contract that exchangeInfo does not have any more: it stays, inactive, and its status is not known."""
-    return {**market, "active": False, "status": None}
+def with_state(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
+    """The market with the status and the dates of `known`, which are newer."""
+    named = {name: known["info"][name] for name in _info_names(market) if name in known["info"]}
+    return {**market, **{name: known.get(name) for name in _STATE}, "info": {**market["info"], **named}}
+
+
+def is_gone(market: Mapping[str, Any]) -> bool:
+    """Whether exchangeInfo does not have the contract any more. It stays, inactive, and its status is not known."""
+    return market["status"] is None and market["info"].get(_status_name(market)) is not None
+
+
+def is_back(market: Mapping[str, Any], status: Any) -> bool:
+    """Whether a contract that went away is listed anew, by its status."""
+    return is_gone(market) and status in ("PENDING_TRADING", "TRADING")
+
+
+def vanish(market: Mapping[str, Any]) -> Change:
+    """Work out what it means that exchangeInfo does not have a contract any more."""
+    return _change(market, {**market, "active": False, "status": None})
 
 
 def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: bool = False) -> Change:
@@ -113,24 +130,23 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
 
     :param listed: the contract was not known before this event, so it has nothing previous
     """
-    info = {**market["info"], **_info(market, event)}
     new: Market = {
         **market,
-        "info": info,
+        "info": {**market["info"], **_info(market, event)},
         "status": event.status,
         "active": event.status == "TRADING",
         "created": event.onboard_time,
         **_delivery(market, event.delivery_time),
     }
-    previous = {name: market.get(name) for name in _PREVIOUS if market.get(name) != new[name]}
-    if event.brackets:
-        new["leverageTiers"] = to_leverage_tiers(event.brackets, market)
-        new["limits"] = {**_limits(market), "leverage": leverage_limits(event.brackets)}
-        if (new["leverageTiers"], new["limits"]) != (market.get("leverageTiers"), _limits(market)):
-            previous["leverageTiers"] = market.get("leverageTiers")
+    change = _change(market, _with_brackets(new, event))
     if listed:
-        return Change(new, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
-    return Change(new, _kinds(market, new, previous), previous, bool(previous) or info != market["info"])
+        return Change(change.market, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
+    return change
+
+
+def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:
+    """Work out what the brackets of `event` change in `market`, and nothing else: it came behind a newer one."""
+    return _change(market, _with_brackets(market, event))
 
 
 def iso8601(time: int | None) -> str | None:
@@ -142,6 +158,20 @@ def iso8601(time: int | None) -> str | None:
     return text
 
 
+def _with_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Market:
+    if not event.brackets:
+        return dict(market)
+    limits = {**_limits(market), "leverage": leverage_limits(event.brackets)}
+    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market), "limits": limits}
+
+
+def _change(old: Mapping[str, Any], new: Market) -> Change:
+    previous = {name: old.get(name) for name in _STATE if old.get(name) != new[name]}
+    if (new.get("leverageTiers"), _limits(new)) != (old.get("leverageTiers"), _limits(old)):
+        previous["leverageTiers"] = old.get("leverageTiers")
+    return Change(new, _kinds(old, new, previous), previous, bool(previous) or new["info"] != old["info"])
+
+
 def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[str]:
     kinds = set()
     if "status" in previous:
@@ -149,6 +179,8 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> 
         was, now = old.get("status"), new["status"]
         if now == "TRADING":
             kinds.update({"trading"} if was == "PENDING_TRADING" else {"resumed"} if was in PAUSED else ())
+        elif now is None:
+            kinds.add("delisted")
         elif now in _BY_STATUS:
             kinds.add(_BY_STATUS[now])
     if "delisting" in previous:
@@ -179,16 +211,22 @@ def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]
     def typed(name: str, value: int) -> int | str:
         return str(value) if isinstance(info.get(name), str) else value
 
-    return {
-        _status_name(market): event.status,
-        "contractType": event.contract_type,
-        "deliveryDate": typed("deliveryDate", event.delivery_time),
-        "onboardDate": typed("onboardDate", event.onboard_time),
-    }
+    values = (
+        event.status,
+        event.contract_type,
+        typed("deliveryDate", event.delivery_time),
+        typed("onboardDate", event.onboard_time),
+    )
+    return dict(zip(_info_names(market), values, strict=True))
+
+
+def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:
+    """What exchangeInfo calls that which an event can change."""
+    return (_status_name(market), "contractType", "deliveryDate", "onboardDate")
 
 
 def _status_name(market: Mapping[str, Any]) -> str:
-    return "contractStatus" if market.get("inverse") else "status"
+    return status_name("inverse" if market.get("inverse") else "linear")
 
 
 def _limits(market: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 import ccxt
 
+from . import clock
 from .delivery import Subscription, Watcher
 from .forking import renew_after_fork
 from .keeper import MarketKeeper
@@ -164,13 +164,21 @@ class ContractInfoMixin:
 
     def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt; `set_markets` will not undo pushes that come from now on."""
-        self._contract_info().local.since = time.monotonic()
+        self._contract_info().local.asked = clock.now()
         return super().fetch_markets(*args, **kwargs)  # type: ignore[misc]
 
     def set_markets(self, markets: Any, currencies: Any = None) -> Any:
         """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
         keeper = self._contract_info()
-        return keeper.set_markets(markets, currencies, vars(keeper.local).pop("since", None))
+        return keeper.set_markets(markets, currencies, vars(keeper.local).pop("asked", None))
+
+    def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
+        """As in ccxt, but brackets that were pushed since they were asked for stay, and readers see the new ones only
+        when all are there."""
+        ccxts = super(ContractInfoMixin, type(self)).load_leverage_brackets  # type: ignore[misc]
+        if not reload and self.options.get("leverageBrackets") is not None:  # type: ignore[attr-defined]
+            return ccxts(self, reload, params)
+        return self._loaded_keeper().load_leverage_brackets(lambda exchange: ccxts(exchange, reload, params))
 
     def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
         """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""

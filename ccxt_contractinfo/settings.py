@@ -7,9 +7,6 @@ from typing import Any
 
 import ccxt
 
-RESERVED = ("rotate_after", "resync_interval", "settle_time")
-"""Names of settings that a later version will heed; a stream of this one accepts them with a warning."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -24,6 +21,9 @@ class Settings:
     ping_interval: float = 20.0
     ping_timeout: float = 10.0
     connect_timeout: float = 10.0
+    rotate_after: float = 82800.0
+    resync_interval: float | None = 3600.0
+    settle_time: float = 10.0
     backoff_base: float = 0.5
     backoff_max: float = 60.0
     buffer_size: int = 10000
@@ -31,13 +31,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type in ("float", "int"):
-                kinds = (int,) if field.type == "int" else (int, float)
-                if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
-                    raise ccxt.BadRequest(f"contractInfo: {field.name} should be a positive number, not {value!r}")
-            elif value is not None and not (isinstance(value, str) and value):
-                raise ccxt.BadRequest(f"contractInfo: {field.name} should be a text or None, not {value!r}")
+            value, kind = getattr(self, field.name), str(field.type)
+            if value is None and kind.endswith("| None"):
+                continue
+            if kind.startswith("str"):
+                if not (isinstance(value, str) and value):
+                    raise ccxt.BadRequest(f"contractInfo: {field.name} should be a text or None, not {value!r}")
+            elif not _is_positive(value, kind) and (field.name, value) != ("settle_time", 0):
+                raise ccxt.BadRequest(f"contractInfo: {field.name} should be a positive number, not {value!r}")
 
     @classmethod
     def of(cls, exchange: Any) -> Settings:
@@ -57,6 +58,11 @@ class Settings:
         :raises ccxt.BadRequest: for one that does not exist
         """
         names = [field.name for field in fields(cls)]
-        if unknown := [name for name in settings if name not in (*names, *RESERVED)]:
+        if unknown := [name for name in settings if name not in names]:
             raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {', '.join(names)}")
-        return cls(**{name: value for name, value in settings.items() if name not in RESERVED})
+        return cls(**settings)
+
+
+def _is_positive(value: Any, kind: str) -> bool:
+    types = (int,) if kind == "int" else (int, float)
+    return isinstance(value, types) and not isinstance(value, bool) and 0 < value < float("inf")

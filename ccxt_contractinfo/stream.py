@@ -1,45 +1,63 @@
-"""The thread: connect, prove by the canary, receive, reconnect. It knows no exchange, only who follows it."""
+"""The stream: its state, what it counts and tells, and who follows it. It knows no exchange; `reader` does the rest."""
 
 from __future__ import annotations
 
 import copy
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 import ccxt
-import orjson
 
+from . import clock
 from .backoff import Backoff, is_final
-from .connection import PONG, Connection
 from .delivery import Channel, Subscription
 from .dial import proxy_address
-from .endpoint import CONTRACT_INFO, Endpoint, endpoint_of, full_url, named_streams
-from .errors import CanaryTimeout, MalformedEvent, PongTimeout
-from .events import ContractInfoEvent, Outcome, decode, parse_event, unwrap
+from .endpoint import Endpoint, endpoint_of, full_url
+from .errors import MalformedEvent
+from .events import Arrival, ContractInfoEvent, Outcome, decode, parse_event, unwrap
 from .forking import renew_after_fork
-from .settings import RESERVED, Settings
+from .reader import Link, Reader
+from .rest import Answers
+from .resync import Doubts
+from .schedule import FOREVER, Round, Schedule
+from .settings import Settings
 
 logger = logging.getLogger("ccxt_contractinfo")
 
+GATHER = 0.1
+"""How long (s) to wait for more of a burst of listings before asking REST once for all of them."""
+
+HOLD_BACK = 1.0
+"""How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
+
 
 class Follower(Protocol):
-    """Whoever applies the events: an exchange's keeper. Only `finish` may wait; the others are called with a lock."""
+    """Whoever applies the events: an exchange's keeper. Only `compare` and `finish` may wait; the others are called
+    with a lock."""
 
     def started(self) -> None:
         """The stream begins to run, or runs already."""
         ...
 
     def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
-        """Apply an event that came at `received` (monotonic, s). On the reader's thread."""
+        """Apply an event that came at `received` (s by `clock.now`). On a reader's thread."""
+        ...
+
+    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
+        """Compare what is known with REST, and apply what was missed; but not where `is_over()`, asked before
+        anything is applied. Raises what REST does."""
+        ...
+
+    def is_waiting(self) -> bool:
+        """Whether something was pushed that REST is needed for."""
         ...
 
     def log_frame(self, direction: str, data: object) -> None:
-        """Show a frame where the user asked for that. On the reader's thread; never raises."""
+        """Show a frame where the user asked for that. On a reader's thread; never raises."""
         ...
 
     def stopped(self, error: ccxt.BaseError) -> None:
@@ -47,7 +65,7 @@ class Follower(Protocol):
         ...
 
     def finish(self, deadline: float) -> None:
-        """Wait until what was received has been told, until `deadline` (monotonic, s) at most."""
+        """Wait until what was received has been told, until `deadline` (s by `clock.now`) at most."""
         ...
 
     def dropped(self) -> int:
@@ -68,6 +86,9 @@ class ContractInfoStream:
     :param ping_interval: s between the client's own pings
     :param ping_timeout: s to wait for a pong
     :param connect_timeout: s, for DNS, TCP, TLS and handshake together
+    :param rotate_after: s; a connection is replaced after that, without a break: Binance cuts it after 24 hours
+    :param resync_interval: s between comparisons of the markets with REST, beside those on connecting; None: only those
+    :param settle_time: s; an answer of REST that was asked for less than this after a push does not undo the push
     :param backoff_base: s; reconnecting waits for a random time up to ``backoff_base * 2**tries``...
     :param backoff_max: s; ...and up to this
     :param buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
@@ -90,8 +111,6 @@ class ContractInfoStream:
         **settings: Any,
     ) -> None:
         self._settings = Settings.named({"url": url, **settings})
-        for name in settings.keys() & RESERVED:
-            logger.warning("contractInfo: the setting %s has no effect in this version", name)
         endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
         if proxy is not None:
             proxy_address(proxy)
@@ -106,6 +125,14 @@ class ContractInfoStream:
         self._condition = threading.Condition(threading.RLock())
         self._followers: tuple[Follower, ...] = ()
         self._run: _Run | None = None
+        # Those whose markets have not been compared since this moment (s by `clock.now`), or since a proof to come.
+        self._uncompared: dict[Follower, float] = {}
+        self._proven: set[Link] = set()
+        # Pushes that wait for the first comparison of a new connection, and until when at most.
+        self._held_back: list[Arrival] | None = None
+        self._release_due = FOREVER
+        # While two connections deliver the same: what has come already.
+        self._overlap: set[bytes] | None = None
         self._counts: Counter[str] = Counter()
         self._reconnects: Counter[str] = Counter()
         self._times: dict[str, float] = {}
@@ -147,8 +174,9 @@ class ContractInfoStream:
                 return
             self._endpoint = self._find_endpoint()
             run = _Run(self, self._settings, self._endpoint)
-            run.thread.start()
+            run.reader.start()
             self._run, self._error = run, None
+            self._uncompared = dict.fromkeys(self._followers, FOREVER)
             self._set_state("connecting")
             for follower in self._followers:
                 follower.started()
@@ -160,25 +188,30 @@ class ContractInfoStream:
         :param timeout: s; returns after that, whatever the network and the callbacks do
         """
         with self._condition:
-            run = self._end()
+            run = self._end("stopped", _closed_by_user())
             followers = self._followers
-        self._finish(run, followers, time.monotonic() + timeout)
+        self._finish(run, followers, clock.now() + timeout)
 
-    def _end(self) -> _Run | None:
+    def _end(self, state: str, error: ccxt.BaseError) -> _Run | None:
         """End the run, if there is one, and tell the followers; waits for nothing. With the lock."""
-        run, self._run = self._run, None
+        run = self._run
         if run is not None:
+            self._release()
+            self._run = None
             run.end()
-            self._connected_since = None
-            self._set_state("stopped")
+            self._proven.clear()
+            self._uncompared.clear()
+            self._overlap = self._connected_since = None
+            self._set_state(state)
             for follower in self._followers:
-                follower.stopped(_closed_by_user())
+                follower.stopped(error)
         return run
 
     def _finish(self, run: _Run | None, followers: tuple[Follower, ...], deadline: float) -> None:
-        """Wait for what `_end` has ended, until `deadline` (monotonic, s) at most. Without the lock."""
-        if run is not None and run.thread is not threading.current_thread():
-            run.thread.join(max(0.0, deadline - time.monotonic()))
+        """Wait for what `_end` has ended, until `deadline` (s by `clock.now`) at most. Without the lock."""
+        if run is not None:
+            run.reader.join(deadline)
+            run.schedule.join(deadline - clock.now())
         for follower in followers:
             follower.finish(deadline)
         if run is not None:
@@ -187,8 +220,8 @@ class ContractInfoStream:
 
     @property
     def state(self) -> str:
-        """One of 'idle', 'connecting', 'syncing' (connected, not proven yet), 'live', 'reconnecting',
-        'stopped', or 'failed' (for good, see `error`)."""
+        """One of 'idle', 'connecting', 'syncing' (connected, but not proven yet, or markets not compared yet), 'live',
+        'reconnecting', 'stopped', or 'failed' (for good, see `error`)."""
         return self._state
 
     @property
@@ -197,7 +230,8 @@ class ContractInfoStream:
         return self._error
 
     def wait_until_live(self, timeout: float | None = None) -> bool:
-        """Wait until the stream is 'live': routed, and proven by a canary push.
+        """Wait until the stream is 'live': routed, proven by a canary push, and the markets of all who follow it
+        compared with REST since.
 
         :param timeout: s, or None to wait for ever
         :return: True once it is; False after the timeout, or where it is stopped or has failed
@@ -205,6 +239,31 @@ class ContractInfoStream:
         with self._condition:
             self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
             return self._state == "live"
+
+    def resync(self, timeout: float = 10.0) -> bool:
+        """Compare the markets with REST now, and apply what was missed.
+
+        :param timeout: s to wait for the end of the comparison; 0: do not wait
+        :return: True once a comparison that began after this call has succeeded; False where none has in time (it is
+            tried again, see `on_error`), or where the stream does not run. Without an exchange, there is nothing to
+            compare
+        """
+        run, now = self._run, clock.now()
+        if run is None:
+            return False
+        run.schedule.request()
+        return run.schedule.wait(now, timeout)
+
+    def is_fresh(self, max_age: float | None = None) -> bool:
+        """Whether the markets may be trusted now: the stream is 'live', and it has shown so lately.
+
+        :param max_age: s; how old the last push of the canary may be (without a canary: the last frame of any kind).
+            None: `canary_timeout`
+        """
+        proof = "canary" if self._settings.canary else "frame"
+        age = self._age(proof, clock.now())
+        limit = self._settings.canary_timeout if max_age is None else max_age
+        return self._state == "live" and age is not None and age <= limit
 
     # News
 
@@ -222,16 +281,15 @@ class ContractInfoStream:
 
     def health(self) -> dict[str, Any]:
         """How the stream is, as a plain dict: `state` (str); `connected_since` (ms since the epoch, or None);
-        `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (None: this version does
-        not compare the markets with REST by itself); `events`, `duplicates`, `malformed`, `unknown_values`,
+        `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (s since the last
+        comparison with REST that succeeded was begun, or None); `events`, `duplicates`, `malformed`, `unknown_values`,
         `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause)."""
-        now = time.monotonic()
+        now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         return {
             "state": self._state,
             "connected_since": self._connected_since,
-            **{f"last_{what}_age": self._age(what, now) for what in ("frame", "canary", "event")},
-            "last_resync_age": None,
+            **{f"last_{what}_age": self._age(what, now) for what in ("frame", "canary", "event", "resync")},
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + sum(follower.dropped() for follower in self._followers),
@@ -239,9 +297,15 @@ class ContractInfoStream:
 
     # For those who follow
 
+    @property
+    def settle_time(self) -> float:
+        """The setting of this name, in s."""
+        return self._settings.settle_time
+
     def add(self, follower: Follower, is_over: Callable[[], bool]) -> None:
         """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
-        stop the stream, says that somebody has stopped it for the caller already."""
+        stop the stream, says that somebody has stopped it for the caller already. The stream is not 'live' before the
+        follower's markets have been compared."""
         with self._condition:
             if is_over():
                 return
@@ -251,6 +315,8 @@ class ContractInfoStream:
                 self.start()
             if follower not in self._followers:
                 self._followers += (follower,)
+                self._uncompared[follower] = clock.now() if self._proven else FOREVER
+                self._compare_uncompared()
             follower.started()
 
     def leave(self, follower: Follower, timeout: float, *, is_own: bool) -> None:
@@ -262,107 +328,239 @@ class ContractInfoStream:
         with self._condition:
             others = tuple(each for each in self._followers if each is not follower)
             was_followed = len(others) < len(self._followers)
-            run = self._end() if not others and (was_followed or is_own) else None
+            run = self._end("stopped", _closed_by_user()) if not others and (was_followed or is_own) else None
             if was_followed and self._run is not None:
                 follower.stopped(_closed_by_user())
             self._followers = others
-        self._finish(run, (follower,), time.monotonic() + timeout)
+            self._uncompared.pop(follower, None)
+            self._update_state()
+        self._finish(run, (follower,), clock.now() + timeout)
 
-    def backoff(self) -> Backoff:
-        """A new backoff by this stream's settings."""
-        return Backoff(self._settings.backoff_base, self._settings.backoff_max)
+    def ask_again(self, delay: float = 0.0) -> None:
+        """Compare with REST once more, after `delay` (s); does nothing where the stream does not run."""
+        run = self._run
+        if run is not None:
+            run.schedule.request(delay)
 
     def report(self, error: BaseException) -> None:
         """Give an error to those who listen to them."""
+        if isinstance(error, MalformedEvent):
+            with self._condition:
+                self._counts["malformed"] += 1
         self._errors.publish(error)
 
     def callback_failed(self, error: BaseException) -> None:
         """Count and report the exception of a callback."""
         with self._condition:
             self._counts["callback_errors"] += 1
-        self.report(error)
+        self._errors.publish(error)
 
-    # For the thread
+    # For the threads that read: see `reader.Listener`
 
-    def connected(self, run: _Run) -> None:
+    def connected(self, link: Link) -> None:
         """The handshake is done."""
         with self._condition:
-            if run is self._run:
-                self._connected_since = time.time_ns() // 1_000_000
+            if self._is_current(link) and not self._proven:
+                self._held_back = [] if self._followers else None
+                self._connected_since = link.since
                 self._set_state("syncing")
 
-    def proven(self, run: _Run) -> None:
+    def proven(self, link: Link) -> None:
         """The connection delivers."""
         with self._condition:
-            if run is self._run and self._state != "live":
-                self._set_state("live")
+            if self._is_current(link):
+                self._proven.add(link)
+                self._connected_since = link.since
+                for follower, since in self._uncompared.items():
+                    self._uncompared[follower] = min(since, clock.now())
+                self._compare_uncompared()
 
-    def lost(self, run: _Run, error: ccxt.BaseError) -> None:
+    def lost(self, link: Link, error: ccxt.BaseError) -> None:
         """The connection is gone, or could not be made; there will be another try, or none."""
         with self._condition:
-            if run is not self._run:
+            if not self._is_current(link):
                 return
-            self._connected_since = None
+            self._proven.discard(link)
             if is_final(error):
-                self._error, self._run = error, None
+                self._error = error
                 logger.error("contractInfo: failed for good: %s", error)
-                self._set_state("failed")
-                for follower in self._followers:
-                    follower.stopped(error)
+                self._end("failed", error)
             else:
                 self._reconnects[getattr(error, "cause", "other")] += 1
                 logger.warning("contractInfo: reconnecting: %s", error)
-                self._set_state("reconnecting")
+                if not self._proven:
+                    self._release()
+                    self._uncompared = dict.fromkeys(self._followers, FOREVER)
+                    self._connected_since = None
+                    self._set_state("reconnecting")
         self.report(error)
 
-    def received(self, data: bytes, now: float) -> bool:
-        """Take a message that came at `now` (monotonic, s). Returns whether it is the canary's. Never raises."""
-        self._times["frame"] = now
+    def replacing(self, link: Link, cause: str) -> None:
+        """The connection is going to be replaced, and goes on until its successor is proven."""
+        with self._condition:
+            if self._is_current(link):
+                logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
+                self._reconnects[cause] += 1
+                self._overlap = set()
+
+    def released(self, link: Link) -> None:
+        """A connection that was replaced has been let go."""
+        with self._condition:
+            self._proven.discard(link)
+            if not self._settings.canary:
+                self._overlap = None
+
+    def received(self, link: Link, data: bytes, now: float) -> None:
+        """Take a message that came at `now` (s by `clock.now`). Never raises."""
         for follower in self._followers:
             follower.log_frame("message", data)
         try:
-            return self._understood(unwrap(decode(data)), now)
+            self._understood(link, data, now)
         except ccxt.BaseError as error:
-            self._counts["malformed"] += isinstance(error, MalformedEvent)
             logger.warning("%s", error)
             self.report(error)
-            return False
+
+    def heard(self, now: float) -> None:
+        """The peer has shown a sign of life."""
+        self._times["frame"] = now
 
     def sent(self, text: str) -> None:
         """A message went out."""
         for follower in self._followers:
             follower.log_frame("sending", text)
 
-    def _understood(self, payload: Any, now: float) -> bool:
+    def due(self) -> float:
+        """When (s by `clock.now`) `tick` should be called, at the latest."""
+        return self._release_due
+
+    def tick(self, now: float) -> None:
+        """Pushes wait no longer than `HOLD_BACK`."""
+        if now >= self._release_due:
+            with self._condition:
+                self._release()
+
+    def _understood(self, link: Link, data: bytes, now: float) -> None:
+        payload = unwrap(decode(data))
         match payload:
             case {"e": "contractInfo"}:
-                self._event(parse_event(payload), now)
-                return False
+                self._event(parse_event(payload), data, now)
             case {"error": error, "id": _}:
                 raise ccxt.BadRequest(f"contractInfo: {self._endpoint.url} refused a subscription: {error}")
-            case {"result": _, "id": _} | {"e": "serverShutdown"} | {"event": {"e": "serverShutdown"}}:
-                return False
-            case {"e": str()} | [*_]:
-                self._times["canary"] = now  # nothing else is subscribed to
-                return True
-        raise MalformedEvent("push", payload, "a push or a reply of Binance's")
+            case {"result": _, "id": _}:
+                pass
+            case {"e": "serverShutdown"} | {"event": {"e": "serverShutdown"}}:
+                link.server_shuts_down(now)
+            case {"e": str()} | [*_]:  # nothing else is subscribed to
+                self._canary(link, payload, now)
+            case _:
+                raise MalformedEvent("push", payload, "a push or a reply of Binance's")
 
-    def _event(self, event: ContractInfoEvent, now: float) -> None:
-        self._times["event"] = now
-        self._counts["events"] += 1
-        self._counts["unknown_values"] += event.has_unknown_value
-        outcomes = {self._handed(follower, event, now) for follower in self._followers}
-        if Outcome.DUPLICATE in outcomes and not outcomes & {Outcome.APPLIED, Outcome.HELD}:
+    def _canary(self, link: Link, payload: Any, now: float) -> None:
+        self._times["canary"] = now
+        with self._condition:
+            if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
+                self._overlap = None  # what came before this push, on either connection, has been seen
+        time = payload.get("E") if isinstance(payload, dict) else None
+        link.canary(time if isinstance(time, int) else 0, now)
+
+    def _event(self, event: ContractInfoEvent, data: bytes, now: float) -> None:
+        with self._condition:
+            self._times["event"] = now
+            self._counts["events"] += 1
+            self._counts["unknown_values"] += event.has_unknown_value
+            if self._overlap is not None:
+                if data in self._overlap:
+                    self._counts["duplicates"] += 1
+                    return
+                self._overlap.add(data)
+            if self._held_back is None:
+                self._deliver(Arrival(event, now))
+                return
+            if not self._held_back:
+                self._release_due = now + HOLD_BACK
+            self._held_back.append(Arrival(event, now))
+
+    def _release(self) -> list[Arrival]:
+        """Deliver what was held back; returns what of it has changed anything. With the lock."""
+        held, self._held_back, self._release_due = self._held_back or [], None, FOREVER
+        return [arrival for arrival in held if self._deliver(arrival)]
+
+    def _deliver(self, arrival: Arrival) -> bool:
+        """Hand a push to all followers, then tell it; returns whether it has changed anything. With the lock."""
+        outcomes = {self._handed(follower, arrival) for follower in self._followers}
+        if outcomes and outcomes <= {Outcome.DUPLICATE, Outcome.IGNORED} and Outcome.DUPLICATE in outcomes:
             self._counts["duplicates"] += 1
-        self._events.publish(event)
+        self._events.publish(arrival.event)
+        if Outcome.UNLISTED in outcomes:
+            self.ask_again(GATHER)
+        return Outcome.APPLIED in outcomes
 
-    def _handed(self, follower: Follower, event: ContractInfoEvent, now: float) -> Outcome:
+    def _handed(self, follower: Follower, arrival: Arrival) -> Outcome:
         try:
-            return follower.handle(event, now)
+            return follower.handle(arrival.event, arrival.received)
         except Exception as error:
-            logger.exception("contractInfo: %s could not be applied", event)
+            logger.exception("contractInfo: %s could not be applied", arrival.event)
             self.report(error)
             return Outcome.IGNORED
+
+    # Comparing with REST
+
+    def _compare_uncompared(self) -> None:
+        """See to it that those are compared who have not been. With the lock."""
+        if self._proven:
+            self.ask_again()
+        self._update_state()
+
+    def _compare(self, run: _Run) -> Round:
+        """Compare the markets of all followers with REST. On the thread of the schedule."""
+        answers, began = Answers(), clock.now()
+        failures: list[BaseException] = []
+        doubts: list[Doubts] = []
+        for follower in self._followers:
+            try:
+                doubts.append(follower.compare(answers, self.settle_time, lambda: run is not self._run))
+            except Exception as error:
+                if error not in failures:
+                    failures.append(error)
+            else:
+                self._compared(run, follower, began)
+        if run is not self._run:
+            return Round()
+        return self._concluded(failures, doubts, began)
+
+    def _compared(self, run: _Run, follower: Follower, began: float) -> None:
+        with self._condition:
+            if run is self._run and self._uncompared.get(follower, FOREVER) <= began:
+                del self._uncompared[follower]
+
+    def _concluded(self, failures: list[BaseException], doubts: list[Doubts], began: float) -> Round:
+        errors = [*failures, *(error for doubt in doubts for error in doubt.errors)]
+        failures = [*failures, *(doubt.failure for doubt in doubts if doubt.failure is not None)]
+        for error in errors:
+            logger.warning("contractInfo: the comparison with REST failed: %s", error)
+            self.report(error)
+        with self._condition:
+            again = [doubt.again for doubt in doubts if doubt.again is not None]
+            released = self._release()
+            if not failures:
+                self._times["resync"] = began
+                again += [arrival.received + self.settle_time for arrival in released]
+            self._update_state()
+            return Round(
+                failure=failures[0] if failures else None,
+                is_complete=not any(follower.is_waiting() for follower in self._followers),
+                again=max(again, default=None),
+            )
+
+    # State
+
+    def _is_current(self, link: Link) -> bool:
+        return self._run is not None and link.reader is self._run.reader
+
+    def _update_state(self) -> None:
+        """With the lock."""
+        if self._proven:
+            self._set_state("syncing" if self._uncompared else "live")
 
     def _set_state(self, state: str) -> None:
         old, self._state = self._state, state
@@ -382,101 +580,27 @@ class ContractInfoStream:
         """See `forking`: the connection is the parent's."""
         run, self._run = self._run, None
         if run is not None:
-            run.connection.abandon()
+            run.reader.abandon()
             self._state, self._connected_since = "idle", None
             self._times.clear()
+            self._proven.clear()
+            self._uncompared.clear()
+            self._held_back, self._overlap, self._release_due = None, None, FOREVER
         self._condition = threading.Condition(threading.RLock())
 
 
 class _Run:
-    """One run of a stream, from `start` to its end: a thread, and one connection after the other."""
+    """One run of a stream, from `start` to its end: what reads, and what compares with REST."""
 
     def __init__(self, stream: ContractInfoStream, settings: Settings, endpoint: Endpoint) -> None:
-        self.thread = threading.Thread(target=self._work, name="ccxt-contractinfo-reader", daemon=True)
-        self._stream = stream
-        self._settings = settings
-        self._endpoint = endpoint
-        self._ended = threading.Event()
-        self.connection = self._new_connection()
+        backoff = Backoff(settings.backoff_base, settings.backoff_max)
+        self.reader = Reader(stream, settings, endpoint)
+        self.schedule = Schedule(lambda: stream._compare(self), settings.resync_interval, backoff)
 
     def end(self) -> None:
-        """Make the thread end, whatever it waits for. From any thread."""
-        self._ended.set()
-        self.connection.wake()
-
-    def _work(self) -> None:
-        backoff = self._stream.backoff()
-        while not self._ended.is_set():
-            error = self._connect_and_follow(backoff)
-            if self._ended.is_set():
-                return
-            self._stream.lost(self, error)
-            if is_final(error) or self._ended.wait(backoff.next_delay(error)):
-                return
-            self.connection = self._new_connection()
-
-    def _connect_and_follow(self, backoff: Backoff) -> ccxt.BaseError:
-        """Live through one connection; returns why it ended."""
-        try:
-            self.connection.open()
-            self._follow(backoff)
-        except ccxt.BaseError as error:
-            return error
-        except Exception as error:
-            logger.exception("contractInfo: the reader failed")
-            return ccxt.NetworkError(f"{self._endpoint.url}: {error!r}")
-        finally:
-            self.connection.close()
-        return _closed_by_user()
-
-    def _follow(self, backoff: Backoff) -> None:
-        """Receive until the connection is lost, which is an error, or the run has ended."""
-        settings, connection, stream = self._settings, self.connection, self._stream
-        stream.connected(self)
-        self._subscribe()
-        now = time.monotonic()
-        canary_due = now + settings.canary_timeout if settings.canary else float("inf")
-        ping_due, pong_due = now + settings.ping_interval, float("inf")
-        if not settings.canary:
-            stream.proven(self)
-        while not self._ended.is_set():
-            message = connection.receive()
-            now = time.monotonic()
-            if message is PONG:
-                pong_due = float("inf")
-            elif isinstance(message, bytes) and stream.received(message, now):
-                canary_due = now + settings.canary_timeout
-                stream.proven(self)
-                backoff.reset()
-            if now >= ping_due:
-                connection.ping()
-                pong_due = min(pong_due, now + settings.ping_timeout)
-                ping_due = now + settings.ping_interval
-            if now >= pong_due:
-                raise PongTimeout(f"{self._endpoint.url}: no pong within {settings.ping_timeout:g} s, so it is dead")
-            if now >= canary_due:
-                raise CanaryTimeout(
-                    f"{self._endpoint.url}: no {settings.canary} within {settings.canary_timeout:g} s, so it is dead, "
-                    "or delivers nothing on this path (Binance's market streams need /market/ws)"
-                )
-
-    def _subscribe(self) -> None:
-        wanted = [CONTRACT_INFO, *([self._settings.canary] if self._settings.canary else [])]
-        names = [name for name in wanted if name not in named_streams(self._endpoint.url)]
-        if names:
-            request = orjson.dumps({"method": "SUBSCRIBE", "params": names, "id": 1}).decode()
-            self.connection.send(request)
-            self._stream.sent(request)
-
-    def _new_connection(self) -> Connection:
-        settings = self._settings
-        waits = (settings.canary_timeout, settings.ping_interval, settings.ping_timeout)
-        return Connection(
-            self._endpoint,
-            connect_timeout=settings.connect_timeout,
-            max_frame_size=settings.max_frame_size,
-            tick=min(1.0, min(waits) / 4),
-        )
+        """Make the threads end, whatever they wait for. From any thread."""
+        self.schedule.end()
+        self.reader.end()
 
 
 def _closed_by_user() -> ccxt.ExchangeClosedByUser:

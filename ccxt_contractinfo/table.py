@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from .backoff import Backoff
 from .events import Arrival, ContractInfoEvent, Outcome
 from .forking import renew_after_fork
-from .listings import ListingDesk
+from .listings import WaitingRoom
 from .mapping import LiveMapping
-from .markets import Change, Market, apply_event, complete, gone, is_contract, keep_name, pick_contract, with_tiers
-from .rest import Universe
-from .updates import ContractInfo, make_update
+from .markets import (
+    Change,
+    Market,
+    apply_brackets,
+    apply_event,
+    complete,
+    is_back,
+    is_contract,
+    is_gone,
+    keep_name,
+    pick_contract,
+    vanish,
+    with_state,
+    with_tiers,
+)
+from .pushes import Pushes
+from .resync import Doubts, News, differs, listed, missed, vanished
+from .snapshot import Contents, Entry, Snapshot, Universe, brackets_of, event_of, state_of
+from .updates import ContractInfo, Source, make_update
+
+LONG_AGO = float("-inf")
 
 
 class Sharer(Protocol):
@@ -25,10 +42,6 @@ class Sharer(Protocol):
 
     def tell(self, update: ContractInfo) -> None:
         """Take an update for the exchange's subscribers, without waiting."""
-        ...
-
-    def failed(self, error: BaseException) -> None:
-        """Take an error for whoever listens to them."""
         ...
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
@@ -43,91 +56,41 @@ class Sharer(Protocol):
         """Bring the exchange's `symbols` and `ids` up to its markets."""
         ...
 
-    def backoff(self) -> Backoff:
-        """A new backoff, for asking REST again."""
-        ...
-
-    def fetch_contracts(self, universe: Universe) -> Mapping[str, Any]:
-        """Public exchangeInfo's raw entries by contract id. Blocks."""
-        ...
-
-    def parse_listing(self, raw: Mapping[str, Any], known: Market | None) -> tuple[Market, Mapping[str, Any]]:
-        """A raw entry of exchangeInfo as a complete market, and the currencies that it brings.
-
-        :param known: the contract as it was before it went away, if it was
-        """
-        ...
-
 
 class MarketTable:
     """The two mappings of an exchange's markets, and what is known about their contracts beyond them.
 
     Exchanges that share markets share one table; each event is applied once and told to all of them. All methods may
     be called from any thread. Readers of the mappings need no lock.
+
+    Of two pushes, the one with the later event time is newer; of two answers of REST, the one that was asked for later;
+    and a push is newer than an answer that was asked for before it came, or less than `settle_time` (s) after it came.
+    Times are s by `clock.now`, unless they are said to be ms.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.sharers: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.newest: dict[str, Arrival] = {}
-        self.desk = ListingDesk(self.lock, self._fetch, self._parse, self._list, self._failed, self._backoff)
-        self._gone: set[str] = set()
+        self.waiting = WaitingRoom()
+        self._pushes = Pushes()
+        self._asked: dict[str, float] = {}
+        """When the newest answer on each universe was asked for."""
+        self._version = 0
+        self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
+        """What the last answer on each universe said, and the version of the markets that it agreed with."""
         self._last: tuple[ContractInfoEvent | None, Outcome] = (None, Outcome.IGNORED)
         # Plain dicts that somebody may hold, kept in step.
         self._copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
         self._publish_mappings({})
         renew_after_fork(self)
 
-    def load(self, markets: Mapping[str, Market], since: float | None, universes: Container[str]) -> None:
-        """Take over freshly loaded markets, as new mappings.
+    def contracts(self) -> dict[str, Market]:
+        """All contracts by id."""
+        return {market["id"]: market for market in self.markets.values() if is_contract(market)}
 
-        What REST does not tell is kept: leverage tiers, contracts of `universes` that went away (inactive), and what
-        was pushed since (monotonic, s) the loading began. Spot markets stay as they are.
-
-        :param markets: ccxt's markets by symbol, under the symbols that `named` gave them
-        """
-        with self.lock:
-            known = self.contracts()
-            merged = self._merged(markets, known, since)
-            here = {market["id"] for market in merged.values() if is_contract(market)}
-            self._gone = set()
-            for id, market in known.items():
-                if id not in here and market["subType"] in universes and market["symbol"] not in merged:
-                    is_newer = self._is_newer(id, since)
-                    merged[market["symbol"]] = market if is_newer else gone(market)
-                    self._gone.update(() if is_newer else (id,))
-            self._publish_mappings(merged)
-
-    def list_known(self, since: float | None) -> None:
-        """Tell of the contracts that were waited for and that a user's own load_markets() brought meanwhile.
-
-        :param since: monotonic, s; when the loading began: what was pushed before is not newer than what it brought
-        """
-        with self.lock:
-            for id, market in self.contracts().items():
-                if id in self.desk and id not in self._gone:
-                    arrivals = self.desk.release(id)
-                    newer = [each for each in arrivals if since is not None and each.received >= since]
-                    older = arrivals[: len(arrivals) - len(newer)]
-                    for arrival in older:
-                        market = with_tiers(market, apply_event(market, arrival.event).market)
-                    kinds = ["listed", "tiers"] if "leverageTiers" in market else ["listed"]
-                    self._publish_listing(arrivals[0], Change(market, kinds, {}, True), {})
-                    for arrival in older:
-                        self._publish_brackets(market, arrival.event)
-                    self.newest[id] = max(older or arrivals[:1], key=lambda arrival: arrival.event.event_time)
-                    for arrival in newer:
-                        self._apply_again(arrival)
-
-    def adopt(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
-        """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
-        from now on kept in step for the contracts that they have."""
-        with self.lock:
-            self._gone.difference_update(market["id"] for market in markets.values() if is_contract(market))
-            self._publish_mappings(self._merged(markets, self.contracts(), None))
-            self._copies = (markets, by_id)
-            for market in self.contracts().values():
-                self._update_copies(market)
+    def find(self, id: str) -> Market | None:
+        """The contract of this id, or None. A spot market of the same id is passed over."""
+        return pick_contract(self.by_id.get(id, ()))
 
     def named(self, markets: Iterable[Market]) -> list[Market]:
         """Freshly parsed markets under the symbols that users know."""
@@ -139,22 +102,20 @@ class MarketTable:
         with self.lock:
             table = MarketTable()
             table._publish_mappings(self.markets)
-            table.newest = dict(self.newest)
-            table._gone = set(self._gone)
-            for universe, arrival in self.desk.held():
-                table.desk.hold(arrival, universe)
+            table._pushes = self._pushes.copy()
+            table._asked = dict(self._asked)
+            for universe, arrival in self.waiting.all():
+                table.waiting.hold(arrival, universe)
             return table
 
-    def contracts(self) -> dict[str, Market]:
-        """All contracts by id."""
-        return {market["id"]: market for market in self.markets.values() if is_contract(market)}
+    def after_fork(self) -> None:
+        """See `forking`."""
+        self.lock = threading.RLock()
 
-    def find(self, id: str) -> Market | None:
-        """The contract of this id, or None. A spot market of the same id is passed over."""
-        return pick_contract(self.by_id.get(id, ()))
+    # A push
 
     def handle(self, event: ContractInfoEvent, received: float, universe: Universe | None) -> Outcome:
-        """Apply a push that came at `received` (monotonic, s), and tell all sharers.
+        """Apply a push that came at `received`, and tell all sharers.
 
         :param universe: the one the event belongs to, or None where the exchange does not trade it
         """
@@ -163,42 +124,220 @@ class MarketTable:
                 return self._last[1]
             arrival = Arrival(event, received)
             market = self.find(event.id)
-            is_back = event.id in self._gone and event.status in ("PENDING_TRADING", "TRADING")
-            if market is not None and event.id not in self.desk and not is_back:
+            if market is not None and event.id not in self.waiting and not is_back(market, event.status):
                 outcome = self._apply(market, arrival)
             elif universe is not None:
-                self.desk.hold(arrival, universe)
-                outcome = Outcome.HELD
+                outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
             else:
                 outcome = Outcome.IGNORED
             self._last = (event, outcome)
             return outcome
 
-    def after_fork(self) -> None:
-        """See `forking`."""
-        self.lock = threading.RLock()
-        self.desk.after_fork(self.lock)
-
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
         event = arrival.event
-        newest = self.newest.get(event.id)
-        if newest is not None and event.event_time < newest.event.event_time:
+        if self._pushes.is_news(event):
+            change = apply_event(market, event)
+        elif self._pushes.has_news_of_brackets(event):
+            change = apply_brackets(market, event)
+        else:
             return Outcome.DUPLICATE
-        change = apply_event(market, event)
-        self.newest[event.id] = arrival
+        self._pushes.remember(arrival)
         if not change.changed:
             return Outcome.DUPLICATE
         self._publish(change.market)
-        self._tell(event, change)
+        self._tell(event, change, "stream")
         return Outcome.APPLIED
+
+    # A snapshot
+
+    def unlisted(self, snapshot: Snapshot) -> list[str]:
+        """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
+        with self.lock:
+            if self._agrees(snapshot):
+                return []
+            known = self._settled_contracts(snapshot)
+            return [id for id in snapshot.states if id not in known]
+
+    def compare(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        listings: Mapping[str, Market],
+        currencies: Mapping[str, Any],
+        settle_time: float,
+    ) -> Doubts:
+        """Apply what a snapshot shows was missed, and tell all sharers.
+
+        :param brackets: raw leverage brackets by contract id, asked for with the snapshot; None where they are unknown
+        :param listings: the contracts that were `unlisted`, complete, by id
+        :param currencies: those that they bring
+        """
+        with self.lock:
+            universe, asked = snapshot.universe, snapshot.asked
+            if asked < self._asked.get(universe, LONG_AGO):
+                return Doubts()  # another stream has brought a newer one
+            self._asked[universe] = asked
+            if self._agrees(snapshot, brackets):
+                return Doubts()
+            for sharer in list(self.sharers):
+                sharer.publish_currencies(currencies)
+            for id in [id for id in self.waiting.ids() if id in listings]:
+                self._list(id, listings[id], asked, settle_time)
+            known = self._settled_contracts(snapshot)
+            news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
+            for id in [id for id in listings if id not in known]:
+                with doubts.about(id):
+                    news.append(listed(listings[id], snapshot.event(id, brackets_of((brackets or {}).get(id, ())))))
+            if not news and doubts.are_none() and snapshot.states.keys() <= known.keys():
+                self._agreed[universe] = (snapshot.contents, brackets, self._version)
+            for _, change in news:
+                self._publish(change.market)
+            self.announce(news)
+            return doubts
+
+    def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
+        """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
+        if snapshot.universe not in self._agreed or self.waiting.ids():
+            return False
+        contents, known, version = self._agreed[snapshot.universe]
+        return contents is snapshot.contents and version == self._version and all(each is known for each in brackets)
+
+    def announce(self, news: list[News]) -> None:
+        """Tell all sharers what an answer of REST's has brought, now that it is published."""
+        if any("listed" in change.kinds for _, change in news):
+            self._publish_names()
+        for event, change in news:
+            self._tell(event, change, "resync")
+
+    # Markets that come as a whole
+
+    def load(
+        self, markets: Mapping[str, Market], asked: float | None, now: int, universes: set[Universe], settle_time: float
+    ) -> tuple[list[News], Doubts]:
+        """Take over freshly loaded markets, as new mappings.
+
+        What is newer than they are, or what REST does not tell, is kept: pushes and later answers, leverage tiers, and
+        contracts of `universes` that went away (inactive). Spot markets stay as they are.
+
+        :param markets: ccxt's markets by symbol, under the symbols that `named` gave them
+        :param asked: when the loading began; None where nobody knows: then nothing is newer, and nothing is news
+        :param now: ms; the time of the news
+        :return: what is news, to be announced once the mappings are the exchange's
+        """
+        with self.lock:
+            known, merged = self.contracts(), dict(markets)
+            news, doubts = [], Doubts()
+            universes_known = {market["subType"] for market in known.values()}
+            for symbol, market in markets.items():
+                if not is_contract(market):
+                    continue
+                id, universe = market["id"], market["subType"]
+                old = known.pop(id, None)
+                fresh = merged[symbol] = _completed(market, old)
+                if old is None:
+                    is_news = universe in universes_known and id not in self.waiting
+                else:
+                    is_news = differs(old, state_of(fresh["info"], universe))
+                    if is_news and self._is_newer(old, asked, settle_time, doubts):
+                        is_news, merged[symbol] = False, with_state(fresh, old)
+                if is_news:
+                    with doubts.about(id):
+                        news.append(_news_of(fresh, old, event_of(fresh["info"], universe, now)))
+            for id, market in known.items():
+                if market["subType"] in universes and market["symbol"] not in merged:
+                    merged[market["symbol"]] = market
+                    if not is_gone(market) and not self._is_newer(market, asked, settle_time, doubts):
+                        merged[market["symbol"]] = vanish(market).market
+                        with doubts.about(id):
+                            news.append(vanished(market, now))
+            self._publish_mappings(merged)
+            if asked is None:
+                return [], doubts
+            self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in universes)
+            return news, doubts
+
+    def list_known(self, asked: float | None, settle_time: float) -> None:
+        """List the contracts that were waited for and that `load` has brought; `asked` is as there."""
+        with self.lock:
+            known = self.contracts()
+            for id in list(self.waiting.ids()):
+                if id in known and not is_gone(known[id]):
+                    self._list(id, known[id], asked, settle_time)
+
+    def brackets_newer_than(self, asked: float, settle_time: float) -> list[tuple[Market, ContractInfoEvent]]:
+        """The contracts, with the push of their brackets, whose brackets are newer than an answer asked for then."""
+        pushed = self._pushes.brackets_newer_than(asked, settle_time)
+        return [(market, pushed[id]) for id, market in self.contracts().items() if id in pushed]
+
+    def adopt(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
+        """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
+        from now on kept in step for the contracts that they have."""
+        with self.lock:
+            known, merged = self.contracts(), dict(markets)
+            for symbol, market in markets.items():
+                if is_contract(market):
+                    merged[symbol] = _completed(market, known.get(market["id"]))
+            self._publish_mappings(merged)
+            self._copies = (markets, by_id)
+            for market in self.contracts().values():
+                self._update_copies(market)
+
+    def _is_newer(self, known: Market, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
+        """Whether what is known of a contract is newer than an answer that was asked for then."""
+        if asked is None:
+            return False
+        is_unsettled = doubts.unsettled(self._pushes.unsettled_until(known["id"], asked, settle_time))
+        return is_unsettled or asked < self._asked.get(known["subType"], LONG_AGO)
+
+    def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
+        """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
+        newer than have nothing more to say but their brackets."""
+        arrivals = self.waiting.release(id)
+        older = [each for each in arrivals if asked is None or each.received + settle_time <= asked]
+        newer = arrivals[len(older) :]
+        for arrival in older:
+            if self._pushes.has_news_of_brackets(arrival.event):
+                market = apply_brackets(market, arrival.event).market
+            self._pushes.remember(arrival)
+        first = arrivals[0].event
+        if older:
+            change = Change(market, ["listed", "tiers"] if "leverageTiers" in market else ["listed"], {}, True)
+        else:
+            change = apply_event(market, first, listed=True)
+            self._pushes.remember(newer.pop(0))
+        self._publish(change.market)
+        self._publish_names()
+        self._tell(first, change, "stream")
+        for arrival in older:
+            self._publish_brackets(change.market, arrival.event)
+        for arrival in newer:
+            self._apply(self.markets[market["symbol"]], arrival)
+
+    def _settled_contracts(self, snapshot: Snapshot) -> dict[str, Market]:
+        """The contracts of a snapshot's universe by id, but for those that it has to complete."""
+        states = snapshot.states
+        return {
+            id: market
+            for id, market in self.contracts().items()
+            if market["subType"] == snapshot.universe
+            and id not in self.waiting
+            and not (id in states and is_back(market, states[id].status))
+        }
+
+    # What readers see, and what sharers are told
 
     def _publish(self, market: Market) -> None:
         # The new dict is whole before either view shows it; readers take no lock.
+        self._version += 1
         id, symbol = market["id"], market["symbol"]
         others = [other for other in self.by_id.get(id, ()) if other["symbol"] != symbol]
         self.by_id[id] = [*others, market]
         self.markets[symbol] = market
         self._update_copies(market)
+
+    def _publish_names(self) -> None:
+        for sharer in list(self.sharers):
+            sharer.publish_names()
 
     def _update_copies(self, market: Market) -> None:
         # Only replaced, never added: these are plain dicts, and somebody may be iterating over them.
@@ -209,12 +348,21 @@ class MarketTable:
             if market["id"] in by_id:
                 by_id[market["id"]] = self.by_id[market["id"]]
 
-    def _tell(self, event: ContractInfoEvent, change: Change) -> None:
+    def _publish_mappings(self, markets: Mapping[str, Market]) -> None:
+        by_id: dict[str, list[Market]] = {}
+        for market in sorted(markets.values(), key=lambda market: not market.get("spot")):  # spot first, as ccxt does
+            by_id.setdefault(market["id"], []).append(market)
+        self._version += 1
+        self.markets, self.by_id = LiveMapping(markets), LiveMapping(by_id)
+        self.markets.table = self.by_id.table = self
+        self._copies = None
+
+    def _tell(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
         # waits for nobody: telling ends in a backlog.
         self._publish_brackets(change.market, event)
         if change.kinds:
-            update = make_update(event, change)
+            update = make_update(event, change, source)
             for sharer in list(self.sharers):
                 if sharer.is_following:
                     sharer.tell(update)
@@ -223,72 +371,14 @@ class MarketTable:
         for sharer in list(self.sharers) if event.brackets else ():
             sharer.publish_brackets(market, event)
 
-    def _fetch(self, universe: Universe) -> Mapping[str, Any]:
-        entries: Mapping[str, Any] = self._sharer().fetch_contracts(universe)
-        return entries
 
-    def _parse(self, raw: Mapping[str, Any]) -> tuple[Market, Mapping[str, Any]]:
-        listing: tuple[Market, Mapping[str, Any]] = self._sharer().parse_listing(raw, self.find(raw["symbol"]))
-        return listing
+def _completed(market: Market, known: Market | None) -> Market:
+    """A contract as REST has it, complete with what is known and REST does not tell."""
+    return complete(market) if known is None else with_tiers(complete(market), known)
 
-    def _list(self, id: str, listing: tuple[Market, Mapping[str, Any]]) -> None:
-        """Publish a contract that REST has just told of; then apply what waited behind."""
-        market, currencies = listing
-        first, *rest = self.desk.release(id)
-        # REST's answer may be newer than the push; the push that made it so waits behind, or is on its way.
-        self._publish_listing(first, apply_event(market, first.event, listed=True), currencies)
-        for arrival in rest:
-            self._apply_again(arrival)
 
-    def _publish_listing(self, arrival: Arrival, change: Change, currencies: Mapping[str, Any]) -> None:
-        id = arrival.event.id
-        self._gone.discard(id)
-        self.newest[id] = arrival
-        for sharer in list(self.sharers):
-            sharer.publish_currencies(currencies)
-        self._publish(change.market)
-        for sharer in list(self.sharers):
-            sharer.publish_names()
-        self._tell(arrival.event, change)
-
-    def _apply_again(self, arrival: Arrival) -> None:
-        market = self.find(arrival.event.id)
-        assert market is not None
-        self._apply(market, arrival)
-
-    def _sharer(self) -> Any:
-        """One that follows a stream, if any does: the others may not even be able to connect."""
-        return max(self.sharers, key=lambda sharer: sharer.is_following)
-
-    def _backoff(self) -> Backoff:
-        backoff: Backoff = self._sharer().backoff()
-        return backoff
-
-    def _failed(self, error: BaseException) -> None:
-        for sharer in list(self.sharers):
-            sharer.failed(error)
-
-    def _is_newer(self, id: str, since: float | None) -> bool:
-        return since is not None and id in self.newest and self.newest[id].received >= since
-
-    def _merged(
-        self, markets: Mapping[str, Market], known: Mapping[str, Market], since: float | None
-    ) -> dict[str, Market]:
-        """Markets by symbol, their contracts complete with what is known (by id) and REST does not tell."""
-        merged = dict(markets)
-        for symbol, market in markets.items():
-            if is_contract(market):
-                merged[symbol] = complete(market)
-                if market["id"] in known:
-                    merged[symbol] = with_tiers(merged[symbol], known[market["id"]])
-                    if self._is_newer(market["id"], since):
-                        merged[symbol] = apply_event(merged[symbol], self.newest[market["id"]].event).market
-        return merged
-
-    def _publish_mappings(self, markets: Mapping[str, Market]) -> None:
-        by_id: dict[str, list[Market]] = {}
-        for market in sorted(markets.values(), key=lambda market: not market.get("spot")):  # spot first, as ccxt does
-            by_id.setdefault(market["id"], []).append(market)
-        self.markets, self.by_id = LiveMapping(markets), LiveMapping(by_id)
-        self.markets.table = self.by_id.table = self
-        self._copies = None
+def _news_of(market: Market, known: Market | None, event: ContractInfoEvent) -> News:
+    """What a freshly loaded market tells."""
+    if known is None or is_back(known, event.status):
+        return listed(market, event)
+    return News(event, apply_event(known, event))

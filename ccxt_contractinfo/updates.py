@@ -9,6 +9,8 @@ from .events import ContractInfoEvent
 from .markets import Change, iso8601
 from .tiers import LeverageTier
 
+Source = Literal["stream", "resync"]
+
 
 class ContractInfo(TypedDict):
     """An update, as callbacks and `watch_contract_info()` give it. A plain dict; treat it as read-only.
@@ -17,7 +19,7 @@ class ContractInfo(TypedDict):
     """
 
     info: Mapping[str, Any]
-    """The raw push."""
+    """The raw push; the raw entry of exchangeInfo, as last seen, where the source is 'resync'."""
     id: str
     """Binance's id of the contract, e.g. 'BTCUSDT'."""
     symbol: str
@@ -25,7 +27,8 @@ class ContractInfo(TypedDict):
     timestamp: int
     datetime: str | None
     contractType: str
-    status: str
+    status: str | None
+    """Binance's word; None where exchangeInfo does not have the contract any more."""
     active: bool
     """True only for the status TRADING."""
     created: int | None
@@ -40,10 +43,11 @@ class ContractInfo(TypedDict):
     """What changed, see `markets.KINDS`. Never empty."""
     previous: dict[str, Any]
     """The market fields that changed, with the values they had. Empty for a listing."""
-    source: Literal["stream"]
+    source: Source
+    """'stream' for a push; 'resync' for what a comparison with REST has shown."""
 
 
-def make_update(event: ContractInfoEvent, change: Change) -> ContractInfo:
+def make_update(event: ContractInfoEvent, change: Change, source: Source) -> ContractInfo:
     """The update that tells of what `event` changed."""
     market = change.market
     return {
@@ -61,5 +65,5 @@ def make_update(event: ContractInfoEvent, change: Change) -> ContractInfo:
         "tiers": market["leverageTiers"] if event.brackets or "tiers" in change.kinds else None,
         "kinds": change.kinds,
         "previous": change.previous,
-        "source": "stream",
+        "source": source,
     }

@@ -408,7 +408,7 @@ def test_a_long_value_does_not_flood_the_log() -> None:
 )
 def test_the_error_can_always_be_told(data: Any) -> None:
     """Whatever was wrong, the error has a message: to log it must not raise another one."""
-    assert str(refused(data)).startswith("contractInfo push: ")
+    assert str(refused(data)).startswith("contractInfo: ")
 
 
 JSON = st.recursive(

@@ -18,16 +18,33 @@ LAYERS = (
     ("__init__", "__main__", "cli", "demo", "exchanges"),
     ("mixin",),
     ("keeper",),
-    ("stream", "table", "listings", "rest", "delivery", "updates", "markets"),
-    ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "tiers", "events"),
-    ("errors", "forking"),
+    ("stream", "table", "reader", "schedule", "delivery", "rest", "resync", "pushes", "listings", "updates", "markets"),
+    ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "snapshot", "tiers", "events"),
+    ("clock", "errors", "forking"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
-PURE = ("events", "tiers", "markets", "updates", "backoff", "settings", "endpoint", "errors", "mapping")
-IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"} | {
-    f"{PACKAGE}.{name}" for name in ("connection", "delivery", "dial", "keeper", "mixin", "rest", "stream", "table")
-}
+PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates")
+PURE += ("backoff", "settings", "endpoint", "errors", "mapping")
+IMPURE = (
+    {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
+    | {
+        f"{PACKAGE}.{name}"
+        for name in (
+            "clock",
+            "connection",
+            "delivery",
+            "dial",
+            "keeper",
+            "mixin",
+            "reader",
+            "rest",
+            "schedule",
+            "stream",
+        )
+    }
+    | {f"{PACKAGE}.table"}
+)
 
 
 def modules() -> dict[str, Path]:

@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import PATIENCE, Inbox, eventually, go_live, held_by_another_thread
+from .conftest import PATIENCE, Inbox, go_live, held_by_another_thread
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,6 @@ def test_markets_of_the_configuration() -> None:
     with pytest.raises(ccxt.BadSymbol):
         exchange.leverage_tiers("BTC/USDT:USDT")  # it does not say that it is a contract
     exchange.close()
-
-
-def test_the_errors_of_rest_wait_for_no_stream(sim: BinanceSimulator, make: Any) -> None:
-    """A desk that still asks while its exchange stops reports into the void, not into a crash."""
-    exchange = make()
-    exchange._contract_info().failed(ccxt.NetworkError("nobody listens"))
-    go_live(exchange)
-    eventually(lambda: exchange.contract_info_stream().state == "live")
 
 
 def test_collecting_an_exchange_takes_no_lock(sim: BinanceSimulator, live: Any) -> None:

@@ -576,13 +576,6 @@ def test_a_system_without_threads(
     assert stream.wait_until_live(PATIENCE)
 
 
-@pytest.mark.parametrize("name", ["rotate_after", "resync_interval", "settle_time"])
-def test_what_this_version_does_not_heed_is_told(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A documented setting that has no effect yet is accepted, and the log says so, once."""
-    cci.ContractInfoStream(**{name: 5.0})
-    assert [f"contractInfo: the setting {name} has no effect in this version"] == caplog.messages
-
-
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments], capture_output=True, text=True, timeout=PATIENCE * 2
@@ -696,7 +689,7 @@ def child():
     stream = exchange.contract_info_stream()
     assert stream.wait_until_live(30)
     push = {"e": "contractInfo", "E": 9 * 10**12, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": 1, "ot": 1, "cs": "CLOSE"}
-    stream.received(cci.events.orjson.dumps(push), 0.0)
+    stream.received(stream._run.reader._link, cci.events.orjson.dumps(push), 0.0)
     assert [update["id"] for update in exchange.watch_contract_info(params={"timeout": 30000})] == ["BTCUSDT"]
     exchange.close()
 

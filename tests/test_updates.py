@@ -55,7 +55,7 @@ def market_of(id: str = "IOTAUSDT", contract_type: str = "PERPETUAL", delivery: 
 
 def updated(market: Market, push: dict[str, Any], listed: bool = False) -> ContractInfo:
     event = parse_event(push)
-    return make_update(event, apply_event(market, event, listed=listed))
+    return make_update(event, apply_event(market, event, listed=listed), "stream")
 
 
 def test_the_documented_push() -> None:

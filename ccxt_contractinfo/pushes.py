@@ -1,0 +1,67 @@
+"""The newest push of each contract: which of two is newer, and for how long a push is not to be undone. Pure."""
+
+from __future__ import annotations
+
+from .events import Arrival, ContractInfoEvent
+
+
+class Pushes:
+    """The newest push of each contract, and the newest one that carried brackets.
+
+    Pushes are ordered by event time, wherever and whenever they came. Times are s by `clock.now`. Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Arrival] = {}
+        self._bracketed: dict[str, Arrival] = {}
+
+    def copy(self) -> Pushes:
+        """The same, to go on by itself."""
+        other = Pushes()
+        other._newest, other._bracketed = dict(self._newest), dict(self._bracketed)
+        return other
+
+    def remember(self, arrival: Arrival) -> None:
+        """Take note of a push, if it is the newest."""
+        if self.is_news(arrival.event):
+            self._newest[arrival.event.id] = arrival
+        if self.has_news_of_brackets(arrival.event):
+            self._bracketed[arrival.event.id] = arrival
+
+    def is_news(self, event: ContractInfoEvent) -> bool:
+        """Whether no newer push of the contract has come, nor this very one."""
+        return _is_news(event, self._newest)
+
+    def has_news_of_brackets(self, event: ContractInfoEvent) -> bool:
+        """Whether it has brackets, and no newer ones have come: a push without them may have overtaken it."""
+        return bool(event.brackets) and _is_news(event, self._bracketed)
+
+    def unsettled_until(self, id: str, asked: float, settle_time: float) -> float | None:
+        """Until when an answer of REST's is not to be believed against the newest push of a contract; None where one
+        that was asked for at `asked` is: `settle_time` or more after the push."""
+        return _unsettled(self._newest.get(id), asked, settle_time)
+
+    def unsettled_brackets_until(self, id: str, asked: float, settle_time: float) -> float | None:
+        """The same, of the newest push with brackets."""
+        return _unsettled(self._bracketed.get(id), asked, settle_time)
+
+    def brackets_newer_than(self, asked: float, settle_time: float) -> dict[str, ContractInfoEvent]:
+        """The newest pushes with brackets, by contract, that an answer asked for at `asked` does not undo."""
+        return {
+            id: arrival.event
+            for id, arrival in self._bracketed.items()
+            if _unsettled(arrival, asked, settle_time) is not None
+        }
+
+
+def _is_news(event: ContractInfoEvent, newest: dict[str, Arrival]) -> bool:
+    if event.id not in newest:
+        return True
+    known = newest[event.id].event
+    return event.event_time > known.event_time or (event.event_time == known.event_time and event.raw != known.raw)
+
+
+def _unsettled(arrival: Arrival | None, asked: float, settle_time: float) -> float | None:
+    if arrival is None or asked >= arrival.received + settle_time:
+        return None
+    return arrival.received + settle_time

@@ -1,0 +1,306 @@
+"""The threads that read: connect, prove by the canary, receive, reconnect; and rotate, which is to prove a new
+connection before the old one is let go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Protocol
+
+import ccxt
+import orjson
+
+from . import clock
+from .backoff import Backoff, is_final
+from .connection import PONG, Connection
+from .endpoint import CONTRACT_INFO, Endpoint, named_streams
+from .errors import CanaryTimeout, PongTimeout
+from .settings import Settings
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+FOREVER = float("inf")
+
+RETRY = 1.0
+"""s; how soon to look again whether a connection can be replaced that is due, but not proven yet."""
+
+
+class Listener(Protocol):
+    """Whoever is told what happens. It is called on the threads that read, and must not wait."""
+
+    def connected(self, link: Link) -> None:
+        """The handshake is done."""
+        ...
+
+    def proven(self, link: Link) -> None:
+        """The connection delivers."""
+        ...
+
+    def lost(self, link: Link, error: ccxt.BaseError) -> None:
+        """The connection is gone, or could not be made; there will be another try, unless the error is final."""
+        ...
+
+    def replacing(self, link: Link, cause: str) -> None:
+        """The connection is going to be replaced, and goes on until its successor is proven."""
+        ...
+
+    def released(self, link: Link) -> None:
+        """A connection that was replaced has been let go."""
+        ...
+
+    def received(self, link: Link, data: bytes, now: float) -> None:
+        """A message came at `now` (s by `clock.now`)."""
+        ...
+
+    def heard(self, now: float) -> None:
+        """The peer has shown a sign of life."""
+        ...
+
+    def sent(self, text: str) -> None:
+        """A message went out."""
+        ...
+
+    def due(self) -> float:
+        """When (s by `clock.now`) `tick` should be called, at the latest."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        ...
+
+
+class Reader:
+    """Reads from an endpoint, from `start` to `end`: a thread, and one connection after the other."""
+
+    def __init__(self, listener: Listener, settings: Settings, endpoint: Endpoint) -> None:
+        self.listener = listener
+        self.settings = settings
+        self.endpoint = endpoint
+        self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-reader", daemon=True)
+        self._ended = threading.Event()
+        self._backoff = Backoff(settings.backoff_base, settings.backoff_max)
+        self._rotations = Backoff(settings.backoff_base, settings.backoff_max)
+        self._link = Link(self)
+        self._old: tuple[Link, threading.Thread] | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Make the threads end, whatever they wait for. From any thread."""
+        self._ended.set()
+        for link in self._links():
+            link.connection.wake()
+
+    def is_over(self) -> bool:
+        """Whether `end` was called."""
+        return self._ended.is_set()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the end of the threads, until `deadline` (s by `clock.now`) at most."""
+        for thread in (self._thread, *([self._old[1]] if self._old else [])):
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - clock.now()))
+
+    def abandon(self) -> None:
+        """Let go of the sockets without a word on the wire. For the child of a fork: the parent still uses them."""
+        for link in self._links():
+            link.connection.abandon()
+
+    def proven(self, link: Link) -> None:
+        """A connection delivers: the one that it replaces is not needed any more, as soon as it has come as far."""
+        self.listener.proven(link)
+        if self._old is not None and self._old[0] is not link:
+            self._old[0].retire(link.last_canary if self.settings.canary else FOREVER)
+
+    def delivers(self) -> None:
+        """A connection has shown that the next try need not wait."""
+        self._backoff.reset()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is but one connection."""
+        return self._old is None or not self._old[1].is_alive()
+
+    def is_replaceable(self, link: Link) -> bool:
+        """Whether a connection may be replaced now: it is the latest, and the one before it is gone."""
+        return link is self._link and self.is_alone
+
+    def delay_of_shutdown(self, link: Link, now: float) -> float:
+        """How long (s) to wait before a connection is replaced because the server goes down: not long, but for a server
+        that says so to every new one."""
+        if now - link.began > self.settings.backoff_max:
+            self._rotations.reset()
+        return self._rotations.next_delay()
+
+    def _links(self) -> list[Link]:
+        return [self._link, *([self._old[0]] if self._old else [])]
+
+    def _work(self) -> None:
+        while not self.is_over():
+            link = self._link
+            error = self._live(link)
+            if self.is_over():
+                return
+            if error is None:
+                error = self._let_go(link)
+            if error is not None:
+                self.listener.lost(link, error)
+                if is_final(error) or self._ended.wait(self._backoff.next_delay(error)):
+                    return
+            self._link = Link(self)
+
+    def _let_go(self, link: Link) -> ccxt.BaseError | None:
+        """Let a connection go on, on a thread of its own, until its successor is proven; returns why that cannot be."""
+        thread = threading.Thread(target=self._linger, args=(link,), name="ccxt-contractinfo-rotation", daemon=True)
+        self._old = (link, thread)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no more threads
+            self._old = None
+            link.connection.close()
+            return ccxt.NetworkError(f"{self.endpoint.url}: cannot be replaced without a break: {error}")
+        return None
+
+    def _linger(self, link: Link) -> None:
+        error = self._live(link)
+        if self.is_over():
+            return
+        if error is None or link.is_retired:
+            self.listener.released(link)
+        else:
+            self.listener.lost(link, error)
+
+    def _live(self, link: Link) -> ccxt.BaseError | None:
+        """Open a connection, or go on with it; returns why it ended; None where it is to be replaced, or has been."""
+        try:
+            if link.follow():
+                return None  # and it stays open
+            error = None
+        except ccxt.BaseError as caught:
+            error = caught
+        except Exception as caught:
+            logger.exception("contractInfo: the reader failed")
+            error = ccxt.NetworkError(f"{self.endpoint.url}: {caught!r}")
+        link.connection.close()
+        return error
+
+
+class Link:
+    """One connection of a reader, and what is known of it. One thread at a time follows it."""
+
+    def __init__(self, reader: Reader) -> None:
+        settings = reader.settings
+        waits = (settings.canary_timeout, settings.ping_interval, settings.ping_timeout)
+        self.reader = reader
+        self.connection = Connection(
+            reader.endpoint,
+            connect_timeout=settings.connect_timeout,
+            max_frame_size=settings.max_frame_size,
+            tick=min(1.0, min(waits) / 4),
+        )
+        self.began = 0.0
+        """When (s by `clock.now`) it was connected; `since` is the same in ms since the epoch."""
+        self.since = 0
+        self.is_proven = False
+        self.last_canary = 0.0
+        """The event time (ms) of the last push of the canary."""
+        self._retired_by = FOREVER
+        self._canary_due = self._ping_due = self._pong_due = FOREVER
+        self._rotate_due = self._retire_due = FOREVER
+        self._cause = "rotation"
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether its successor is proven."""
+        return self._retire_due < FOREVER
+
+    def retire(self, canary: float) -> None:
+        """Let it end when it has delivered all that its successor cannot have: what was pushed before the successor's
+        first canary push, which had this event time (ms)."""
+        settings = self.reader.settings
+        self._retired_by = canary
+        self._retire_due = clock.now() + (settings.canary_timeout if settings.canary else settings.ping_timeout)
+
+    def follow(self) -> bool:
+        """Connect if it is not, and receive, until the reader ends, or until it is to be replaced, which returns True,
+        or until it has been, which returns False. Raises what it was lost by."""
+        reader, settings, connection = self.reader, self.reader.settings, self.connection
+        listener = reader.listener
+        if not self.began:
+            self._open()
+        while not reader.is_over():
+            dues = (self._ping_due, self._pong_due, self._canary_due, self._rotate_due, self._retire_due)
+            message = connection.receive(min(*dues, listener.due()) - clock.now())
+            now = clock.now()
+            if message is PONG:
+                self._pong_due = FOREVER
+            if message is not None:
+                listener.heard(now)
+            if isinstance(message, bytes):
+                listener.received(self, message, now)
+            if not settings.canary and not self.is_proven and message is not None:
+                self._prove()
+            listener.tick(now)
+            if self.is_retired and (now >= self._retire_due or self.last_canary >= self._retired_by):
+                return False
+            if now >= self._rotate_due:
+                if self.is_proven and reader.is_replaceable(self):
+                    self._rotate_due = FOREVER
+                    listener.replacing(self, self._cause)
+                    return True
+                self._rotate_due = now + RETRY
+            if now >= self._ping_due:
+                connection.ping()
+                self._pong_due = min(self._pong_due, now + settings.ping_timeout)
+                self._ping_due = now + settings.ping_interval
+            if now >= self._pong_due:
+                raise PongTimeout(f"{reader.endpoint.url}: no pong within {settings.ping_timeout:g} s, so it is dead")
+            if now >= self._canary_due:
+                raise CanaryTimeout(
+                    f"{reader.endpoint.url}: no {settings.canary} within {settings.canary_timeout:g} s, so it is dead, "
+                    "or delivers nothing on this path (Binance's market streams need /market/ws)"
+                )
+        return False
+
+    def canary(self, event_time: float, now: float) -> None:
+        """A push of the canary came, with this event time (ms)."""
+        self.last_canary = event_time
+        self._canary_due = now + self.reader.settings.canary_timeout
+        self.reader.delivers()
+        if not self.is_proven:
+            self._prove()
+
+    def server_shuts_down(self, now: float) -> None:
+        """The server has said that it will close the connection."""
+        if self._rotate_due < FOREVER and self._cause == "rotation":
+            self._cause = "server_shutdown"
+            self._rotate_due = min(self._rotate_due, now + self.reader.delay_of_shutdown(self, now))
+
+    def _open(self) -> None:
+        settings = self.reader.settings
+        self.connection.open()
+        self.began, self.since = clock.now(), time.time_ns() // 1_000_000
+        self.reader.listener.connected(self)
+        self._subscribe()
+        self._ping_due = self.began + settings.ping_interval
+        self._rotate_due = self.began + settings.rotate_after
+        if settings.canary:
+            self._canary_due = self.began + settings.canary_timeout
+        else:
+            self.connection.ping()  # whatever comes back shows that the subscription was heard
+            self._pong_due = self.began + settings.ping_timeout
+
+    def _subscribe(self) -> None:
+        wanted = [CONTRACT_INFO, *([self.reader.settings.canary] if self.reader.settings.canary else [])]
+        names = [name for name in wanted if name not in named_streams(self.reader.endpoint.url)]
+        if names:
+            request = orjson.dumps({"method": "SUBSCRIBE", "params": names, "id": 1}).decode()
+            self.connection.send(request)
+            self.reader.listener.sent(request)
+
+    def _prove(self) -> None:
+        self.is_proven = True
+        self.reader.proven(self)

@@ -1,0 +1,136 @@
+"""From what REST says of all contracts to what was missed: the events, and what each one changes. Pure.
+
+An answer of REST's does not undo a push that is newer for all that one can know; then it is in doubt, and has to be
+asked for again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from .errors import MalformedEvent
+from .events import Bracket, ContractInfoEvent
+from .markets import Change, Market, apply_brackets, apply_event, is_gone, vanish
+from .pushes import Pushes
+from .snapshot import Entry, Snapshot, State, brackets_of, event_of, state_of
+from .tiers import to_leverage_tiers
+
+
+class News(NamedTuple):
+    """What REST has told of a contract, and what that changes."""
+
+    event: ContractInfoEvent
+    change: Change
+
+
+class Doubts:
+    """What is to be said of an answer of REST's, though it was applied: the `errors` in it, such as entries that cannot
+    be understood; the `failure` that a part of it was lost by, or None; and when to ask `again` (s by `clock.now`)
+    because it contradicts pushes, or None."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+        self.failure: BaseException | None = None
+        self.again: float | None = None
+
+    def are_none(self) -> bool:
+        """Whether there is nothing to be said."""
+        return not self.errors and self.failure is None and self.again is None
+
+    def add(self, other: Doubts) -> None:
+        """Take over those of another answer."""
+        self.errors += other.errors
+        self.failure = self.failure or other.failure
+        self.unsettled(other.again)
+
+    @contextlib.contextmanager
+    def about(self, id: str) -> Iterator[None]:
+        """Leave a contract out where its entry is malformed, and note it."""
+        try:
+            yield
+        except MalformedEvent as error:
+            self.errors.append(MalformedEvent(f"{id}.{error.field}", error.value, error.expected))
+
+    def unsettled(self, until: float | None) -> bool:
+        """Whether a push was not undone, because it is not settled (see `Pushes`); then it is noted."""
+        if until is not None:
+            self.again = until if self.again is None else max(until, self.again)
+        return until is not None
+
+
+def missed(
+    known: Mapping[str, Market],
+    snapshot: Snapshot,
+    brackets: Mapping[str, list[Entry]] | None,
+    pushes: Pushes,
+    settle_time: float,
+) -> tuple[list[News], Doubts]:
+    """What a snapshot tells that is not known.
+
+    :param known: the contracts of the snapshot's universe by id
+    :param brackets: raw leverage brackets by contract id, not older than the snapshot; None where they are unknown
+    :param settle_time: s
+    """
+    news, doubts = [], Doubts()
+    for id, state in snapshot.states.items():
+        raw = brackets.get(id) if brackets else None
+        if id in known and (differs(known[id], state) or raw is not None):
+            with doubts.about(id):
+                news += _missed(known[id], snapshot, state, raw, pushes, settle_time, doubts)
+    for id, market in known.items():
+        if id in snapshot.states or is_gone(market):
+            continue
+        if not doubts.unsettled(pushes.unsettled_until(id, snapshot.asked, settle_time)):
+            with doubts.about(id):
+                news.append(vanished(market, snapshot.time))
+    return news, doubts
+
+
+def listed(market: Market, event: ContractInfoEvent) -> News:
+    """A contract that was not known, `complete`, or that is there again."""
+    return News(event, apply_event(market, event, listed=True))
+
+
+def vanished(market: Market, time: int) -> News:
+    """A contract that an answer given at `time` (ms) does not have."""
+    return News(event_of(market["info"], market["subType"], time), vanish(market))
+
+
+def differs(market: Market, state: State) -> bool:
+    """Whether REST says something else of a contract than is known."""
+    return is_gone(market) or state_of(market["info"], market["subType"]) != state
+
+
+def _missed(
+    market: Market,
+    snapshot: Snapshot,
+    state: State,
+    raw: list[Entry] | None,
+    pushes: Pushes,
+    settle_time: float,
+    doubts: Doubts,
+) -> list[News]:
+    id, asked = market["id"], snapshot.asked
+    is_other = differs(market, state) and not doubts.unsettled(pushes.unsettled_until(id, asked, settle_time))
+    brackets = _other_brackets(market, raw)
+    if brackets and doubts.unsettled(pushes.unsettled_brackets_until(id, asked, settle_time)):
+        brackets = ()
+    if not is_other and not brackets:
+        return []
+    event = snapshot.event(id, brackets)
+    change = apply_event(market, event) if is_other else apply_brackets(market, event)
+    if "leverageTiers" not in market:
+        change.previous.pop("leverageTiers", None)  # they are known now; nobody can say that they changed
+        change = change._replace(kinds=[kind for kind in change.kinds if kind != "tiers"])
+    return [News(event, change)]
+
+
+def _other_brackets(market: Market, raw: list[Entry] | None) -> tuple[Bracket, ...]:
+    """The brackets that REST has told, where they make other tiers than are known."""
+    known = market.get("leverageTiers")
+    if raw is None or (known is not None and raw == [tier["info"] for tier in known]):
+        return ()
+    brackets = brackets_of(raw)
+    return brackets if to_leverage_tiers(brackets, market) != known else ()

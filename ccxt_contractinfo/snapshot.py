@@ -1,0 +1,175 @@
+"""What REST says of all contracts at one time, and the events that it amounts to. Pure.
+
+exchangeInfo is a megabyte, and most answers say what the one before said: an answer is taken apart only where it
+differs from that one; of the others the `Contents` are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import ccxt
+import orjson
+
+from .errors import MalformedEvent
+from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent, parse_brackets
+
+Universe = Literal["linear", "inverse"]
+"""ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
+
+Entry = Mapping[str, Any]
+"""What exchangeInfo says of a contract, or leverageBracket of a bracket, as it came."""
+
+_SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d+)')
+
+
+class State(NamedTuple):
+    """Those values of an entry that an event can change, as they came; None where the entry lacks one."""
+
+    status: Any
+    contract_type: Any
+    delivery_date: Any
+    onboard_date: Any
+
+
+class Contents(NamedTuple):
+    """What an exchangeInfo says: the `State` of each contract by id, and the hash of the text that said so."""
+
+    states: Mapping[str, State]
+    hash: int
+
+
+class Snapshot:
+    """One answer of exchangeInfo.
+
+    `asked` (s by `clock.now`) is when it was asked for, `time` (ms) when it was given, by Binance's clock.
+
+    :param text: the answer
+    :param now: ms; the time where the answer has no serverTime
+    :param previous: those of an earlier answer, of the same universe, which this one may repeat
+    :raises ccxt.BadResponse: where it is no exchangeInfo, has an entry without an id, or has no contracts at all
+    """
+
+    def __init__(self, text: str, universe: Universe, asked: float, now: int, previous: Contents | None = None) -> None:
+        self.universe: Universe = universe
+        self.asked = asked
+        self._text = text
+        self._entries: dict[str, Entry] | None = None
+        tail = text.partition('"symbols"')[2]
+        digest = hash(tail)  # of 64 bits: texts that differ do not have the same one by chance
+        if previous is not None and tail and digest == previous.hash:
+            self.contents = previous
+        else:
+            states = {id: state_of(entry, universe) for id, entry in self._by_id().items()}
+            self.contents = Contents(states, digest)
+        time = _SERVER_TIME.search(text)
+        self.time = int(time[1]) if time else now
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """The `State` of each contract by id."""
+        return self.contents.states
+
+    def entry(self, id: str) -> Entry:
+        """The raw entry of a contract."""
+        return self._by_id()[id]
+
+    def event(self, id: str, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
+        """The state of a contract as an event. Raises `MalformedEvent` where the entry lacks something."""
+        return event_of(self.entry(id), self.universe, self.time, brackets)
+
+    def _by_id(self) -> dict[str, Entry]:
+        if self._entries is None:
+            self._entries = _entries(self._text)
+        return self._entries
+
+
+def state_of(entry: Entry, universe: str) -> State:
+    """What an entry of exchangeInfo, or ccxt's `info` that was made of it, says of its contract."""
+    get = entry.get
+    return State(get(status_name(universe)), get("contractType"), get("deliveryDate"), get("onboardDate"))
+
+
+def status_name(universe: str) -> str:
+    """What exchangeInfo calls the status: COIN-M has its own word."""
+    return "contractStatus" if universe == "inverse" else "status"
+
+
+def event_of(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
+    """What a raw entry of exchangeInfo says, as an event.
+
+    :param time: ms; of the answer
+    :param brackets: the contract's, where REST has told other ones than were known
+    :raises MalformedEvent: where the entry lacks something, or holds a wrong type
+    """
+    state = state_of(entry, universe)
+    return ContractInfoEvent(
+        id=_text("symbol", entry.get("symbol")),
+        event_time=time,
+        pair=entry.get("pair"),
+        contract_type=_text("contractType", state.contract_type),
+        delivery_time=_time("deliveryDate", state.delivery_date),
+        onboard_time=_time("onboardDate", state.onboard_date),
+        status=_text(status_name(universe), state.status),
+        brackets=tuple(brackets),
+        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        raw=entry,
+    )
+
+
+def brackets_by_id(text: str) -> dict[str, list[Entry]]:
+    """The raw brackets of each contract, from an answer of leverageBracket. Raises ccxt.BadResponse."""
+    try:
+        return {entry["symbol"]: list(entry["brackets"]) for entry in orjson.loads(text)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {error!r} in {text[:200]}") from error
+
+
+def brackets_of(entries: Iterable[Entry]) -> tuple[Bracket, ...]:
+    """The raw brackets of leverageBracket in the form of pushed ones. REST does not tell minimum leverages; that of a
+    whole contract is 1.
+
+    :raises MalformedEvent: where they cannot be understood
+    """
+    return parse_brackets(
+        [
+            {
+                "bs": entry.get("bracket"),
+                "bnf": entry.get("notionalFloor", entry.get("qtyFloor")),
+                "bnc": entry.get("notionalCap", entry.get("qtyCap")),
+                "mmr": entry.get("maintMarginRatio"),
+                "cf": entry.get("cum"),
+                "mi": 1,
+                "ma": entry.get("initialLeverage"),
+            }
+            for entry in entries
+        ]
+    )
+
+
+def _entries(text: str) -> dict[str, Entry]:
+    try:
+        found = {str(entry["symbol"]): entry for entry in orjson.loads(text)["symbols"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {error!r} in {text[:200]}") from error
+    if not found:  # believed, it would mean that every contract is gone
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, but an empty one: {text[:200]}")
+    return found
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise MalformedEvent(name, value, "a text, as in exchangeInfo")
+
+
+def _time(name: str, value: Any) -> int:
+    # Text where ccxt's `info` is of an older version.
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            if (time := int(value)) >= 0:
+                return time
+    raise MalformedEvent(name, value, "a time in ms since the epoch")
