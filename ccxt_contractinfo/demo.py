@@ -69,13 +69,15 @@ class Step:
     """One happening.
 
     `told` is what the exchange does, in words, and `act` does it. `kinds` are those of the one update that must follow,
-    and `changes` the fields of the market's `View` that it must change, all of them.
+    and `changes` the fields of the market's `View` that it must change, all of them. What is not `pushed` is noticed by
+    a comparison with REST.
     """
 
     told: str
     act: Callable[[BinanceSimulator], object]
     kinds: list[str]
     changes: Mapping[str, Any]
+    pushed: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,15 +193,27 @@ def script(now: int) -> list[Act]:
             "BTC/USDT:USDT",
             [
                 Step(
+                    "drops the connection once more, and halts BTCUSDT before it is back",
+                    _halt_unheard,
+                    ["halted", "status"],
+                    {"status": "TRADING_HALT", "active": False},
+                    pushed=False,
+                ),
+                Step(
                     "pushes the leverage tiers of BTCUSDT, unknown without a key until now",
                     lambda sim: sim.set_brackets("BTCUSDT", _brackets(bitcoin)),
                     ["tiers"],
                     {"tiers": bitcoin, "max_leverage": 125},
-                )
+                ),
             ],
             drops=True,
         ),
     ]
+
+
+def _halt_unheard(sim: BinanceSimulator) -> None:
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    sim.drop()
 
 
 class _Player:
@@ -226,7 +240,7 @@ class _Player:
                 self._page.title(f"{number}  {act.title}", act.symbol)
                 self._play(act)
             where = "After the last act"
-            self._sum_up(sum(len(act.steps) for act in acts))
+            self._sum_up(sum(step.pushed for act in acts for step in act.steps))
         except BrokenPipeError:  # of the page; those of the network never come as such
             raise
         except (DemoError, ccxt.BaseError, OSError, ValueError, KeyError) as error:
@@ -272,6 +286,8 @@ class _Player:
             raise DemoError(f"Binance {step.told}, but exchange.market({act.symbol!r}) knows no such market")
         delay = f"{max(1, round((received - started) * 1000))} ms later"
         self._page.row("callback", f"{update['symbol']}  {', '.join(update['kinds'])}", delay)
+        if update["source"] == "resync":
+            self._page.row("", "missed on the stream, noticed by the comparison with REST")
         for line in _changes(update):
             self._page.row("", line)
         self._page.row("  after", _summary(after))
@@ -309,6 +325,7 @@ class _Player:
                     self._page.row("stream", state, delay)
 
     def _sum_up(self, played: int) -> None:
+        self._stream.wait_until_live(LIMIT)
         health = self._stream.health()
         lost = [name for name in ("malformed", "callback_errors", "dropped_updates") if health[name]]
         if health["state"] != "live":

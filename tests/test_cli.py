@@ -52,11 +52,14 @@ HAPPENINGS = [
     "Binance drops the connection",
     "stream reconnecting",
     "stream live",
+    "callback BTC/USDT:USDT halted, status",
+    "missed on the stream, noticed by the comparison with REST",
+    "status TRADING -> TRADING_HALT",
     "callback BTC/USDT:USDT tiers",
     "up to 300,000 USDT unknown -> 125x, margin 0.4 %",
-    "after TRADING yes 125x 0.4 % none",
+    "after TRADING_HALT no 125x 0.4 % none",
     "All of it was seen as it was played.",
-    "stream.health() state live, reconnects 1 (lost)",
+    "stream.health() state live, reconnects 2 (lost)",
 ]
 
 
@@ -273,8 +276,8 @@ def test_demo_fails_where_more_happens_than_was_played(
 ) -> None:
     """An update that nobody played ends the demo with 1."""
 
-    def settle_two(truth: Lie, sim: BinanceSimulator, id: str, status: str) -> None:
-        truth(sim, id, status)
+    def settle_two(truth: Lie, sim: BinanceSimulator, id: str, status: str, push: bool = True) -> None:
+        truth(sim, id, status, push=push)
         if status == "SETTLING":
             truth(sim, "ETHUSDT", status)
 
@@ -289,8 +292,8 @@ def test_demo_fails_where_more_is_pushed_than_was_played(
 ) -> None:
     """Even a push of which the callback is not told, because it changes nothing, has to be one that was played."""
 
-    def twice(truth: Lie, sim: BinanceSimulator, id: str, status: str) -> None:
-        truth(sim, id, status)
+    def twice(truth: Lie, sim: BinanceSimulator, id: str, status: str, push: bool = True) -> None:
+        truth(sim, id, status, push=push)
         if status == "SETTLING":
             truth(sim, id, status)
 
@@ -320,7 +323,7 @@ def test_demo_fails_where_a_push_cannot_be_understood(
     lie(monkeypatch, "set_brackets", push_nonsense)
     message = failure(capsys)
     assert "After the last act: the stream is not in health: malformed 1." in message
-    assert "The stream's last error was: contractInfo push: " in message
+    assert "The stream's last error was: contractInfo: " in message
 
 
 @pytest.mark.parametrize(
