@@ -1,0 +1,466 @@
+"""What was missed is made up for: on connecting, on a timer, on demand, whatever REST does meanwhile."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ccxt
+import pytest
+from pytest_mock import MockerFixture
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.conftest import PATIENCE, Inbox, eventually, go_live
+
+Make = Callable[..., Any]
+NEVER = 4133404800000
+SOON = 1_900_000_000_000
+BRACKETS = [
+    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
+    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 1, "ma": 20},
+]
+CUT = [
+    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.02, "cf": 0, "mi": 21, "ma": 25},
+    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.05, "cf": 150, "mi": 1, "ma": 10},
+]
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def bot(make: Make, inbox: Inbox) -> Callable[..., Any]:
+    """Makes exchanges that are live and tell `inbox`; REST is asked for nothing by itself."""
+
+    def bot(kind: type = cci.binanceusdm, **config: Any) -> Any:
+        settings = {"resync_interval": None, **config.pop("contractInfo", {})}
+        exchange = make(kind, contractInfo=settings, **config)
+        exchange.on_contract_info(inbox)
+        go_live(exchange)
+        return exchange
+
+    return bot
+
+
+def told(inbox: Inbox, count: int = 1) -> list[tuple[str, list[str], str]]:
+    return [(update["id"], update["kinds"], update["source"]) for update in inbox.wait(count)]
+
+
+def live_again(sim: BinanceSimulator, exchange: Any) -> None:
+    """Break the connection, and wait until the next one is live."""
+    handshakes = len(sim.handshakes)
+    sim.drop()
+    sim.wait_until(lambda: len(sim.handshakes) > handshakes, PATIENCE)
+    assert exchange.contract_info_stream().wait_until_live(PATIENCE)
+
+
+def asked(sim: BinanceSimulator) -> int:
+    return sum("exchangeInfo" in request for request in sim.requests)
+
+
+# On connecting
+
+
+def test_what_was_missed_is_told(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Whatever changed without a push is told when the connection is there again, in both universes, before 'live'."""
+    exchange = bot(cci.binance, options={"fetchMarkets": {"types": ["linear", "inverse"]}})
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    sim.set_status("BTCUSD_PERP", "SETTLING", push=False)
+    sim.schedule_delisting("ETHUSDT", SOON, push=False)
+    sim.list_contract("NEWUSDT", status="TRADING", push=False)
+    sim.remove_contract("IOTAUSDT")
+    live_again(sim, exchange)
+    assert [
+        ("BTCUSDT", ["halted", "status"], "resync"),
+        ("BTCUSD_PERP", ["settling", "status"], "resync"),
+        ("ETHUSDT", ["delisting"], "resync"),
+        ("IOTAUSDT", ["delisted", "status"], "resync"),
+        ("NEWUSDT", ["listed"], "resync"),
+    ] == sorted(told(inbox, 5))
+    assert "TRADING_HALT" == exchange.market("BTC/USDT:USDT")["status"]
+    assert SOON == exchange.market("ETH/USDT:USDT")["delisting"]
+    assert exchange.market("NEW/USDT:USDT")["precision"]["price"]
+    gone = exchange.markets["IOTA/USDT:USDT"]
+    assert (False, None, gone) == (gone["active"], gone["status"], exchange.markets_by_id["IOTAUSDT"][-1])
+
+
+def test_an_update_of_a_comparison(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """It has the raw entry, the time of REST's answer, the values that the fields had, and the source."""
+    exchange = bot()
+    before = exchange.milliseconds()
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    assert exchange.contract_info_stream().resync()
+    (update,) = inbox.wait()
+    assert sim.contracts["BTCUSDT"] == update["info"]
+    assert before <= update["timestamp"] <= exchange.milliseconds()
+    assert exchange.iso8601(update["timestamp"]) == update["datetime"]
+    assert {"status": "TRADING", "active": True} == update["previous"]
+    assert ("BTC/USDT:USDT", "TRADING_HALT", False, None) == (
+        update["symbol"], update["status"], update["active"], update["tiers"]
+    )  # fmt: skip
+
+
+def test_what_happens_between_loading_and_connecting(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """A change after load_markets() and before the stream is there is told by the first comparison."""
+    exchange = make()
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    exchange.on_contract_info(inbox)
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+
+
+def test_a_push_waits_for_what_was_missed(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, mocker: MockerFixture
+) -> None:
+    """A push that comes while the first comparison of a connection is under way is told behind what it shows."""
+    mocker.patch("ccxt_contractinfo.stream.HOLD_BACK", PATIENCE)
+    exchange = bot()
+    stream, questions = exchange.contract_info_stream(), asked(sim)
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    sim.hold_rest()
+    sim.drop()
+    sim.wait_until(lambda: asked(sim) > questions, PATIENCE)
+    sim.set_status("BTCUSDT", "TRADING")
+    eventually(lambda: stream.health()["events"] == 1)
+    assert ([], "syncing") == (inbox.items, stream.state)
+    sim.recover()
+    assert [
+        ("BTCUSDT", ["halted", "status"], "resync"),
+        ("BTCUSDT", ["resumed", "status"], "stream"),
+    ] == told(inbox, 2)
+
+
+def test_a_push_does_not_wait_for_a_silent_rest(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Where REST does not answer, pushes are applied after a second at most, and the state is not 'live'."""
+    exchange = bot()
+    sim.hold_rest()
+    sim.drop()
+    eventually(lambda: exchange.contract_info_stream().state == "syncing")
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
+    assert "syncing" == exchange.contract_info_stream().state
+    sim.set_status("BTCUSDT", "TRADING")
+    assert ("BTCUSDT", ["resumed", "status"], "stream") == told(inbox, 2)[1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 503, "body": "<html>unavailable</html>"},
+        {"status": 418, "headers": {"Retry-After": "0.05"}},
+        {"status": 429, "headers": {"Retry-After": "0"}},
+        {"status": 200, "body": '{"timezone":"UTC","serverTime":1,"symbols":[{"symbol":"BTCU'},
+        {"status": 200, "body": "<html><body>checking your browser</body></html>"},
+        {"status": 200, "body": '{"timezone":"UTC","serverTime":1,"symbols":[]}'},
+        {"status": 200, "body": ""},
+    ],
+    ids=["500", "503", "418", "429", "half a JSON", "HTML", "nothing listed", "empty"],
+)
+def test_rest_is_asked_until_it_answers(sim: BinanceSimulator, make: Make, inbox: Inbox, fault: Any) -> None:
+    """While REST fails, in whatever way, pushes are applied, errors are reported, and the state is not 'live'."""
+    exchange, errors = make(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    sim.fail_rest(**fault)
+    exchange.on_contract_info(inbox)
+    assert all(isinstance(error, ccxt.BaseError) for error in errors.wait(3))
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
+    assert ("syncing", None, False) == (stream.state, stream.health()["last_resync_age"], stream.is_fresh())
+    assert exchange.market("ETHUSDT")["active"]
+    sim.recover()
+    assert stream.wait_until_live(PATIENCE)
+    assert stream.health()["last_resync_age"] >= 0
+    assert stream.is_fresh()
+
+
+def test_a_silent_rest_times_out(sim: BinanceSimulator, make: Make) -> None:
+    """An answer that never comes is given up after the exchange's timeout, and asked for again."""
+    exchange, errors = make(timeout=200), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    sim.hold_rest()
+    exchange.on_contract_info(lambda update: None)
+    assert isinstance(errors.wait(2)[0], ccxt.RequestTimeout)
+    sim.recover()
+    assert stream.wait_until_live(PATIENCE)
+
+
+def test_a_malformed_entry_is_left_out(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """An entry that cannot be understood changes nothing and is reported by name; the others count."""
+    exchange, errors = bot(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    contracts = {id: entry for id, entry in sim.contracts.items() if "contractStatus" not in entry}
+    contracts["BTCUSDT"] = {**contracts["BTCUSDT"], "status": 7}
+    contracts["ETHUSDT"] = {**contracts["ETHUSDT"], "status": "TRADING_HALT"}
+    body = json.dumps({"serverTime": 1, "symbols": list(contracts.values())})
+    sim.fail_rest(200, body=body, times=1)
+    assert stream.resync()
+    assert [("ETHUSDT", ["halted", "status"], "resync")] == told(inbox)
+    assert exchange.market("BTCUSDT")["active"]
+    (error,) = errors.wait()
+    assert isinstance(error, cci.MalformedEvent)
+    assert "BTCUSDT.status should be a text" in str(error)
+    assert 1 == stream.health()["malformed"]
+
+
+# Which of two is newer
+
+
+def test_an_older_answer_does_not_undo_a_push(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """An answer that was asked for before a push came does not undo it, and is asked for again once it has settled."""
+    exchange = bot(contractInfo={"settle_time": 0.3})
+    stream, questions = exchange.contract_info_stream(), asked(sim)
+    sim.hold_rest()
+    stream.resync(timeout=0)
+    sim.wait_until(lambda: asked(sim) > questions, PATIENCE)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    inbox.wait()
+    sim.recover()
+    sim.wait_until(lambda: asked(sim) > questions + 1, PATIENCE)
+    assert stream.resync()
+    assert "TRADING_HALT" == exchange.market("BTCUSDT")["status"]
+    assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
+
+
+def test_a_lagging_answer_wins_only_later(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """REST may lag behind the stream: what contradicts a fresh push is not believed before `settle_time` has passed,
+    and then it is asked once more by itself."""
+    exchange = bot(contractInfo={"settle_time": 1.0})
+    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
+    sim.push({**push, "E": exchange.milliseconds(), "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
+    inbox.wait()
+    assert exchange.contract_info_stream().resync()
+    assert "TRADING_HALT" == exchange.market("BTCUSDT")["status"]
+    assert ("BTCUSDT", ["resumed", "status"], "resync") == told(inbox, 2)[1]
+    assert "TRADING" == exchange.market("BTCUSDT")["status"]
+
+
+def test_a_contract_that_rest_does_not_know_yet_stays(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A contract that was pushed just now does not vanish because an answer lacks it."""
+    exchange = bot(contractInfo={"settle_time": 0.5})
+    sim.list_contract("NEWUSDT", status="TRADING")
+    inbox.wait()
+    sim.remove_contract("NEWUSDT")
+    assert exchange.contract_info_stream().resync()
+    assert exchange.market("NEWUSDT")["active"]
+    assert ("NEWUSDT", ["delisted", "status"], "resync") == told(inbox, 2)[1]
+
+
+def test_a_late_push_is_not_dropped_for_an_answer(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A push that is older than what REST has told already is applied all the same: a newer one is on its way."""
+    exchange = bot(contractInfo={"settle_time": 0})
+    sim.set_status("BTCUSDT", "SETTLING", push=False)
+    assert exchange.contract_info_stream().resync()
+    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
+    sim.push({**push, "E": 1, "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
+    sim.set_status("BTCUSDT", "SETTLING")
+    assert [["settling", "status"], ["halted", "status"], ["settling", "status"]] == [
+        kinds for _, kinds, _ in told(inbox, 3)
+    ]
+
+
+# When
+
+
+def test_the_timer(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """What is never pushed is noticed every `resync_interval`."""
+    bot(contractInfo={"resync_interval": 0.2})
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+
+
+def test_on_demand(sim: BinanceSimulator, bot: Make) -> None:
+    """resync() says whether a comparison has succeeded in time; a failing one goes on by itself."""
+    exchange = bot()
+    stream = exchange.contract_info_stream()
+    assert stream.resync()
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    sim.fail_rest(500)
+    assert not stream.resync(timeout=0.2)
+    sim.recover()
+    eventually(lambda: exchange.market("BTCUSDT")["status"] == "TRADING_HALT")
+    stream.stop()
+    assert not stream.resync()
+
+
+def test_a_wait_for_a_comparison_ends_with_the_stream(sim: BinanceSimulator, bot: Make) -> None:
+    """Who waits in resync() while the stream is stopped is let go."""
+    stream, answer = bot().contract_info_stream(), Inbox()
+    questions = asked(sim)
+    sim.hold_rest()
+    waiting = threading.Thread(target=lambda: answer(stream.resync(PATIENCE)))
+    waiting.start()
+    sim.wait_until(lambda: asked(sim) > questions, PATIENCE)
+    stream.stop(0)
+    assert [False] == answer.wait()
+    sim.recover()
+    waiting.join()
+
+
+def test_retry_after_is_obeyed(sim: BinanceSimulator, bot: Make) -> None:
+    """After REST has asked for patience, nothing makes the stream ask sooner."""
+    stream, errors = bot().contract_info_stream(), Inbox()
+    stream.on_error(errors)
+    sim.fail_rest(429, headers={"Retry-After": "600"})
+    assert not stream.resync(timeout=0.1)
+    errors.wait()
+    questions = asked(sim)
+    sim.recover()
+    assert not stream.resync(timeout=0.3)
+    assert questions == asked(sim)
+
+
+def test_several_exchanges_ask_once(sim: BinanceSimulator, bot: Make, make: Make) -> None:
+    """Exchanges on one stream that would be told the same by REST share the answer; all are compared."""
+    first, second = bot(), make()
+    stream = first.contract_info_stream()
+    cci.attach(second, stream=stream).on_contract_info(lambda update: None)
+    assert stream.wait_until_live(PATIENCE)
+    questions = asked(sim)
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    assert stream.resync()
+    assert questions + 1 == asked(sim)
+    assert ["TRADING_HALT"] * 2 == [each.market("BTCUSDT")["status"] for each in (first, second)]
+
+
+def test_who_joins_is_compared(sim: BinanceSimulator, bot: Make, make: Make) -> None:
+    """A stream is not 'live' again before the markets of an exchange that joins it have been compared."""
+    stream, second, states = bot().contract_info_stream(), make(), Inbox()
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    stream.on_state(states)
+    cci.attach(second, stream=stream).on_contract_info(lambda update: None)
+    assert [("live", "syncing"), ("syncing", "live")] == states.wait(2)
+    assert "TRADING_HALT" == second.market("BTCUSDT")["status"]
+
+
+def test_nothing_changed_costs_one_request_and_no_update(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A comparison that shows nothing new tells nothing and replaces no market."""
+    exchange = bot()
+    before = dict(exchange.markets)
+    for _ in range(3):
+        assert exchange.contract_info_stream().resync()
+    assert [] == inbox.items
+    assert all(market is exchange.markets[symbol] for symbol, market in before.items())
+
+
+# Leverage brackets
+
+
+def test_a_key_brings_the_tiers(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """With an API key, tiers are known from the first comparison on; that is no change, so it is not told."""
+    exchange = bot(cci.binance, options={"fetchMarkets": ["linear", "inverse"]}, apiKey=sim.api_key, secret=sim.secret)
+    assert [bracket["bnc"] for bracket in sim.brackets("BTCUSDT")] == [
+        tier["maxNotional"] for tier in exchange.leverage_tiers("BTCUSDT")
+    ]
+    assert exchange.leverage_tiers("BTCUSD_PERP")
+    assert exchange.market("BTCUSDT")["limits"]["leverage"]["max"] == sim.brackets("BTCUSDT")[0]["ma"]
+    assert [] == inbox.items
+
+
+def test_a_missed_bracket_change_is_told(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """With an API key, brackets that changed without a push are told as tiers, and ccxt's own table is kept in step."""
+    exchange = bot(apiKey=sim.api_key, secret=sim.secret)
+    exchange.load_leverage_brackets()
+    sim.set_brackets("BTCUSDT", BRACKETS, push=False)
+    assert exchange.contract_info_stream().resync()
+    (update,) = inbox.wait()
+    assert (["tiers"], "resync", [50, 20]) == (
+        update["kinds"], update["source"], [tier["maxLeverage"] for tier in update["tiers"]]
+    )  # fmt: skip
+    assert [["0", "0.01"], ["5000", "0.025"]] == exchange.options["leverageBrackets"]["BTC/USDT:USDT"]
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    sim.set_brackets("BTCUSDT", CUT, push=False)
+    assert exchange.contract_info_stream().resync()
+    assert ["halted", "status", "tiers"] == inbox.wait(2)[1]["kinds"]
+
+
+def test_pushed_brackets_are_newer(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Brackets that were pushed just now are not undone by an answer that lags; later it counts."""
+    exchange = bot(apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 1.0})
+    old = exchange.leverage_tiers("BTCUSDT")
+    entry = sim.contracts["BTCUSDT"]
+    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING", "bks": BRACKETS}
+    sim.push({**push, "E": exchange.milliseconds(), "ot": entry["onboardDate"]})
+    inbox.wait()
+    assert exchange.contract_info_stream().resync()
+    assert 2 == len(exchange.leverage_tiers("BTCUSDT"))
+    assert ("BTCUSDT", ["tiers"], "resync") == told(inbox, 2)[1]
+    assert old == exchange.leverage_tiers("BTCUSDT")
+
+
+def test_a_refused_key_is_reported_once(sim: BinanceSimulator, make: Make) -> None:
+    """A key that Binance refuses does not stop the rest, and is neither tried nor reported again until it changes."""
+    exchange, errors = make(options={"fetchCurrencies": False}), Inbox()
+    exchange.has["fetchCurrencies"] = False
+    exchange.apiKey, exchange.secret = "another", "key"
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    go_live(exchange)
+    for _ in range(2):
+        assert stream.resync()
+    (error,) = errors.wait()
+    assert isinstance(error, ccxt.AuthenticationError)
+    assert 1 == sum("leverageBracket" in request for request in sim.requests)
+    assert exchange.leverage_tiers("BTCUSDT") is None
+    exchange.apiKey, exchange.secret = sim.api_key, sim.secret
+    assert stream.resync()
+    assert exchange.leverage_tiers("BTCUSDT")
+    assert 1 == len(errors.items)
+
+
+def test_without_a_key_tiers_are_unknown(sim: BinanceSimulator, bot: Make) -> None:
+    """Public REST does not tell tiers, and nobody asks for them; a push makes them known."""
+    exchange = bot()
+    assert exchange.leverage_tiers("BTCUSDT") is None
+    assert not any("leverageBracket" in request for request in sim.requests)
+    sim.set_brackets("BTCUSDT", BRACKETS)
+    eventually(lambda: exchange.leverage_tiers("BTCUSDT") is not None)
+    live_again(sim, exchange)
+    assert 2 == len(exchange.leverage_tiers("BTCUSDT"))
+
+
+# Symbols and mappings
+
+
+@pytest.mark.parametrize("how", ["resync", "reload"])
+@pytest.mark.parametrize(
+    ("id", "symbol", "contract_type"),
+    [("IOTAUSDT", "IOTA/USDT:USDT", "PERPETUAL_DELIVERING"), ("TSLAUSDT", "TSLA/USDT:USDT", "TRADIFI_PERPETUAL")],
+)
+def test_a_perpetual_with_a_date_keeps_its_symbol(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, how: str, id: str, symbol: str, contract_type: str
+) -> None:
+    """A perpetual that is going to be delivered stays the swap that the user knows, whoever brings the news."""
+    exchange = bot()
+    sim.schedule_delisting(id, SOON, push=False)
+    sim.set_status(id, "TRADING", contract_type=contract_type, push=False)
+    assert exchange.contract_info_stream().resync() if how == "resync" else exchange.load_markets(True)
+    assert [(id, ["delisting"], "resync")] == told(inbox)
+    market = exchange.market(symbol)
+    assert (id, True, False, SOON, None) == (
+        market["id"], market["swap"], market["future"], market["delisting"], market["expiry"]
+    )  # fmt: skip
+    assert [market] == exchange.markets_by_id[id]
+
+
+@pytest.mark.parametrize("how", ["push", "resync"])
+def test_swapped_markets_are_corrected(sim: BinanceSimulator, bot: Make, inbox: Inbox, how: str) -> None:
+    """Markets that somebody puts in place of the exchange's own are corrected by the next push or comparison."""
+    exchange = bot(contractInfo={"settle_time": 0})
+    old = {symbol: dict(market) for symbol, market in exchange.markets.items()}
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    inbox.wait()
+    exchange.markets = old
+    if how == "push":
+        sim.set_status("ETHUSDT", "TRADING_HALT")
+    else:
+        assert exchange.contract_info_stream().resync()
+    eventually(lambda: exchange.market("BTC/USDT:USDT")["status"] == "TRADING_HALT")
+    assert exchange.markets_by_id["BTCUSDT"][-1] is exchange.markets["BTC/USDT:USDT"]
