@@ -20,6 +20,7 @@ _ROUTE = (
     *("httpsProxy", "https_proxy", "httpsProxyCallback", "https_proxy_callback"),
     *("socksProxy", "socks_proxy", "socksProxyCallback", "socks_proxy_callback"),
 )
+_SESSION = ("proxies", "verify", "cert", "trust_env")
 _KEY = ("apiKey", "secret")
 _CARRIED = (*_ROUTE, *_KEY, "origin", "timeout", "verbose", "logger")
 _KEY_OPTIONS = ("recvWindow", "timeDifference")
@@ -52,8 +53,8 @@ class Rest:
         return snapshot
 
     def brackets(self, universe: Universe) -> dict[str, list[Entry]]:
-        """Ask leverageBracket, with the exchange's key: the raw brackets by contract id; the same object as before where
-        the answer is the same.
+        """Ask leverageBracket, with the exchange's key: the raw brackets by contract id; the same object as before, if
+        the answer is.
 
         :raises ccxt.BaseError: as `snapshot` does; ccxt.AuthenticationError where the key is refused
         """
@@ -72,7 +73,8 @@ class Rest:
     @property
     def route(self) -> str:
         """What answers depend on: equal for exchanges that would be told the same."""
-        return repr([getattr(self._exchange, name, None) for name in _ROUTE])
+        session = [getattr(self._exchange.session, name, None) for name in _SESSION]
+        return repr([session, *(getattr(self._exchange, name, None) for name in _ROUTE)])
 
     def _ask(self, question: Callable[[_Client, Universe], str], universe: Universe) -> str:
         try:
@@ -129,7 +131,7 @@ class _Client(ccxt.binance):
         for name in _KEY_OPTIONS:
             if name in exchange.options:
                 self.options[name] = exchange.options[name]
-        for name in ("proxies", "verify", "cert", "trust_env"):
+        for name in _SESSION:
             if hasattr(exchange.session, name):
                 setattr(self.session, name, getattr(exchange.session, name))
         self.last_response_headers = None

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .errors import MalformedEvent
-from .events import Bracket, ContractInfoEvent
-from .markets import Change, Market, apply_brackets, apply_event, is_gone, vanish
+from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
+from .markets import NEVER, Change, Market, apply_brackets, apply_event, is_gone, vanish
 from .pushes import Pushes
-from .snapshot import Entry, Snapshot, State, brackets_of, event_of, state_of
+from .snapshot import Entry, Snapshot, State, brackets_of, state_of, status_name
 from .tiers import to_leverage_tiers
 
 
@@ -51,7 +51,11 @@ class Doubts:
         try:
             yield
         except MalformedEvent as error:
-            self.errors.append(MalformedEvent(f"{id}.{error.field}", error.value, error.expected))
+            self.malformed(id, error)
+
+    def malformed(self, id: str, error: MalformedEvent) -> None:
+        """Note what cannot be understood of a contract."""
+        self.errors.append(MalformedEvent(f"{id}.{error.field}", error.value, error.expected))
 
     def unsettled(self, until: float | None) -> bool:
         """Whether a push was not undone, because it is not settled (see `Pushes`); then it is noted."""
@@ -83,8 +87,7 @@ def missed(
         if id in snapshot.states or is_gone(market):
             continue
         if not doubts.unsettled(pushes.unsettled_until(id, snapshot.asked, settle_time)):
-            with doubts.about(id):
-                news.append(vanished(market, snapshot.time))
+            news.append(vanished(market, snapshot.time))
     return news, doubts
 
 
@@ -95,7 +98,20 @@ def listed(market: Market, event: ContractInfoEvent) -> News:
 
 def vanished(market: Market, time: int) -> News:
     """A contract that an answer given at `time` (ms) does not have."""
-    return News(event_of(market["info"], market["subType"], time), vanish(market))
+    info = market["info"]
+    event = ContractInfoEvent(
+        id=market["id"],
+        event_time=time,
+        pair=info.get("pair"),
+        contract_type=info.get("contractType") or "",
+        delivery_time=market["expiry"] or market["delisting"] or NEVER,
+        onboard_time=market["created"] or 0,
+        status=info.get(status_name(market["subType"])) or "",
+        brackets=(),
+        symbol_type=COIN_MARGINED if market["inverse"] else USD_MARGINED,
+        raw=info,
+    )
+    return News(event, vanish(market))
 
 
 def differs(market: Market, state: State) -> bool:
@@ -114,7 +130,7 @@ def _missed(
 ) -> list[News]:
     id, asked = market["id"], snapshot.asked
     is_other = differs(market, state) and not doubts.unsettled(pushes.unsettled_until(id, asked, settle_time))
-    brackets = _other_brackets(market, raw)
+    brackets = _other_brackets(market, raw, doubts)
     if brackets and doubts.unsettled(pushes.unsettled_brackets_until(id, asked, settle_time)):
         brackets = ()
     if not is_other and not brackets:
@@ -127,10 +143,19 @@ def _missed(
     return [News(event, change)]
 
 
-def _other_brackets(market: Market, raw: list[Entry] | None) -> tuple[Bracket, ...]:
+def brackets_told(raw: list[Entry] | None, id: str, doubts: Doubts) -> tuple[Bracket, ...]:
+    """The raw brackets of a contract, if there are any, and if they can be understood."""
+    try:
+        return brackets_of(raw or ())
+    except MalformedEvent as error:
+        doubts.malformed(id, error)
+        return ()
+
+
+def _other_brackets(market: Market, raw: list[Entry] | None, doubts: Doubts) -> tuple[Bracket, ...]:
     """The brackets that REST has told, where they make other tiers than are known."""
     known = market.get("leverageTiers")
     if raw is None or (known is not None and raw == [tier["info"] for tier in known]):
         return ()
-    brackets = brackets_of(raw)
+    brackets = brackets_told(raw, market["id"], doubts)
     return brackets if to_leverage_tiers(brackets, market) != known else ()

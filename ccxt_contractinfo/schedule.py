@@ -93,7 +93,7 @@ class Schedule:
             thread.join(timeout)
 
     def _bring_forward(self, due: float) -> None:
-        self._due = min(self._due, max(due, self._not_before))
+        self._due = min(self._due, due)
         self._changed.notify_all()
 
     def _work(self) -> None:
@@ -119,7 +119,7 @@ class Schedule:
     def _next(self) -> float | None:
         """Wait until it is time; returns when that was, or None at the end."""
         with self._changed:
-            while not self._is_over and (left := self._due - clock.now()) > 0:
+            while not self._is_over and (left := max(self._due, self._not_before) - clock.now()) > 0:
                 self._changed.wait(min(left, LONGEST_WAIT))
             if self._is_over:
                 return None

@@ -145,6 +145,8 @@ def brackets_of(entries: Iterable[Entry]) -> tuple[Bracket, ...]:
                 "mi": 1,
                 "ma": entry.get("initialLeverage"),
             }
+            if isinstance(entry, Mapping)
+            else entry
             for entry in entries
         ]
     )
@@ -152,11 +154,12 @@ def brackets_of(entries: Iterable[Entry]) -> tuple[Bracket, ...]:
 
 def _entries(text: str) -> dict[str, Entry]:
     try:
-        found = {str(entry["symbol"]): entry for entry in orjson.loads(text)["symbols"]}
+        found = {entry["symbol"]: entry for entry in orjson.loads(text)["symbols"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {error!r} in {text[:200]}") from error
-    if not found:  # believed, it would mean that every contract is gone
-        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, but an empty one: {text[:200]}")
+    # An empty list, believed, would mean that every contract is gone.
+    if not found or not all(isinstance(id, str) for id in found):
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or one without ids: {text[:200]}")
     return found
 
 

@@ -507,7 +507,7 @@ class ContractInfoStream:
 
     def _compare_uncompared(self) -> None:
         """See to it that those are compared who have not been. With the lock."""
-        if self._proven:
+        if self._proven and self._followers:
             self.ask_again()
         self._update_state()
 
@@ -537,7 +537,7 @@ class ContractInfoStream:
         errors = [*failures, *(error for doubt in doubts for error in doubt.errors)]
         failures = [*failures, *(doubt.failure for doubt in doubts if doubt.failure is not None)]
         for error in errors:
-            logger.warning("contractInfo: the comparison with REST failed: %s", error)
+            logger.warning("contractInfo: in the comparison with REST: %s", error)
             self.report(error)
         with self._condition:
             again = [doubt.again for doubt in doubts if doubt.again is not None]

@@ -22,13 +22,12 @@ from .markets import (
     is_gone,
     keep_name,
     pick_contract,
-    vanish,
     with_state,
     with_tiers,
 )
 from .pushes import Pushes
-from .resync import Doubts, News, differs, listed, missed, vanished
-from .snapshot import Contents, Entry, Snapshot, Universe, brackets_of, event_of, state_of
+from .resync import Doubts, News, brackets_told, differs, listed, missed, vanished
+from .snapshot import Contents, Entry, Snapshot, Universe, event_of, state_of
 from .updates import ContractInfo, Source, make_update
 
 LONG_AGO = float("-inf")
@@ -124,7 +123,8 @@ class MarketTable:
                 return self._last[1]
             arrival = Arrival(event, received)
             market = self.find(event.id)
-            if market is not None and event.id not in self.waiting and not is_back(market, event.status):
+            is_known = market is not None and not (is_back(market, event.status) and self._pushes.is_news(event))
+            if market is not None and is_known and event.id not in self.waiting:
                 outcome = self._apply(market, arrival)
             elif universe is not None:
                 outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
@@ -187,7 +187,8 @@ class MarketTable:
             news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
             for id in [id for id in listings if id not in known]:
                 with doubts.about(id):
-                    news.append(listed(listings[id], snapshot.event(id, brackets_of((brackets or {}).get(id, ())))))
+                    told = brackets_told((brackets or {}).get(id), id, doubts)
+                    news.append(listed(listings[id], snapshot.event(id, told)))
             if not news and doubts.are_none() and snapshot.states.keys() <= known.keys():
                 self._agreed[universe] = (snapshot.contents, brackets, self._version)
             for _, change in news:
@@ -197,7 +198,7 @@ class MarketTable:
 
     def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
         """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
-        if snapshot.universe not in self._agreed or self.waiting.ids():
+        if snapshot.universe not in self._agreed:
             return False
         contents, known, version = self._agreed[snapshot.universe]
         return contents is snapshot.contents and version == self._version and all(each is known for each in brackets)
@@ -235,21 +236,20 @@ class MarketTable:
                 old = known.pop(id, None)
                 fresh = merged[symbol] = _completed(market, old)
                 if old is None:
-                    is_news = universe in universes_known and id not in self.waiting
+                    is_news = universe in universes_known
                 else:
                     is_news = differs(old, state_of(fresh["info"], universe))
                     if is_news and self._is_newer(old, asked, settle_time, doubts):
                         is_news, merged[symbol] = False, with_state(fresh, old)
-                if is_news:
+                if is_news and id not in self.waiting:
                     with doubts.about(id):
                         news.append(_news_of(fresh, old, event_of(fresh["info"], universe, now)))
-            for id, market in known.items():
+            for market in known.values():
                 if market["subType"] in universes and market["symbol"] not in merged:
                     merged[market["symbol"]] = market
                     if not is_gone(market) and not self._is_newer(market, asked, settle_time, doubts):
-                        merged[market["symbol"]] = vanish(market).market
-                        with doubts.about(id):
-                            news.append(vanished(market, now))
+                        news.append(vanished(market, now))
+                        merged[market["symbol"]] = news[-1].change.market
             self._publish_mappings(merged)
             if asked is None:
                 return [], doubts

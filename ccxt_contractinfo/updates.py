@@ -56,7 +56,7 @@ def make_update(event: ContractInfoEvent, change: Change, source: Source) -> Con
         "symbol": market["symbol"],
         "timestamp": event.event_time,
         "datetime": iso8601(event.event_time),
-        "contractType": market["info"]["contractType"],
+        "contractType": market["info"].get("contractType", ""),
         "status": market["status"],
         "active": market["active"],
         "created": market["created"],

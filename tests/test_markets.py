@@ -15,13 +15,17 @@ from ccxt_contractinfo.events import ContractInfoEvent, parse_event
 from ccxt_contractinfo.markets import (
     KINDS,
     Market,
+    apply_brackets,
     apply_event,
     complete,
-    gone,
+    is_back,
     is_contract,
+    is_gone,
     iso8601,
     keep_name,
     pick_contract,
+    vanish,
+    with_state,
     with_tiers,
 )
 
@@ -342,11 +346,96 @@ def test_no_tiers_stay_absent() -> None:
 
 
 @each(ENTRIES)
+@pytest.mark.parametrize("as_text", [False, True], ids=["native", "text"])
+def test_a_newer_state_survives_a_reload(entry: dict[str, Any], as_text: bool) -> None:
+    """A freshly loaded market takes over the status and the dates that are newer than it, and no more."""
+    kind = str if as_text else int
+    dates = {name: kind(entry[name]) for name in ("deliveryDate", "onboardDate")}
+    push = event_of(entry, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, ot=ONBOARD + 1, bks=BRACKETS)
+    known = apply_event(market_of(entry, **dates), push).market
+    fresh = market_of(entry, **dates, triggerProtect="0.2000")
+    before = copy.deepcopy((fresh, known))
+    merged = with_state(fresh, known)
+    assert before == (fresh, known)
+    assert {**known["info"], "triggerProtect": "0.2000"} == merged["info"]
+    state = ("status", "active", "created", "expiry", "expiryDatetime", "delisting", "delistingDatetime")
+    assert {name: known[name] for name in state} == {name: merged[name] for name in state}
+    rest = set(fresh) - {"info", *state}
+    assert {name: fresh[name] for name in rest} == {name: merged[name] for name in rest}
+    assert "leverageTiers" not in merged
+
+
+@each(ENTRIES)
+def test_a_newer_absence_survives_a_reload(entry: dict[str, Any]) -> None:
+    """A contract that went away by something newer than the reload is away after it, too."""
+    merged = with_state(market_of(entry), vanish(market_of(entry)).market)
+    assert (None, False, True) == (merged["status"], merged["active"], is_gone(merged))
+
+
+def test_a_newer_state_that_knows_less() -> None:
+    """What the newer entry does not tell is as it was loaded."""
+    known = market_of(LINEAR)
+    known["info"] = {"symbol": "IOTAUSDT", "status": "TRADING"}
+    assert market_of(LINEAR)["info"] == with_state(market_of(with_status(LINEAR, "CLOSE")), known)["info"]
+
+
+@each(ENTRIES)
 def test_a_contract_that_went_away_stays_inactive(entry: dict[str, Any]) -> None:
     """A contract that exchangeInfo has no more is kept, inactive, without a status."""
     market = market_of(entry)
-    assert {**market, "active": False, "status": None} == gone(market)
+    change = vanish(market)
+    assert {**market, "active": False, "status": None} == change.market
+    assert ["delisted", "status"] == change.kinds
+    assert {"status": market["status"], "active": True} == change.previous
     assert market["active"]
+
+
+@each(ENTRIES)
+@pytest.mark.parametrize("status", STATUSES)
+def test_whether_a_contract_is_gone(entry: dict[str, Any], status: str) -> None:
+    """A contract is gone when it went away, whatever its status was, and until it has one again."""
+    market = market_of(with_status(entry, status))
+    gone = vanish(market).market
+    assert [False, True] == [is_gone(market), is_gone(gone)]
+    assert not is_gone(apply_event(gone, event_of(entry, cs="SETTLING")).market)
+    assert gone == vanish(gone).market
+
+
+def test_a_contract_without_a_status_is_not_gone() -> None:
+    """A contract whose entry never told a status is there."""
+    market = parsed(LINEAR)
+    market["info"] = {"symbol": "IOTAUSDT"}
+    assert not is_gone(complete(market))
+
+
+@each(ENTRIES)
+@pytest.mark.parametrize("status", STATUSES)
+def test_whether_a_contract_is_back(entry: dict[str, Any], status: str) -> None:
+    """A contract that is gone is back when it is to be traded; one that is there is not back."""
+    market = market_of(entry)
+    assert (status in ("PENDING_TRADING", "TRADING")) is is_back(vanish(market).market, status)
+    assert not is_back(market, status)
+
+
+@each(ENTRIES)
+def test_brackets_alone(entry: dict[str, Any]) -> None:
+    """Of a push that came behind a newer one the brackets count, and nothing else."""
+    market = market_of(with_status(entry, "TRADING_HALT"))
+    before = copy.deepcopy(market)
+    overtaken = event_of(entry, cs="TRADING", dt=SCHEDULED, ot=1, bks=BRACKETS)
+    change = apply_brackets(market, overtaken)
+    assert before == market
+    assert (["tiers"], {"leverageTiers": None}, True) == (change.kinds, change.previous, change.changed)
+    expected = apply_event(market, event_of(with_status(entry, "TRADING_HALT"), bks=BRACKETS))
+    assert expected == change
+    assert (change.market, [], {}, False) == apply_brackets(change.market, overtaken)
+
+
+@each(ENTRIES)
+def test_no_brackets_alone(entry: dict[str, Any]) -> None:
+    """A push without brackets that came behind a newer one says nothing."""
+    market = market_of(entry)
+    assert (market, [], {}, False) == apply_brackets(market, event_of(entry, cs="SETTLING"))
 
 
 @each(ENTRIES)
@@ -405,7 +494,7 @@ def test_kinds_of_a_change_of_status(entry: dict[str, Any], was: str, now: str, 
 
 def test_a_contract_that_comes_back() -> None:
     """A contract that had gone away trades again: its status changed, from none."""
-    change = apply_event(gone(market_of(LINEAR)), event_of(LINEAR))
+    change = apply_event(vanish(market_of(LINEAR)).market, event_of(LINEAR))
     assert (["status"], {"status": None, "active": False}) == (change.kinds, change.previous)
     assert change.market["active"]
 

@@ -103,10 +103,9 @@ def test_the_tables() -> None:
     assert sorted([*KINDS, *settings]) == sorted(name for name in names if name != "options")
     defaults = {row: default for row, default in rows if "_" in row}
     assert "`'btcusdt@markPrice'`, 15 s" == defaults["`canary`, `canary_timeout`"]
-    for name, default in (("canary_timeout", 15), ("ping_interval", 20), ("ping_timeout", 10), ("connect_timeout", 10),
-                          ("rotate_after", 82800), ("resync_interval", 3600), ("settle_time", 10), ("backoff_base", 0.5), ("backoff_max", 60), ("buffer_size", 10000),
-                          ("max_frame_size", 8 * 2**20)):  # fmt: skip
-        assert default == getattr(Settings(), name)
+    for name, default in vars(Settings()).items():
+        if name in ("url", "canary"):
+            continue
         (shown,) = [text for row, text in defaults.items() if f"`{name}`" in row]
         assert f"{default:g}" in shown or str(default) in shown or "8 MiB" in shown
 
