@@ -985,6 +985,23 @@ def test_drop_resets_every_connection(sim: BinanceSimulator) -> None:
                 client.ws.sock.recv(1)
 
 
+def test_one_connection_alone_can_be_meant(sim: BinanceSimulator) -> None:
+    """A push, of a mapping or of bytes, and a drop may be for the oldest or the newest connection only."""
+    with Client(sim, f"/market/ws/{STREAM}") as old, Client(sim, f"/market/ws/{STREAM}") as new:
+        sim.push({"number": 1}, only=0)
+        sim.push(b'{"number":2}', only=-1)
+        assert [{"number": 1}, {"number": 2}] == [old.json(), new.json()]
+        for client in (old, new):
+            client.assert_silent()
+        sim.drop(only=0)
+        assert 1 == sim.connections
+        with pytest.raises(ConnectionResetError):
+            old.ws.sock.recv(1)
+        new.assert_silent()
+        with pytest.raises(IndexError):
+            sim.push({}, only=1)
+
+
 @pytest.mark.parametrize("code", [0, 999, 1000, 1001, 1005, 1006, 1008, 1012, 1015, 4000, 65535])
 def test_close_sends_any_code(sim: BinanceSimulator, code: int) -> None:
     """A close frame carries any code, also one that may not be sent, and the connection then ends in good order."""
