@@ -343,7 +343,9 @@ class MarketKeeper:
         parsed = []
         for id in table.unlisted(snapshot):
             try:
-                parsed.append(keep_name(self._parsed(snapshot.entry(id)), table.find(id)))
+                with doubts.about(id):
+                    snapshot.event(id)  # an entry that lacks something is not listed
+                    parsed.append(self._parsed(snapshot.entry(id), table))
             except Exception as error:
                 doubts.errors.append(error)
         if not parsed:
@@ -351,10 +353,14 @@ class MarketKeeper:
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
         return {market["id"]: complete(market) for market in fresh["markets"].values()}, fresh.get("currencies", {})
 
-    def _parsed(self, entry: Entry) -> Market:
+    def _parsed(self, entry: Entry, table: MarketTable) -> Market:
+        id = entry["symbol"]
         market: Market | None = self.exchange.parse_market(entry)
         if market is None or not is_contract(market):
-            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {entry.get('symbol')!r} is not a contract")
+            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {id!r} is not a contract")
+        market = keep_name(market, table.find(id))
+        if table.markets.get(market["symbol"], market)["id"] != id:
+            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {id!r} has the symbol of another contract")
         return market
 
     def _stand_in(self) -> Any:

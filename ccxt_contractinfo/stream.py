@@ -286,13 +286,14 @@ class ContractInfoStream:
         `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause)."""
         now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
+        dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
         return {
             "state": self._state,
             "connected_since": self._connected_since,
             **{f"last_{what}_age": self._age(what, now) for what in ("frame", "canary", "event", "resync")},
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
-            "dropped_updates": self._events.dropped + sum(follower.dropped() for follower in self._followers),
+            "dropped_updates": self._events.dropped + dropped,
         }
 
     # For those who follow
@@ -315,6 +316,7 @@ class ContractInfoStream:
                 self.start()
             if follower not in self._followers:
                 self._followers += (follower,)
+                self._counts["dropped"] -= follower.dropped()
                 self._uncompared[follower] = clock.now() if self._proven else FOREVER
                 self._compare_uncompared()
             follower.started()
@@ -332,6 +334,7 @@ class ContractInfoStream:
             if was_followed and self._run is not None:
                 follower.stopped(_closed_by_user())
             self._followers = others
+            self._counts["dropped"] += follower.dropped() if was_followed else 0
             self._uncompared.pop(follower, None)
             self._update_state()
         self._finish(run, (follower,), clock.now() + timeout)

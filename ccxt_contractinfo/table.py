@@ -7,6 +7,9 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+import ccxt
+
+from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome
 from .forking import renew_after_fork
 from .listings import WaitingRoom
@@ -228,32 +231,26 @@ class MarketTable:
         with self.lock:
             known, merged = self.contracts(), dict(markets)
             news, doubts = [], Doubts()
-            universes_known = {market["subType"] for market in known.values()}
-            for symbol, market in markets.items():
-                if not is_contract(market):
+            known_universes = {market["subType"] for market in known.values()}
+            fresh = {market["id"]: complete(market) for market in markets.values() if is_contract(market)}
+            answered = self._answered(fresh, known, universes, doubts)
+            for id, market in fresh.items():
+                is_first = market["subType"] not in known_universes
+                taken, told = self._taken(market, known.get(id), is_first, asked, now, settle_time, doubts)
+                merged[market["symbol"]] = taken
+                news += told if id not in self.waiting else []
+            for id, market in known.items():
+                if id in fresh or market["subType"] not in universes or market["symbol"] in merged:
                     continue
-                id, universe = market["id"], market["subType"]
-                old = known.pop(id, None)
-                fresh = merged[symbol] = _completed(market, old)
-                if old is None:
-                    is_news = universe in universes_known
-                else:
-                    is_news = differs(old, state_of(fresh["info"], universe))
-                    if is_news and self._is_newer(old, asked, settle_time, doubts):
-                        is_news, merged[symbol] = False, with_state(fresh, old)
-                if is_news and id not in self.waiting:
-                    with doubts.about(id):
-                        news.append(_news_of(fresh, old, event_of(fresh["info"], universe, now)))
-            for market in known.values():
-                if market["subType"] in universes and market["symbol"] not in merged:
-                    merged[market["symbol"]] = market
-                    if not is_gone(market) and not self._is_newer(market, asked, settle_time, doubts):
-                        news.append(vanished(market, now))
-                        merged[market["symbol"]] = news[-1].change.market
+                merged[market["symbol"]] = market
+                is_newer = market["subType"] not in answered or self._is_newer(market, asked, settle_time, doubts)
+                if not is_gone(market) and not is_newer:
+                    news.append(vanished(market, now))
+                    merged[market["symbol"]] = news[-1].change.market
             self._publish_mappings(merged)
             if asked is None:
                 return [], doubts
-            self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in universes)
+            self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in answered)
             return news, doubts
 
     def list_known(self, asked: float | None, settle_time: float) -> None:
@@ -261,7 +258,7 @@ class MarketTable:
         with self.lock:
             known = self.contracts()
             for id in list(self.waiting.ids()):
-                if id in known and not is_gone(known[id]):
+                if id in known and known[id]["status"] is not None:
                     self._list(id, known[id], asked, settle_time)
 
     def brackets_newer_than(self, asked: float, settle_time: float) -> list[tuple[Market, ContractInfoEvent]]:
@@ -282,6 +279,57 @@ class MarketTable:
             for market in self.contracts().values():
                 self._update_copies(market)
 
+    def _answered(
+        self, fresh: Mapping[str, Market], known: Mapping[str, Market], universes: set[Universe], doubts: Doubts
+    ) -> set[Universe]:
+        """The universes that markets were really loaded of: where REST answers with something else than exchangeInfo,
+        ccxt takes that for no markets at all."""
+        here = {market["subType"] for market in fresh.values()}
+        silent = {market["subType"] for market in known.values() if market["subType"] in universes} - here
+        for universe in sorted(silent):
+            doubts.errors.append(
+                ccxt.BadResponse(f"load_markets() has brought no {universe} contracts: the known stay")
+            )
+            doubts.unsettled(LONG_AGO)
+        return universes - silent
+
+    def _taken(
+        self,
+        market: Market,
+        old: Market | None,
+        is_first: bool,
+        asked: float | None,
+        now: int,
+        settle_time: float,
+        doubts: Doubts,
+    ) -> tuple[Market, list[News]]:
+        """A market that was just loaded, with what is known beyond it, and what is news in it.
+
+        :param old: the same contract as known, if it is
+        :param is_first: no other contract of its universe is known, so that it is not news that there is this one
+        """
+        id, universe, kept = market["id"], market["subType"], market
+        if old is None:
+            if asked is not None and asked < self._asked.get(universe, LONG_AGO):
+                doubts.unsettled(asked)  # a newer answer did not have it
+            if is_first:
+                return market, []
+        else:
+            kept = with_tiers(market, old)
+            if not differs(old, state_of(market["info"], universe)):
+                return kept, []
+            kept = with_state(kept, old)
+            if self._is_newer(old, asked, settle_time, doubts):
+                return kept, []
+        try:
+            event = event_of(market["info"], universe, now)
+        except MalformedEvent as error:
+            doubts.malformed(id, error)
+            return kept, []
+        if old is None or is_back(old, event.status):
+            return market, [listed(market, event)]
+        return with_tiers(market, old), [News(event, apply_event(old, event))]
+
     def _is_newer(self, known: Market, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
         """Whether what is known of a contract is newer than an answer that was asked for then."""
         if asked is None:
@@ -295,9 +343,10 @@ class MarketTable:
         arrivals = self.waiting.release(id)
         older = [each for each in arrivals if asked is None or each.received + settle_time <= asked]
         newer = arrivals[len(older) :]
+        bracketed = None
         for arrival in older:
             if self._pushes.has_news_of_brackets(arrival.event):
-                market = apply_brackets(market, arrival.event).market
+                market, bracketed = apply_brackets(market, arrival.event).market, arrival.event
             self._pushes.remember(arrival)
         first = arrivals[0].event
         if older:
@@ -308,8 +357,8 @@ class MarketTable:
         self._publish(change.market)
         self._publish_names()
         self._tell(first, change, "stream")
-        for arrival in older:
-            self._publish_brackets(change.market, arrival.event)
+        if bracketed is not None:
+            self._publish_brackets(change.market, bracketed)
         for arrival in newer:
             self._apply(self.markets[market["symbol"]], arrival)
 
@@ -375,10 +424,3 @@ class MarketTable:
 def _completed(market: Market, known: Market | None) -> Market:
     """A contract as REST has it, complete with what is known and REST does not tell."""
     return complete(market) if known is None else with_tiers(complete(market), known)
-
-
-def _news_of(market: Market, known: Market | None, event: ContractInfoEvent) -> News:
-    """What a freshly loaded market tells."""
-    if known is None or is_back(known, event.status):
-        return listed(market, event)
-    return News(event, apply_event(known, event))

@@ -210,6 +210,20 @@ def test_a_malformed_entry_is_left_out(sim: BinanceSimulator, bot: Make, inbox: 
     assert 1 == stream.health()["malformed"]
 
 
+def test_a_listing_does_not_take_the_place_of_another(sim: BinanceSimulator, bot: Make) -> None:
+    """An entry whose symbol would be that of another contract is refused and reported by name."""
+    exchange, errors = bot(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    contracts = {id: entry for id, entry in sim.contracts.items() if "contractStatus" not in entry}
+    contracts["NEWUSDT"] = {**contracts["ETHUSDT"], "symbol": "NEWUSDT"}
+    sim.fail_rest(200, body=json.dumps({"serverTime": 1, "symbols": list(contracts.values())}), times=1)
+    assert stream.resync()
+    assert "'NEWUSDT' has the symbol of another contract" in str(errors.wait()[0])
+    assert "ETHUSDT" == exchange.market("ETH/USDT:USDT")["id"]
+    assert "NEWUSDT" not in exchange.markets_by_id
+
+
 # Which of two is newer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -146,6 +147,40 @@ def test_what_a_reload_shows_is_not_told_where_nobody_follows(sim: BinanceSimula
     go_live(exchange)
     sim.set_status("ETHUSDT", "TRADING_HALT")
     assert [("ETHUSDT", ["halted", "status"], "stream")] == told(inbox)
+
+
+@pytest.mark.parametrize("body", ["<html>come back later</html>", "null", "", '{"symbols":[]}', '{"symbols":[{}]}'])
+def test_a_reload_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: Inbox, body: str) -> None:
+    """Where REST answers a reload with something that ccxt takes for no contracts at all, those that are known stay as
+    they are, the error is told, and the next comparison is believed again."""
+    exchange, errors = make(contractInfo={"resync_interval": None}), Inbox()
+    exchange.on_contract_info(inbox)
+    stream = go_live(exchange)
+    stream.on_error(errors)
+    before = {symbol: market["active"] for symbol, market in exchange.markets.items()}
+    sim.fail_rest(200, body=body)
+    is_taken = False
+    with contextlib.suppress(Exception):  # ccxt raises for some of these, not for others
+        exchange.load_markets(True)
+        is_taken = True
+    assert not is_taken or isinstance(errors.wait()[0], ccxt.BadResponse)
+    assert before == {symbol: market["active"] for symbol, market in exchange.markets.items()}
+    sim.recover()
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    assert stream.resync()
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+
+
+def test_one_universe_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """Where one of two exchangeInfos cannot be had, the contracts of the other are loaded, and its own stay."""
+    exchange = make(cci.binance, options={"fetchMarkets": {"types": ["linear", "inverse"]}})
+    exchange.on_contract_info(inbox)
+    go_live(exchange)
+    exchange.dapiPublicGetExchangeInfo = lambda *args, **kwargs: {}
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    exchange.load_markets(True)
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+    assert exchange.market("BTC/USD:BTC")["active"]
 
 
 def test_no_reader_sees_a_moment_of_the_old(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
