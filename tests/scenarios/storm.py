@@ -1,0 +1,679 @@
+"""A seeded storm of faults over several exchanges at once, with a calm now and then in which everything must be true.
+
+Run it again with the command that a failure prints::
+
+    python -m tests.scenarios.storm --seed 7 --faults 2000
+
+The seed decides what happens, and in what order; the threads decide what it meets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import ccxt
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.conftest import open_sockets
+
+from .kinds import Kind, burn_hidden, deck, stream_of
+from .truth import World, contracts_of, differences
+from .witness import Witness
+
+PATIENCE = 30.0
+"""s; how long a calm waits for what has to happen."""
+SHOWN = 90
+"""How many happenings before a failure, and differences, are shown."""
+GUESTS = 2
+
+SETTINGS = {
+    "canary_timeout": 0.5,
+    "ping_interval": 0.2,
+    "ping_timeout": 0.25,
+    "connect_timeout": 0.7,
+    "rotate_after": 0.4,
+    "resync_interval": None,
+    "settle_time": 0.2,
+    "backoff_base": 0.005,
+    "backoff_max": 0.02,
+    "buffer_size": 500,
+    "max_frame_size": 256 * 1024,
+}
+REST_TIMEOUT = 400
+"""ms"""
+
+COUNTS = ("events", "duplicates", "malformed", "unknown_values", "callback_errors", "dropped_updates")
+
+REPLACED = ("rotation", "server_shutdown")
+"""Causes of a reconnect that lose nothing."""
+
+THREADS = {
+    "ccxt-contractinfo-reader": 1,
+    "ccxt-contractinfo-rotation": 1,
+    "ccxt-contractinfo-resync": 1,
+    "ccxt-contractinfo-dial": 2,
+}
+"""How many threads of a name a stream may have, once it is calm."""
+OBJECTS_PER_STREAM = {"Link": 3, "Connection": 3, "Reader": 1, "_Run": 1, "Schedule": 1, "ContractInfoStream": 1}
+"""How many objects of a class a stream may keep alive, once it is calm."""
+GROWTH = 8000
+"""How many objects more than in an early calm there may be, for the buffers of updates to fill up..."""
+GROWTH_PER_CONTRACT = 300
+"""...and for each contract that was listed, over all exchanges; a market of ccxt's is some twenty objects..."""
+GROWTH_PER_HANDSHAKE = 12
+"""...and for each handshake that the simulator keeps."""
+
+
+class StormFailed(AssertionError):
+    """Something is not as it must be; the text says what, and how to see it again."""
+
+
+@dataclass(eq=False)
+class Attached:
+    """An exchange in the storm."""
+
+    name: str
+    exchange: Any
+    witness: Witness
+    keyed: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    reloads: int = 0
+
+    @property
+    def is_reloading(self) -> bool:
+        return self.reloads > 0
+
+
+@dataclass
+class Report:
+    """What a storm has been."""
+
+    seed: int
+    faults: int = 0
+    happenings: Counter[str] = field(default_factory=Counter)
+    calms: int = 0
+    updates: int = 0
+    seconds: float = 0.0
+    reconnects: Counter[str] = field(default_factory=Counter)
+    objects: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{name}: {count}" for name, count in sorted(self.happenings.items()))
+        return (
+            f"seed {self.seed}: {self.faults} faults among {sum(self.happenings.values())} happenings of "
+            f"{len(self.happenings)} kinds in {self.seconds:.1f} s; {self.calms} calms, {self.updates} updates told, "
+            f"reconnects {dict(self.reconnects)}, objects {self.objects[:1]}..{self.objects[-1:]}\n{kinds}"
+        )
+
+
+class Errors(logging.Handler):
+    """Exceptions that the package has caught, logged, and survived: none of them may happen."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._complain = complain
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self._complain(f"logged: {self.format(record)}")
+
+
+class Storm:
+    """One run. `run` in one thread; what happens may come from this thread only."""
+
+    def __init__(self, seed: int, faults: int) -> None:
+        self.rng = Random(seed)
+        self.wanted = faults
+        self.report = Report(seed)
+        self.sim = BinanceSimulator(seed=seed, canary_interval=0.03, ping_interval=0.5)
+        self.world = World(self.sim, self.rng)
+        self.users = Users(self.complain)
+        self.streams: dict[str, cci.ContractInfoStream] = {}
+        self.own: list[Attached] = []
+        self.guests: list[Attached] = []
+        self._guests_lock = threading.Lock()
+        self._complaints: deque[str] = deque(maxlen=200)
+        self._log: deque[str] = deque(maxlen=SHOWN)
+        self._recorded: deque[Any] = deque(maxlen=300)
+        self._seen: dict[str, int] = {}
+        self._health: dict[str, Counter[str]] = {}
+        self._lasting = False
+        self._sockets = 0
+        self._first = (0, 0, 0)
+        self._over = threading.Event()
+        self._watched: list[Any] = []
+        self._cards: list[Kind] = []
+
+    # From beginning to end
+
+    def run(self) -> Report:
+        """Raise `StormFailed` where anything is not as it must be."""
+        began = time.monotonic()
+        logger, handler = logging.getLogger("ccxt_contractinfo"), Errors(self.complain)
+        hook, threading.excepthook = threading.excepthook, self._escaped
+        logger.addHandler(handler)
+        propagate, logger.propagate = logger.propagate, False
+        gc.collect()
+        gc.freeze()  # what was there before is not looked at again and again
+        try:
+            with self.sim:
+                self.world.shrink()
+                self._open()
+                try:
+                    self._blow()
+                finally:
+                    self._close()
+        finally:
+            gc.unfreeze()
+            threading.excepthook = hook
+            logger.removeHandler(handler)
+            logger.propagate = propagate
+        self.report.seconds = time.monotonic() - began
+        return self.report
+
+    def _open(self) -> None:
+        linear = self._exchange(cci.binanceusdm)
+        inverse = self._exchange(ccxt.binancecoinm)
+        unified = self._exchange(
+            cci.binance, {"canary": None, "resync_interval": 0.4, "rotate_after": 0.6}, {"fetchMarkets": _BOTH}
+        )
+        keyed = self._exchange(cci.binanceusdm, {"resync_interval": 0.7})
+        keyed.apiKey, keyed.secret = self.sim.api_key, self.sim.secret
+        sharer = self._exchange(cci.binanceusdm)
+        self.streams = {"shared": stream_of(linear), "unified": stream_of(unified), "keyed": stream_of(keyed)}
+        cci.attach(inverse, self.streams["shared"])
+        cci.attach(sharer, self.streams["shared"])
+        for exchange in (linear, inverse, unified, keyed):
+            exchange.load_markets()
+        sharer.set_markets_from_exchange(linear)
+        for name, stream in self.streams.items():
+            stream.on_event(self._recorder(name))
+            stream.on_error(self._error_recorder(name))
+        named = {"linear": linear, "inverse": inverse, "unified": unified, "keyed": keyed, "linear sharer": sharer}
+        for name, exchange in named.items():
+            self.own.append(self._attached(name, exchange, keyed=exchange is keyed))
+        self._threads = [
+            threading.Thread(target=target, name=f"storm-{target.__name__}") for target in (self._watch, self._iterate)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _exchange(self, kind: Any, settings: dict[str, Any] = {}, options: dict[str, Any] = {}) -> Any:
+        config = {**options, "contractInfo": {**SETTINGS, **settings}}
+        exchange = kind({"timeout": REST_TIMEOUT, "enableRateLimit": False, "options": config})
+        return self.sim.connect(exchange)
+
+    def _attached(self, name: str, exchange: Any, *, keyed: bool = False) -> Attached:
+        witness = Witness(name, exchange, self.world.ever_removed.__contains__, keyed=keyed)
+        exchange.on_contract_info(witness)
+        return Attached(name, exchange, witness, keyed)
+
+    def _blow(self) -> None:
+        self._calm()
+        next_calm = self.rng.randint(40, 60)
+        since_calm = 0
+        while self.report.faults < self.wanted:
+            kind = self._draw()
+            since_calm += kind.is_fault
+            self._happen(kind)
+            if since_calm >= next_calm:
+                self._calm()
+                since_calm, next_calm = 0, self.rng.randint(40, 60)
+        self._calm()
+        self._calm(is_last=True)  # finds nothing to do
+        self.report.updates = sum(attached.witness.count for attached in self.own)
+        for stream in self.streams.values():
+            self.report.reconnects.update(stream.health()["reconnects"])
+
+    def _close(self) -> None:
+        self._over.set()
+        self.sim.recover()
+        self.users.close()
+        for attached in [*self.guests, *self.own]:
+            attached.exchange.close()
+        for stream in self.streams.values():
+            stream.stop()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    # What happens
+
+    def _draw(self) -> Kind:
+        if not self._cards:
+            self._cards = deck()
+            self.rng.shuffle(self._cards)
+        return self._cards.pop()
+
+    def _happen(self, kind: Kind) -> None:
+        told = kind.act(self)
+        self.report.happenings[kind.name] += 1
+        self.report.faults += kind.is_fault
+        self._log.append(f"{time.monotonic():.3f} {kind.name}{'' if told is None else f': {told}'}")
+        self._lasting = self._lasting or kind.lasts
+        if kind.takes and self.rng.random() < 0.3:
+            time.sleep(kind.takes)
+        if self._lasting and self.rng.random() < 0.4:
+            time.sleep(self.rng.choice((0.0, 0.02, 0.1, 0.2)))
+            self._recover()
+        else:
+            time.sleep(self.rng.choice((0.0, 0.0, 0.002, 0.01, 0.03)))
+        self._check_health()
+        self._check_complaints()
+
+    def attached(self) -> list[Attached]:
+        with self._guests_lock:
+            return [*self.own, *self.guests]
+
+    def recorded(self) -> list[dict[str, Any]]:
+        """Pushes that came, of contracts that exist, oldest first."""
+        there = self.sim.contracts
+        return [dict(raw) for raw in list(self._recorded) if raw["s"] in there]
+
+    def ask_all(self) -> None:
+        for stream in self.streams.values():
+            stream.resync(0)
+
+    def lie(self, body: str, times: int | None) -> None:
+        """Let REST answer with something else than what it should, and call that a success."""
+        self.sim.fail_rest(200, body=body, times=times)
+
+    def _recover(self) -> None:
+        self.sim.recover()
+        self._lasting = False
+        self._log.append(f"{time.monotonic():.3f} recovered")
+
+    def reload(self, attached: Attached) -> None:
+        """Load an exchange's markets anew, in a user's thread."""
+        attached.reloads += 1
+
+        def act() -> None:
+            with attached.lock:
+                try:
+                    attached.exchange.load_markets(True)
+                finally:
+                    attached.reloads -= 1
+
+        self.users.submit(act)
+
+    def share(self) -> None:
+        """Let the sharer have the other exchange's markets again, after one of them has loaded its own."""
+        source, sharer = self.own[0], self.own[-1]
+        with source.lock, sharer.lock:
+            sharer.witness.blind = True
+            sharer.exchange.set_markets_from_exchange(source.exchange)
+
+    def invite(self, kind: Any) -> None:
+        """Attach a further exchange to the shared stream."""
+
+        def act() -> None:
+            with self._guests_lock:
+                if len(self.guests) >= GUESTS:
+                    return
+            exchange = cci.attach(self._exchange(kind), self.streams["shared"])
+            try:
+                exchange.load_markets()
+                if not contracts_of(exchange):
+                    raise ccxt.BadResponse("no contracts")
+            except Exception:
+                exchange.close()
+                raise
+            guest = self._attached("guest", exchange)
+            with self._guests_lock:
+                self.guests.append(guest)
+
+        self.users.submit(act)
+
+    def dismiss(self) -> None:
+        """Close a guest."""
+        with self._guests_lock:
+            guest = self.guests.pop(0) if self.guests else None
+        if guest is not None:
+            self.users.submit(guest.exchange.close)
+
+    # The calm
+
+    def _calm(self, *, is_last: bool = False) -> None:
+        self._recover()
+        self._log.append(f"{time.monotonic():.3f} calm {self.report.calms}")
+        self.users.rest()
+        for attached in self.attached():
+            attached.exchange.on_contract_info(lambda update: None).cancel()
+        self._wait_for_connections()
+        burn_hidden(self.sim)
+        for name, stream in self.streams.items():
+            self._demand(stream.resync(PATIENCE), [f"{name}: no resync within {PATIENCE} s: {stream.health()}"])
+        self._push_brackets_again()
+        self._hear_the_mark()
+        self._demand_nothing(self._differences)
+        self._demand_nothing(self._untold)
+        self._demand_nothing(self._not_live)
+        self._check_health()
+        self._check_complaints()
+        if self.report.calms % 4 == 1 or is_last:
+            self._check_leaks()
+        self._forget_updates()
+        self.world.touched.clear()
+        self.report.calms += 1
+
+    def _push_brackets_again(self) -> None:
+        """Nobody can know the brackets that were pushed while there was no connection. A fault may have its effect only
+        now, such as a server that cuts whoever answers too often: then it is done once more."""
+        while True:
+            before = self._losses()
+            self.world.push_brackets_again()
+            _within(PATIENCE, lambda before=before: not self._differences() or self._losses() != before)
+            if self._losses() == before:
+                self._demand_nothing(self._differences)
+                return
+            self._wait_for_connections()
+
+    def _losses(self) -> list[int]:
+        """How many connections each stream has lost, but for those that were replaced without a break."""
+        return [
+            sum(count for cause, count in stream.health()["reconnects"].items() if cause not in REPLACED)
+            for stream in self.streams.values()
+        ]
+
+    def _wait_for_connections(self) -> None:
+        """Wait until each stream has got a push over a connection that no fault has touched."""
+        deadline = time.monotonic() + PATIENCE
+        for stream in self.streams.values():
+            left = deadline - time.monotonic()
+            self._demand(stream.wait_until_live(left), [f"not live: {stream.health()}"])
+        while True:
+            mark = self.world.mark()
+            if _within(1.0, lambda mark=mark: all(self._seen.get(name, 0) >= mark for name in self.streams)):
+                return
+            self._demand(time.monotonic() < deadline, [f"pushes do not arrive: {self._seen}, mark {mark}"])
+
+    def _hear_the_mark(self) -> None:
+        """Wait until everybody has been told of one last change, and so of all before it."""
+        mark = self.world.mark()
+        for attached in self.attached():
+            self._demand(attached.witness.hears(mark, PATIENCE), [f"{attached.name} was not told of the last change"])
+        unified = self._unified
+        same = _within(PATIENCE, lambda: len(self._watched) == len(unified.updates))
+        counts = f"{len(self._watched)} of {len(unified.updates)}"
+        self._demand(same, [f"watch_contract_info() gave {counts} updates"])
+        for watched, told in zip(self._watched, unified.updates, strict=True):
+            self._demand(watched is told, [f"watch_contract_info() gave {watched}, the callback {told}"])
+
+    @property
+    def _unified(self) -> Witness:
+        return self.own[2].witness
+
+    def _differences(self) -> list[str]:
+        return [
+            f"{attached.name}: {difference}"
+            for attached in self.attached()
+            for difference in differences(attached.exchange, self.world, keyed=attached.keyed)
+        ]
+
+    def _untold(self) -> list[str]:
+        found = []
+        for attached in self.attached():
+            if attached.witness.blind:
+                attached.witness.begin()
+            found += [f"{attached.name}, told: {each}" for each in attached.witness.differences(self.world)]
+        return found
+
+    def _not_live(self) -> list[str]:
+        return [
+            f"{name}: {stream.health()}"
+            for name, stream in self.streams.items()
+            if not (_within(PATIENCE, lambda stream=stream: stream.state == "live" and stream.is_fresh()))
+        ]
+
+    # What must hold at any time
+
+    def complain(self, text: str) -> None:
+        """Note something that must not be, in any thread; the storm's own fails with it."""
+        self._complaints.append(text)
+
+    def _escaped(self, args: Any) -> None:
+        self.complain(f"{args.exc_value!r} escaped from {args.thread.name if args.thread else 'a thread'}")
+
+    def _check_complaints(self) -> None:
+        found = [f"{each.name}: {text}" for each in self.attached() for text in each.witness.complaints]
+        self._demand(not found and not self._complaints, [*self._complaints, *found])
+
+    def _check_health(self) -> None:
+        for name, stream in self.streams.items():
+            health = stream.health()
+            counts = Counter({each: health[each] for each in COUNTS})
+            counts.update({f"reconnects by {cause}": count for cause, count in health["reconnects"].items()})
+            before = self._health.get(name, Counter())
+            less = {each: (before[each], counts[each]) for each in before if counts[each] < before[each]}
+            self._demand(not less, [f"{name}: health() counts less than before: {less}"])
+            self._demand(
+                not health["callback_errors"] and not health["dropped_updates"], [f"{name}: health() is {health}"]
+            )
+            self._health[name] = counts
+
+    def _check_leaks(self) -> None:
+        """Threads, sockets and objects are what they were in the first calms."""
+        first = self.report.calms < 2
+        if first:
+            self._sockets = max(self._sockets, open_sockets())
+        self._wait_until_nothing(self._too_many_threads)
+        # Both ends of each connection are in this process, and a rotation has two connections at a time.
+        most = self._sockets + 4 * len(self.streams) + 4 * GUESTS
+        few = _within(PATIENCE, lambda: open_sockets() <= most)
+        self._demand(few, [f"{open_sockets()} sockets are open, at most {most} should be"])
+        self._wait_until_nothing(self._too_many_objects)
+        self._check_memory(first)
+
+    def _forget_updates(self) -> None:
+        for attached in self.attached():
+            attached.witness.forget()
+        self._watched.clear()
+
+    def _check_memory(self, first: bool) -> None:
+        self._forget_updates()
+        gc.collect()
+        objects, listed = len(gc.get_objects()), len(self.sim.contracts) + len(self.world.removed)
+        handshakes = len(self.sim.handshakes)
+        if first:
+            self._first = (objects, listed, handshakes)
+        most = (
+            GROWTH
+            + self._first[0]
+            + GROWTH_PER_CONTRACT * (listed - self._first[1])
+            + GROWTH_PER_HANDSHAKE * (handshakes - self._first[2])
+        )
+        self._demand(objects <= most, [f"{objects} objects, at most {most} should be: {_most_common()}"])
+        self.report.objects.append(objects)
+
+    def _too_many_threads(self) -> list[str]:
+        found = Counter(thread.name for thread in threading.enumerate())
+        most = {name: count * len(self.streams) for name, count in THREADS.items()}
+        return [f"{found[name]} threads {name}" for name in most if found[name] > most[name]]
+
+    def _too_many_objects(self) -> list[str]:
+        gc.collect()
+        found = Counter(type(each).__name__ for each in gc.get_objects() if _is_ours(each))
+        most = {name: count * len(self.streams) for name, count in OBJECTS_PER_STREAM.items()}
+        keepers = len(self.own) + len(self.guests)
+        most |= {"MarketKeeper": keepers, "MarketTable": keepers, "Rest": keepers, "Witness": keepers}
+        most |= {"Answers": 0, "Doubts": 0, "Subscription": 6 * keepers + 2 * len(self.streams)}
+        most |= {"Snapshot": len(self.streams), "_Client": keepers * 2, "Watcher": keepers * 4}
+        return [f"{found[name]} objects {name}, at most {most[name]}" for name in most if found[name] > most[name]]
+
+    # Threads beside the storm
+
+    def _watch(self) -> None:
+        """Keep what `watch_contract_info` gives: it has to be what the callback is given."""
+        exchange = self.own[2].exchange
+        while not self._over.is_set():
+            try:
+                self._watched += exchange.watch_contract_info(since=0, params={"timeout": 200})
+            except (ccxt.RequestTimeout, ccxt.ExchangeClosedByUser):
+                continue
+            except Exception as error:
+                self.complain(f"watch_contract_info() raised {error!r}")
+                return
+
+    def _iterate(self) -> None:
+        """Iterate over everybody's markets; each of them is whole whenever it is seen."""
+        while not self._over.wait(0.01):
+            for attached in self.attached():
+                try:
+                    _iterate_over(attached.exchange)
+                except Exception as error:
+                    self.complain(f"iterating over the markets of {attached.name} raised {error!r}")
+                    return
+
+    def _error_recorder(self, name: str) -> Callable[[BaseException], None]:
+        return lambda error: self._log.append(f"{time.monotonic():.3f}     {name}: {ascii(str(error))[:120]}")
+
+    def _recorder(self, name: str) -> Callable[[cci.ContractInfoEvent], None]:
+        def record(event: cci.ContractInfoEvent) -> None:
+            if event.id == "ETHUSDT" and event.brackets:
+                self._seen[name] = max(self._seen.get(name, 0), int(event.brackets[0].notional_cap))
+            elif name == "shared" and event.id not in ("ETHUSDT", "ETHUSD_PERP", "BTCUSDT"):
+                self._recorded.append(event.raw)
+
+        return record
+
+    # Demands
+
+    def _wait_until_nothing(self, find: Callable[[], list[str]]) -> None:
+        if not _within(PATIENCE, lambda: not find()):
+            self._demand_nothing(find)
+
+    def _demand_nothing(self, find: Callable[[], list[str]]) -> None:
+        found = find()
+        self._demand(not found, found)
+
+    def _demand(self, condition: bool, problems: Iterable[str]) -> None:
+        if condition:
+            return
+        shown = [problem[:1000] for problem in problems][:20]
+        seed, wanted = self.report.seed, self.wanted
+        kinds = ", ".join(f"{name}: {count}" for name, count in sorted(self.report.happenings.items()))
+        raise StormFailed(
+            "\n".join(
+                [
+                    f"seed {seed}, after {self.report.faults} faults and {self.report.calms} calms. Once more:",
+                    f"python -m tests.scenarios.storm --seed {seed} --faults {wanted}",
+                    f"Until then: {kinds}",
+                    "What happened last:",
+                    *self._log,
+                    "What is wrong:",
+                    *shown,
+                ]
+            )
+        )
+
+
+class Users:
+    """Threads of users, who call what they like at any time."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        self._pool = ThreadPoolExecutor(3, thread_name_prefix="storm-user")
+        self._complain = complain
+        self._running: list[Future[None]] = []
+
+    def submit(self, action: Callable[[], object]) -> None:
+        self._running = [future for future in self._running if not future.done()]
+        self._running.append(self._pool.submit(self._act, action))
+
+    def submit_apart(self, action: Callable[[], object]) -> None:
+        """On a thread of its own: as long as a thread that has watched lives, updates are kept for it."""
+
+        def act() -> None:
+            thread = threading.Thread(target=self._act, args=(action,), name="storm-user-apart")
+            thread.start()
+            thread.join()
+
+        self.submit(act)
+
+    def rest(self) -> None:
+        """Wait until they have done everything."""
+        _, running = wait(self._running, PATIENCE)
+        if running:
+            self._complain(f"{len(running)} calls of users do not end")
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def _act(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except ccxt.BaseError:
+            pass  # a user's to handle
+        except Exception as error:
+            if not _is_of_ccxt(error):  # which trips over answers that are none
+                self._complain(f"a user's call raised {error!r}")
+
+
+_BOTH = {"types": ["linear", "inverse"]}
+
+
+def _is_of_ccxt(error: BaseException) -> bool:
+    """Whether it was ccxt's own code that raised this."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).startswith("ccxt.")
+
+
+def _iterate_over(exchange: Any) -> None:
+    for symbol, market in exchange.markets.items():
+        if market["symbol"] != symbol or "status" not in market or "precision" not in market:
+            raise KeyError(f"{symbol} is not whole")
+    for id, markets in exchange.markets_by_id.items():
+        if any(market["id"] != id for market in markets):
+            raise KeyError(f"{id} is another's")
+
+
+def _within(timeout: float, condition: Callable[[], bool]) -> bool:
+    """Wait for something that nothing announces."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _is_ours(each: object) -> bool:
+    module = type(each).__module__
+    return isinstance(module, str) and module.startswith(("ccxt_contractinfo", "tests.scenarios", "__main__"))
+
+
+def _most_common() -> list[tuple[str, int]]:
+    return Counter(type(each).__name__ for each in gc.get_objects() if _is_ours(each)).most_common(12)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run storms from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("STORM_SEED", "1")))
+    parser.add_argument("--faults", type=int, default=2000)
+    parser.add_argument("--seeds", type=int, default=1, help="how many storms, of seeds one after the other")
+    chosen = parser.parse_args(arguments)
+    failed = 0
+    for seed in range(chosen.seed, chosen.seed + chosen.seeds):
+        try:
+            print(Storm(seed, chosen.faults).run(), flush=True)
+        except StormFailed as error:
+            failed += 1
+            print(error, flush=True)
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import os
+
+from .kinds import deck
+from .storm import Storm
+
+SEED = int(os.environ.get("STORM_SEED", "1"))
+FAULTS = int(os.environ.get("STORM_FAULTS", "300"))
+
+
+def test_everything_is_true_after_each_part_of_a_storm() -> None:
+    """Several exchanges go through a storm of faults, and in every calm all they say and have told is true."""
+    report = Storm(SEED, FAULTS).run()
+    assert report.faults >= FAULTS
+    assert {kind.name for kind in deck()} <= report.happenings.keys(), "some kinds were never drawn: STORM_FAULTS"
