@@ -143,6 +143,7 @@ class Reader:
             link = self._link
             error = self._live(link)
             if self.is_over():
+                link.connection.close()  # it was to go on
                 return
             if error is None:
                 error = self._let_go(link)

@@ -70,10 +70,10 @@ class Schedule:
                 thread.start()
                 self._thread = thread
 
-    def wait(self, since: float, timeout: float) -> bool:
+    def wait(self, since: float, timeout: float | None) -> bool:
         """Wait for the success of a comparison that began at `since` (s by `clock.now`) or later.
 
-        :param timeout: s
+        :param timeout: s; None: wait for ever
         :return: whether there was one in time; False, too, where the schedule has ended
         """
         with self._changed:

@@ -240,10 +240,10 @@ class ContractInfoStream:
             self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
             return self._state == "live"
 
-    def resync(self, timeout: float = 10.0) -> bool:
+    def resync(self, timeout: float | None = 10.0) -> bool:
         """Compare the markets with REST now, and apply what was missed.
 
-        :param timeout: s to wait for the end of the comparison; 0: do not wait
+        :param timeout: s to wait for the end of the comparison; 0: do not wait; None: for ever
         :return: True once a comparison that began after this call has succeeded; False where none has in time (it is
             tried again, see `on_error`), or where the stream does not run. Without an exchange, there is nothing to
             compare

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
 
 SHUTDOWN = {"e": "serverShutdown"}
 
@@ -205,6 +206,15 @@ def test_a_stop_ends_both(slow_sim: BinanceSimulator, follow: Any) -> None:
     two_connections(slow_sim)
     exchange.un_watch_contract_info()
     slow_sim.wait_until(lambda: slow_sim.connections == 0, PATIENCE)
+
+
+def test_a_stop_at_the_moment_of_a_rotation(sim: BinanceSimulator, make: Any, mocker: MockerFixture) -> None:
+    """A connection that was just going to be replaced is closed by a stop like any other."""
+    stream = go_live(make())
+    mocker.patch.object(stream, "replacing", side_effect=lambda link, cause: stream.stop(0))
+    sim.push(SHUTDOWN)
+    sim.wait_until(lambda: sim.connections == 0, PATIENCE)
+    assert "stopped" == stream.state
 
 
 def test_a_server_that_always_goes_down(sim: BinanceSimulator, make: Any) -> None:
