@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import ccxt
 
@@ -19,6 +19,7 @@ from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome, decode, parse_event, unwrap
+from .follower import Follower
 from .forking import renew_after_fork
 from .reader import Link, Reader
 from .rest import Answers
@@ -33,44 +34,6 @@ GATHER = 0.1
 
 HOLD_BACK = 1.0
 """How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
-
-
-class Follower(Protocol):
-    """Whoever applies the events: an exchange's keeper. Only `compare` and `finish` may wait; the others are called
-    with a lock."""
-
-    def started(self) -> None:
-        """The stream begins to run, or runs already."""
-        ...
-
-    def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
-        """Apply an event that came at `received` (s by `clock.now`). On a reader's thread."""
-        ...
-
-    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
-        """Compare what is known with REST, and apply what was missed; but not where `is_over()`, asked before
-        anything is applied. Raises what REST does."""
-        ...
-
-    def is_waiting(self) -> bool:
-        """Whether something was pushed that REST is needed for."""
-        ...
-
-    def log_frame(self, direction: str, data: object) -> None:
-        """Show a frame where the user asked for that. On a reader's thread; never raises."""
-        ...
-
-    def stopped(self, error: ccxt.BaseError) -> None:
-        """The stream was stopped, has failed for good, or is followed no more."""
-        ...
-
-    def finish(self, deadline: float) -> None:
-        """Wait until what was received has been told, until `deadline` (s by `clock.now`) at most."""
-        ...
-
-    def dropped(self) -> int:
-        """How many updates were dropped for slow subscribers."""
-        ...
 
 
 class ContractInfoStream:
