@@ -33,8 +33,9 @@ from .errors import (
 SHORTEST = 0.001
 """s; the shortest wait of a socket. With none at all, it would be of another kind."""
 
+PING: Final = object()
 PONG: Final = object()
-"""What `Connection.receive` returns for a pong."""
+"""What `Connection.receive` returns for a ping, and for a pong."""
 
 
 class Connection:
@@ -78,8 +79,8 @@ class Connection:
             raise ConnectionLost(f"{self.endpoint.url}: given up while connecting")
 
     def receive(self, limit: float = float("inf")) -> bytes | object | None:
-        """The next message as bytes, `PONG` for a pong, or None where nothing was complete after `limit` s, or `tick` s
-        if that is less.
+        """The next message as bytes, `PING` or `PONG` for one, or None where nothing was complete after `limit` s, or
+        `tick` s if that is less.
 
         Server pings are answered here.
 
@@ -97,7 +98,7 @@ class Connection:
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(frame.data[:2], "big") if len(frame.data) >= 2 else 1005
             raise ConnectionClosed(self.endpoint.url, code, frame.data[2:].decode("utf-8", "replace"))
-        return PONG if opcode == websocket.ABNF.OPCODE_PONG else None
+        return {websocket.ABNF.OPCODE_PING: PING, websocket.ABNF.OPCODE_PONG: PONG}.get(opcode)
 
     def send(self, text: str) -> None:
         """Send a text message. Raises ConnectionLost."""

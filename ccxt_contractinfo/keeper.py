@@ -236,14 +236,22 @@ class MarketKeeper:
         universe = universe_of(event)
         traded = universe if universe in self.universes() else None
         with self._locked_table() as table:
-            return table.handle(event, received, traded)
+            outcome = table.handle(event, received, traded)
+            is_doubtful = outcome is Outcome.APPLIED and traded is not None and table.is_doubtful(event, traded)
+        if is_doubtful:
+            self._ask_again(self._settle_time())
+        return outcome
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
         errors."""
-        doubts = Doubts()
+        doubts, failure = Doubts(), None
         for universe in sorted(self.universes()):
-            snapshot = answers.snapshot(self._rest, universe)
+            try:
+                snapshot = answers.snapshot(self._rest, universe)
+            except ccxt.BaseError as error:
+                failure = error  # the other universe is compared all the same
+                continue
             brackets = self._brackets(universe, doubts)
             while not is_over():
                 table = self.in_step()
@@ -252,11 +260,16 @@ class MarketKeeper:
                     if table is self.table and not is_over():
                         doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time))
                         break
+        if failure is not None:
+            doubts.errors.append(failure)
+            doubts.failure = doubts.failure or failure
         return doubts
 
     def is_waiting(self) -> bool:
         """Whether a contract was pushed that REST has not completed yet, but will soon."""
-        return self.table.waiting.has_hope(clock.now())
+        table = self.table
+        with table.lock:
+            return table.waiting.has_hope(clock.now())
 
     def log_frame(self, direction: str, data: object) -> None:
         """Show a frame, as ccxt does where `verbose` is set."""
@@ -269,13 +282,13 @@ class MarketKeeper:
 
     def started(self) -> None:
         """The stream begins to run. Waits for nothing."""
-        with self._locked_table():
+        with self.table.lock:
             self.is_following = True
 
     def stopped(self, error: ccxt.BaseError) -> None:
         """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
         self.updates.close(error)
-        with self._locked_table():
+        with self.table.lock:
             self.is_following = False
 
     def finish(self, deadline: float) -> None:

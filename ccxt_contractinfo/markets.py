@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import ccxt
 
 from .events import ContractInfoEvent
-from .snapshot import status_name
+from .snapshot import Universe, status_name
 from .tiers import leverage_limits, to_leverage_tiers
 
 Market = dict[str, Any]
@@ -62,6 +62,11 @@ class Change(NamedTuple):
 def is_contract(market: Mapping[str, Any]) -> bool:
     """Whether `!contractInfo` tells about this market: a linear or inverse swap or future."""
     return bool((market.get("swap") or market.get("future")) and (market.get("linear") or market.get("inverse")))
+
+
+def market_universe(market: Mapping[str, Any]) -> Universe:
+    """Which universe a contract belongs to."""
+    return "inverse" if market.get("inverse") else "linear"
 
 
 def pick_contract(markets: Iterable[Market]) -> Market | None:
@@ -226,7 +231,7 @@ def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _status_name(market: Mapping[str, Any]) -> str:
-    return status_name("inverse" if market.get("inverse") else "linear")
+    return status_name(market_universe(market))
 
 
 def _limits(market: Mapping[str, Any]) -> dict[str, Any]:

@@ -162,9 +162,19 @@ class ContractInfoMixin:
 
     # What ccxt calls when markets come from elsewhere than the stream
 
+    def load_markets(self, *args: Any, **kwargs: Any) -> Any:
+        """As in ccxt, but what is newer than REST's answer stays, and readers see no moment without it."""
+        local = self._contract_info().local
+        local.is_loading = True
+        try:
+            return super().load_markets(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            local.is_loading, local.asked = False, None
+
     def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
-        """As in ccxt; `set_markets` will not undo pushes that come from now on."""
-        self._contract_info().local.asked = clock.now()
+        """As in ccxt; where it is `load_markets` that calls this, what is newer than the answer is not undone."""
+        local = self._contract_info().local
+        local.asked = clock.now() if getattr(local, "is_loading", False) else None
         return super().fetch_markets(*args, **kwargs)  # type: ignore[misc]
 
     def set_markets(self, markets: Any, currencies: Any = None) -> Any:
@@ -227,7 +237,7 @@ class ContractInfoMixin:
         return keeper
 
     def _loaded_keeper(self) -> MarketKeeper:
-        self.load_markets()  # type: ignore[attr-defined]
+        self.load_markets()
         return self._contract_info()
 
     def _watcher(self, keeper: MarketKeeper, symbols: Symbols, since: int | None) -> Watcher:
@@ -239,6 +249,11 @@ class ContractInfoMixin:
         return watchers[ids]
 
     # ccxt gives its own classes such names when an instance is made; `attach` comes later than that.
+    loadMarkets = load_markets  # noqa: N815
+    fetchMarkets = fetch_markets  # noqa: N815
+    setMarkets = set_markets  # noqa: N815
+    setMarketsFromExchange = set_markets_from_exchange  # noqa: N815
+    loadLeverageBrackets = load_leverage_brackets  # noqa: N815
     watchContractInfo = watch_contract_info  # noqa: N815
     onContractInfo = on_contract_info  # noqa: N815
     unWatchContractInfo = un_watch_contract_info  # noqa: N815

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .events import Arrival, ContractInfoEvent
 
+AHEAD = 60_000
+"""ms; by how much the clocks of Binance's machines may differ."""
+
 
 class Pushes:
     """The newest push of each contract, and the newest one that carried brackets.
@@ -35,6 +38,13 @@ class Pushes:
     def has_news_of_brackets(self, event: ContractInfoEvent) -> bool:
         """Whether it has brackets, and no newer ones have come: a push without them may have overtaken it."""
         return bool(event.brackets) and _is_news(event, self._bracketed)
+
+    def forget_future(self, id: str, now: int) -> None:
+        """Let the next push of a contract count whatever its event time is, where the newest one claims to be of a time
+        that has not come yet at `now` (ms, by Binance's clock)."""
+        for newest in (self._newest, self._bracketed):
+            if id in newest and newest[id].event.event_time > now + AHEAD:
+                del newest[id]
 
     def unsettled_until(self, id: str, asked: float, settle_time: float) -> float | None:
         """Until when an answer of REST's is not to be believed against the newest push of a contract; None where one

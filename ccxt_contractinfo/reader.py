@@ -12,7 +12,7 @@ import ccxt
 import orjson
 
 from . import clock
-from .backoff import Backoff, is_final
+from .backoff import Backoff
 from .connection import PONG, Connection
 from .endpoint import CONTRACT_INFO, Endpoint, named_streams
 from .errors import CanaryTimeout, PongTimeout
@@ -21,6 +21,9 @@ from .settings import Settings
 logger = logging.getLogger("ccxt_contractinfo")
 
 FOREVER = float("inf")
+
+STEADY = 10.0
+"""s; a connection that has delivered for so long is not one of a storm of reconnects."""
 
 RETRY = 1.0
 """s; how soon to look again whether a connection can be replaced that is due, but not proven yet."""
@@ -38,7 +41,7 @@ class Listener(Protocol):
         ...
 
     def lost(self, link: Link, error: ccxt.BaseError) -> None:
-        """The connection is gone, or could not be made; there will be another try, unless the error is final."""
+        """The connection is gone, or could not be made; there will be another try, unless this ends the reader."""
         ...
 
     def replacing(self, link: Link, cause: str) -> None:
@@ -115,9 +118,11 @@ class Reader:
         if self._old is not None and self._old[0] is not link:
             self._old[0].retire(link.last_canary if self.settings.canary else FOREVER)
 
-    def delivers(self) -> None:
-        """A connection has shown that the next try need not wait."""
-        self._backoff.reset()
+    def delivers(self, link: Link, now: float) -> None:
+        """A connection delivers at `now` (s by `clock.now`): if it is the latest, and has done so for a while, the next
+        try need not wait."""
+        if link is self._link and now - link.began >= min(STEADY, self.settings.backoff_max):
+            self._backoff.reset()
 
     @property
     def is_alone(self) -> bool:
@@ -149,7 +154,7 @@ class Reader:
                 error = self._let_go(link)
             if error is not None:
                 self.listener.lost(link, error)
-                if is_final(error) or self._ended.wait(self._backoff.next_delay(error)):
+                if self._ended.wait(self._backoff.next_delay(error)):
                     return
             self._link = Link(self)
 
@@ -242,8 +247,10 @@ class Link:
                 listener.heard(now)
             if isinstance(message, bytes):
                 listener.received(self, message, now)
-            if not settings.canary and not self.is_proven and message is not None:
-                self._prove()
+            if not settings.canary and message is not None:
+                reader.delivers(self, now)
+                if not self.is_proven:
+                    self._prove()
             listener.tick(now)
             if self.is_retired and (now >= self._retire_due or self.last_canary >= self._retired_by):
                 return False
@@ -270,7 +277,7 @@ class Link:
         """A push of the canary came, with this event time (ms)."""
         self.last_canary = event_time
         self._canary_due = now + self.reader.settings.canary_timeout
-        self.reader.delivers()
+        self.reader.delivers(self, now)
         if not self.is_proven:
             self._prove()
 

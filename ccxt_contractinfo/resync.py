@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .errors import MalformedEvent
 from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
-from .markets import NEVER, Change, Market, apply_brackets, apply_event, is_gone, vanish
+from .markets import NEVER, Change, Market, apply_brackets, apply_event, is_gone, market_universe, vanish
 from .pushes import Pushes
 from .snapshot import Entry, Snapshot, State, brackets_of, state_of, status_name
 from .tiers import to_leverage_tiers
@@ -105,10 +105,10 @@ def vanished(market: Market, time: int) -> News:
         pair=info.get("pair"),
         contract_type=info.get("contractType") or "",
         delivery_time=market["expiry"] or market["delisting"] or NEVER,
-        onboard_time=market["created"] or 0,
-        status=info.get(status_name(market["subType"])) or "",
+        onboard_time=market.get("created") or 0,
+        status=info.get(status_name(market_universe(market))) or "",
         brackets=(),
-        symbol_type=COIN_MARGINED if market["inverse"] else USD_MARGINED,
+        symbol_type=COIN_MARGINED if market.get("inverse") else USD_MARGINED,
         raw=info,
     )
     return News(event, vanish(market))
@@ -116,7 +116,7 @@ def vanished(market: Market, time: int) -> News:
 
 def differs(market: Market, state: State) -> bool:
     """Whether REST says something else of a contract than is known."""
-    return is_gone(market) or state_of(market["info"], market["subType"]) != state
+    return is_gone(market) or state_of(market["info"], market_universe(market)) != state
 
 
 def _missed(

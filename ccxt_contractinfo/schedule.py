@@ -14,8 +14,6 @@ from .backoff import Backoff, Uniform
 logger = logging.getLogger("ccxt_contractinfo")
 
 FOREVER = float("inf")
-LONGEST_BAN = 3600.0
-"""s; for how long REST's Retry-After is obeyed at most."""
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
 
@@ -53,7 +51,8 @@ class Schedule:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._due = FOREVER
-        self._not_before = -FOREVER
+        self.not_before = -FOREVER
+        """When (s by `clock.now`) REST may be asked again, by its own word (Retry-After)."""
         self._succeeded = -FOREVER
         self._is_over = False
 
@@ -108,7 +107,7 @@ class Schedule:
                 if result.failure is None:
                     self._succeeded = began
                     self._changed.notify_all()
-                self._not_before = now + min(LONGEST_BAN, getattr(result.failure, "retry_after", None) or 0.0)
+                self.not_before = now + (getattr(result.failure, "retry_after", None) or 0.0)
                 if result.failure is None and result.is_complete:
                     self._backoff.reset()
                 else:
@@ -119,7 +118,7 @@ class Schedule:
     def _next(self) -> float | None:
         """Wait until it is time; returns when that was, or None at the end."""
         with self._changed:
-            while not self._is_over and (left := max(self._due, self._not_before) - clock.now()) > 0:
+            while not self._is_over and (left := max(self._due, self.not_before) - clock.now()) > 0:
                 self._changed.wait(min(left, LONGEST_WAIT))
             if self._is_over:
                 return None

@@ -94,6 +94,7 @@ class ContractInfoStream:
         # Pushes that wait for the first comparison of a new connection, and until when at most.
         self._held_back: list[Arrival] | None = None
         self._release_due = FOREVER
+        self._rest_not_before = -FOREVER
         # While two connections deliver the same: what has come already.
         self._overlap: set[bytes] | None = None
         self._counts: Counter[str] = Counter()
@@ -137,6 +138,7 @@ class ContractInfoStream:
                 return
             self._endpoint = self._find_endpoint()
             run = _Run(self, self._settings, self._endpoint)
+            run.schedule.not_before = self._rest_not_before
             run.reader.start()
             self._run, self._error = run, None
             self._uncompared = dict.fromkeys(self._followers, FOREVER)
@@ -162,13 +164,21 @@ class ContractInfoStream:
             self._release()
             self._run = None
             run.end()
+            self._rest_not_before = run.schedule.not_before
             self._proven.clear()
             self._uncompared.clear()
             self._overlap = self._connected_since = None
             self._set_state(state)
             for follower in self._followers:
-                follower.stopped(error)
+                self._tell_stopped(follower, error)
         return run
+
+    def _tell_stopped(self, follower: Follower, error: ccxt.BaseError) -> None:
+        try:
+            follower.stopped(error)
+        except Exception as failure:  # the others have to hear of it, too
+            logger.exception("contractInfo: an exchange could not be told that the stream has ended")
+            self.report(failure)
 
     def _finish(self, run: _Run | None, followers: tuple[Follower, ...], deadline: float) -> None:
         """Wait for what `_end` has ended, until `deadline` (s by `clock.now`) at most. Without the lock."""
@@ -218,15 +228,24 @@ class ContractInfoStream:
         return run.schedule.wait(now, timeout)
 
     def is_fresh(self, max_age: float | None = None) -> bool:
-        """Whether the markets may be trusted now: the stream is 'live', and it has shown so lately.
+        """Whether the markets may be trusted now: the stream is 'live', it has shown so lately, and no comparison with
+        REST is overdue (the last one that succeeded is not older than two times `resync_interval`, if that is set).
 
         :param max_age: s; how old the last push of the canary may be (without a canary: the last frame of any kind).
-            None: `canary_timeout`
+            None: `canary_timeout` (without a canary: `ping_interval` and `ping_timeout` together)
         """
-        proof = "canary" if self._settings.canary else "frame"
-        age = self._age(proof, clock.now())
-        limit = self._settings.canary_timeout if max_age is None else max_age
-        return self._state == "live" and age is not None and age <= limit
+        settings, now = self._settings, clock.now()
+        proof, limit = ("frame", settings.ping_interval + settings.ping_timeout)
+        if settings.canary:
+            proof, limit = "canary", settings.canary_timeout
+        age, compared = self._age(proof, now), self._age("resync", now)
+        is_overdue = settings.resync_interval and compared is not None and compared > 2 * settings.resync_interval
+        return (
+            self._state == "live"
+            and age is not None
+            and age <= (limit if max_age is None else max_age)
+            and not is_overdue
+        )
 
     # News
 
@@ -295,7 +314,7 @@ class ContractInfoStream:
             was_followed = len(others) < len(self._followers)
             run = self._end("stopped", _closed_by_user()) if not others and (was_followed or is_own) else None
             if was_followed and self._run is not None:
-                follower.stopped(_closed_by_user())
+                self._tell_stopped(follower, _closed_by_user())
             self._followers = others
             self._counts["dropped"] += follower.dropped() if was_followed else 0
             self._uncompared.pop(follower, None)
@@ -347,7 +366,8 @@ class ContractInfoStream:
             if not self._is_current(link):
                 return
             self._proven.discard(link)
-            if is_final(error):
+            self._forget_overlap()
+            if is_final(error) and not self._proven:
                 self._error = error
                 logger.error("contractInfo: failed for good: %s", error)
                 self._end("failed", error)
@@ -373,8 +393,7 @@ class ContractInfoStream:
         """A connection that was replaced has been let go."""
         with self._condition:
             self._proven.discard(link)
-            if not self._settings.canary:
-                self._overlap = None
+            self._forget_overlap()
 
     def received(self, link: Link, data: bytes, now: float) -> None:
         """Take a message that came at `now` (s by `clock.now`). Never raises."""
@@ -426,7 +445,8 @@ class ContractInfoStream:
         with self._condition:
             if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
                 self._overlap = None  # what came before this push, on either connection, has been seen
-        time = payload.get("E") if isinstance(payload, dict) else None
+        push = payload[0] if isinstance(payload, list) and payload else payload
+        time = push.get("E") if isinstance(push, dict) else None
         link.canary(time if isinstance(time, int) else 0, now)
 
     def _event(self, event: ContractInfoEvent, data: bytes, now: float) -> None:
@@ -467,6 +487,7 @@ class ContractInfoStream:
         except Exception as error:
             logger.exception("contractInfo: %s could not be applied", arrival.event)
             self.report(error)
+            self.ask_again(self.settle_time)
             return Outcome.IGNORED
 
     # Comparing with REST
@@ -484,20 +505,26 @@ class ContractInfoStream:
         doubts: list[Doubts] = []
         for follower in self._followers:
             try:
-                doubts.append(follower.compare(answers, self.settle_time, lambda: run is not self._run))
+                doubt = follower.compare(answers, self.settle_time, lambda: run is not self._run)
             except Exception as error:
                 if error not in failures:
                     failures.append(error)
             else:
-                self._compared(run, follower, began)
+                doubts.append(doubt)
+                if doubt.failure is None:
+                    doubt.unsettled(self._compared(run, follower, began))
         if run is not self._run:
             return Round()
         return self._concluded(failures, doubts, began)
 
-    def _compared(self, run: _Run, follower: Follower, began: float) -> None:
+    def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
+        """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
+        changed shortly before, if it comes from a cache, and after a gap no push has told of that."""
         with self._condition:
-            if run is self._run and self._uncompared.get(follower, FOREVER) <= began:
-                del self._uncompared[follower]
+            if run is not self._run or self._uncompared.get(follower, FOREVER) > began:
+                return None
+            settled = self._uncompared.pop(follower) + self.settle_time
+            return settled if settled > began else None
 
     def _concluded(self, failures: list[BaseException], doubts: list[Doubts], began: float) -> Round:
         errors = [*failures, *(error for doubt in doubts for error in doubt.errors)]
@@ -513,12 +540,17 @@ class ContractInfoStream:
                 again += [arrival.received + self.settle_time for arrival in released]
             self._update_state()
             return Round(
-                failure=failures[0] if failures else None,
+                failure=max(failures, key=lambda error: getattr(error, "retry_after", None) or 0.0, default=None),
                 is_complete=not any(follower.is_waiting() for follower in self._followers),
                 again=max(again, default=None),
             )
 
     # State
+
+    def _forget_overlap(self) -> None:
+        """Without a canary, nothing tells when all that two connections delivered has come. With the lock."""
+        if not self._settings.canary:
+            self._overlap = None
 
     def _is_current(self, link: Link) -> bool:
         return self._run is not None and link.reader is self._run.reader

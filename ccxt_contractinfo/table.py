@@ -24,6 +24,7 @@ from .markets import (
     is_contract,
     is_gone,
     keep_name,
+    market_universe,
     pick_contract,
     with_state,
     with_tiers,
@@ -77,6 +78,15 @@ class MarketTable:
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
         """When the newest answer on each universe was asked for."""
+        self._answered_at: dict[str, int] = {}
+        """Of what time (ms, by Binance's clock) that answer was."""
+        self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
+        """When REST was asked for brackets that were not known, and the event that has them."""
+        self._missing: dict[str, frozenset[str]] = {}
+        """The contracts that so many were not in the last answer at once that it was not believed."""
+        self._ever: set[str] = set()
+        """All contracts that have ever been here."""
+        self._was_kept_up = False
         self._version = 0
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each universe said, and the version of the markets that it agreed with."""
@@ -106,9 +116,19 @@ class MarketTable:
             table._publish_mappings(self.markets)
             table._pushes = self._pushes.copy()
             table._asked = dict(self._asked)
+            table._answered_at = dict(self._answered_at)
+            table._brackets = dict(self._brackets)
+            table._ever = set(self._ever)
+            table._was_kept_up = self._is_kept_up
             for universe, arrival in self.waiting.all():
                 table.waiting.hold(arrival, universe)
             return table
+
+    @property
+    def _is_kept_up(self) -> bool:
+        """Whether what is known is not older than markets that come from nobody knows when."""
+        sharers = list(self.sharers)
+        return any(sharer.is_following for sharer in sharers) if sharers else self._was_kept_up
 
     def after_fork(self) -> None:
         """See `forking`."""
@@ -136,6 +156,11 @@ class MarketTable:
             self._last = (event, outcome)
             return outcome
 
+    def is_doubtful(self, event: ContractInfoEvent, universe: Universe) -> bool:
+        """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
+        with self.lock:
+            return event.event_time <= self._answered_at.get(universe, -1)
+
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
         event = arrival.event
         if self._pushes.is_news(event):
@@ -145,6 +170,8 @@ class MarketTable:
         else:
             return Outcome.DUPLICATE
         self._pushes.remember(arrival)
+        if event.brackets:
+            self._brackets.pop(event.id, None)
         if not change.changed:
             return Outcome.DUPLICATE
         self._publish(change.market)
@@ -188,14 +215,26 @@ class MarketTable:
                 self._list(id, listings[id], asked, settle_time)
             known = self._settled_contracts(snapshot)
             news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
+            gone = frozenset(event.id for event, change in news if is_gone(change.market))
+            if not self._is_believed(universe, gone, len(known), doubts):
+                doubts.unsettled(asked + settle_time)
+                news = [each for each in news if each.event.id not in gone]
+            unheard: list[News] = []  # there is no news in a contract that was here before, or in the first ones of all
             for id in [id for id in listings if id not in known]:
                 with doubts.about(id):
                     told = brackets_told((brackets or {}).get(id), id, doubts)
-                    news.append(listed(listings[id], snapshot.event(id, told)))
+                    is_news = bool(known) and (id not in self._ever or self.find(id) is not None)
+                    (news if is_news else unheard).append(listed(listings[id], snapshot.event(id, told)))
             if not news and doubts.are_none() and snapshot.states.keys() <= known.keys():
                 self._agreed[universe] = (snapshot.contents, brackets, self._version)
-            for _, change in news:
+            self._answered_at[universe] = snapshot.time
+            for event, change in [*unheard, *news]:
                 self._publish(change.market)
+                self._pushes.forget_future(event.id, snapshot.time)
+                if event.brackets:
+                    self._brackets[event.id] = (asked, event)
+            if unheard:
+                self._publish_names()
             self.announce(news)
             return doubts
 
@@ -205,6 +244,16 @@ class MarketTable:
             return False
         contents, known, version = self._agreed[snapshot.universe]
         return contents is snapshot.contents and version == self._version and all(each is known for each in brackets)
+
+    def _is_believed(self, universe: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
+        """Whether an answer is believed that lacks these of so many known contracts. Where they are many, a second
+        answer has to say so, too: the first may be cut off somewhere."""
+        is_believed = len(missing) <= max(5, known // 20) or self._missing.get(universe) == missing
+        self._missing[universe] = missing
+        if not is_believed:
+            error = f"exchangeInfo lacks {len(missing)} of {known} {universe} contracts at once: asked again"
+            doubts.errors.append(ccxt.BadResponse(error))
+        return is_believed
 
     def announce(self, news: list[News]) -> None:
         """Tell all sharers what an answer of REST's has brought, now that it is published."""
@@ -224,29 +273,37 @@ class MarketTable:
         contracts of `universes` that went away (inactive). Spot markets stay as they are.
 
         :param markets: ccxt's markets by symbol, under the symbols that `named` gave them
-        :param asked: when the loading began; None where nobody knows: then nothing is newer, and nothing is news
+        :param asked: when the loading began; None where nobody knows: then nothing is news
         :param now: ms; the time of the news
         :return: what is news, to be announced once the mappings are the exchange's
         """
         with self.lock:
             known, merged = self.contracts(), dict(markets)
             news, doubts = [], Doubts()
-            known_universes = {market["subType"] for market in known.values()}
+            known_universes = {market_universe(market) for market in known.values()}
             fresh = {market["id"]: complete(market) for market in markets.values() if is_contract(market)}
             answered = self._answered(fresh, known, universes, doubts)
             for id, market in fresh.items():
-                is_first = market["subType"] not in known_universes
+                is_first = market_universe(market) not in known_universes
                 taken, told = self._taken(market, known.get(id), is_first, asked, now, settle_time, doubts)
                 merged[market["symbol"]] = taken
                 news += told if id not in self.waiting else []
+            gone = []
             for id, market in known.items():
-                if id in fresh or market["subType"] not in universes or market["symbol"] in merged:
+                if id in fresh or market_universe(market) not in universes or market["symbol"] in merged:
                     continue
                 merged[market["symbol"]] = market
-                is_newer = market["subType"] not in answered or self._is_newer(market, asked, settle_time, doubts)
-                if not is_gone(market) and not is_newer:
-                    news.append(vanished(market, now))
-                    merged[market["symbol"]] = news[-1].change.market
+                is_answered = asked is not None and market_universe(market) in answered
+                if is_answered and not is_gone(market) and not self._is_newer(market, asked, settle_time, doubts):
+                    gone.append(vanished(market, now))
+            for universe in sorted(answered):
+                here = [each for each in gone if market_universe(each.change.market) == universe]
+                missing = frozenset(each.event.id for each in here)
+                if self._is_believed(universe, missing, len(known), doubts):
+                    merged.update((each.change.market["symbol"], each.change.market) for each in here)
+                    news += here
+                else:
+                    doubts.unsettled(asked)
             self._publish_mappings(merged)
             if asked is None:
                 return [], doubts
@@ -262,9 +319,10 @@ class MarketTable:
                     self._list(id, known[id], asked, settle_time)
 
     def brackets_newer_than(self, asked: float, settle_time: float) -> list[tuple[Market, ContractInfoEvent]]:
-        """The contracts, with the push of their brackets, whose brackets are newer than an answer asked for then."""
-        pushed = self._pushes.brackets_newer_than(asked, settle_time)
-        return [(market, pushed[id]) for id, market in self.contracts().items() if id in pushed]
+        """The contracts, with the event of their brackets, whose brackets are newer than an answer asked for then."""
+        newer = self._pushes.brackets_newer_than(asked, settle_time)
+        newer.update((id, event) for id, (when, event) in self._brackets.items() if asked < when)
+        return [(market, newer[id]) for id, market in self.contracts().items() if id in newer]
 
     def adopt(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
         """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
@@ -273,7 +331,10 @@ class MarketTable:
             known, merged = self.contracts(), dict(markets)
             for symbol, market in markets.items():
                 if is_contract(market):
-                    merged[symbol] = _completed(market, known.get(market["id"]))
+                    old = known.get(market["id"])
+                    merged[symbol] = complete(market) if old is None else with_tiers(complete(market), old)
+                    if old is not None and self._is_kept_up:
+                        merged[symbol] = with_state(merged[symbol], old)
             self._publish_mappings(merged)
             self._copies = (markets, by_id)
             for market in self.contracts().values():
@@ -284,8 +345,8 @@ class MarketTable:
     ) -> set[Universe]:
         """The universes that markets were really loaded of: where REST answers with something else than exchangeInfo,
         ccxt takes that for no markets at all."""
-        here = {market["subType"] for market in fresh.values()}
-        silent = {market["subType"] for market in known.values() if market["subType"] in universes} - here
+        here = {market_universe(market) for market in fresh.values()}
+        silent = {market_universe(market) for market in known.values() if market_universe(market) in universes} - here
         for universe in sorted(silent):
             doubts.errors.append(
                 ccxt.BadResponse(f"load_markets() has brought no {universe} contracts: the known stay")
@@ -308,7 +369,7 @@ class MarketTable:
         :param old: the same contract as known, if it is
         :param is_first: no other contract of its universe is known, so that it is not news that there is this one
         """
-        id, universe, kept = market["id"], market["subType"], market
+        id, universe, kept = market["id"], market_universe(market), market
         if old is None:
             if asked is not None and asked < self._asked.get(universe, LONG_AGO):
                 doubts.unsettled(asked)  # a newer answer did not have it
@@ -333,16 +394,16 @@ class MarketTable:
     def _is_newer(self, known: Market, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
         """Whether what is known of a contract is newer than an answer that was asked for then."""
         if asked is None:
-            return False
+            return self._is_kept_up
         is_unsettled = doubts.unsettled(self._pushes.unsettled_until(known["id"], asked, settle_time))
-        return is_unsettled or asked < self._asked.get(known["subType"], LONG_AGO)
+        return is_unsettled or asked < self._asked.get(market_universe(known), LONG_AGO)
 
     def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
         """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
         newer than have nothing more to say but their brackets."""
         arrivals = self.waiting.release(id)
         older = [each for each in arrivals if asked is None or each.received + settle_time <= asked]
-        newer = arrivals[len(older) :]
+        newer = [each for each in arrivals if asked is not None and each.received + settle_time > asked]
         bracketed = None
         for arrival in older:
             if self._pushes.has_news_of_brackets(arrival.event):
@@ -368,7 +429,7 @@ class MarketTable:
         return {
             id: market
             for id, market in self.contracts().items()
-            if market["subType"] == snapshot.universe
+            if market_universe(market) == snapshot.universe
             and id not in self.waiting
             and not (id in states and is_back(market, states[id].status))
         }
@@ -378,6 +439,7 @@ class MarketTable:
     def _publish(self, market: Market) -> None:
         # The new dict is whole before either view shows it; readers take no lock.
         self._version += 1
+        self._ever.add(market["id"])
         id, symbol = market["id"], market["symbol"]
         others = [other for other in self.by_id.get(id, ()) if other["symbol"] != symbol]
         self.by_id[id] = [*others, market]
@@ -402,6 +464,7 @@ class MarketTable:
         for market in sorted(markets.values(), key=lambda market: not market.get("spot")):  # spot first, as ccxt does
             by_id.setdefault(market["id"], []).append(market)
         self._version += 1
+        self._ever.update(market["id"] for market in markets.values() if is_contract(market))
         self.markets, self.by_id = LiveMapping(markets), LiveMapping(by_id)
         self.markets.table = self.by_id.table = self
         self._copies = None
@@ -419,8 +482,3 @@ class MarketTable:
     def _publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         for sharer in list(self.sharers) if event.brackets else ():
             sharer.publish_brackets(market, event)
-
-
-def _completed(market: Market, known: Market | None) -> Market:
-    """A contract as REST has it, complete with what is known and REST does not tell."""
-    return complete(market) if known is None else with_tiers(complete(market), known)

@@ -21,7 +21,7 @@ import websocket
 from websocket import _exceptions
 
 from ccxt_contractinfo import errors
-from ccxt_contractinfo.connection import PONG, Connection, translated
+from ccxt_contractinfo.connection import PING, PONG, Connection, translated
 from ccxt_contractinfo.endpoint import Endpoint
 from ccxt_contractinfo.simulator import BinanceSimulator
 
@@ -85,7 +85,7 @@ def test_nothing_is_none_after_a_tick(connection: Connection) -> None:
 def test_a_message_in_fragments_arrives_whole(sim: BinanceSimulator, connection: Connection) -> None:
     """A message of several frames, with a ping between them and a pause inside one, is one message."""
     sim.send_bytes(b"\x01\x05hello\x89\x00")
-    assert connection.receive() is None
+    assert PING is connection.receive()
     sim.send_bytes(b"\x80\x06 wo")
     assert connection.receive() is None
     sim.send_bytes(b"rld")

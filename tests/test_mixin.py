@@ -760,7 +760,7 @@ def test_a_push_about_a_vanished_contract(sim: BinanceSimulator, live: Any, inbo
     live.load_markets(True)
     requests = len(sim.requests)
     sim.push(raw("LOOMUSDT", cs="CLOSE"))
-    (update,) = inbox.wait()
+    _, update = inbox.wait(2)
     assert {"delisted", "status"} <= set(update["kinds"])
     assert requests == len(sim.requests)
     assert "CLOSE" == both_views(live, "LOOM/USDT:USDT")["status"]

@@ -372,7 +372,6 @@ def test_the_later_answer_wins(table: MarketTable, sharer: Sharer) -> None:
     compare(table, snapshot(entry(**SETTLING), entry("BTCUSDT"), asked=201.0))
     assert [
         ("IOTAUSDT", ["halted", "status"], "resync"),
-        ("BTCUSD_PERP", ["listed"], "resync"),
         ("IOTAUSDT", ["settling", "status"], "resync"),
     ] == sharer.told()
 
@@ -495,9 +494,11 @@ def test_an_answer_after_a_change(table: MarketTable, sharer: Sharer, changed: s
     elif changed == "by a reload":
         load(table, entry(**HALTED), entry("BTCUSDT"), asked=201.0)
     else:
+        sharer.is_following = False
         halted, other = market_of(entry(**HALTED)), market_of(entry("BTCUSDT"))
         table.adopt({IOTA: halted, BTC: other}, {"IOTAUSDT": [halted], "BTCUSDT": [other]})
     sharer.told()
+    sharer.is_following = True
     compare(table, repeated(first, asked=300.0))
     assert [("IOTAUSDT", ["resumed", "status"], "resync")] == sharer.told()
 
@@ -653,13 +654,17 @@ def test_an_older_reload_does_not_set_the_time_back(table: MarketTable, sharer: 
     assert ("TRADING_HALT", []) == (table.markets[IOTA]["status"], sharer.told())
 
 
-def test_markets_of_an_unknown_age(table: MarketTable, sharer: Sharer) -> None:
-    """Markets that somebody sets himself count as they are, and nothing about them is news."""
+@pytest.mark.parametrize(("is_following", "status"), [(False, "TRADING_HALT"), (True, "SETTLING")])
+def test_markets_of_an_unknown_age(table: MarketTable, sharer: Sharer, is_following: bool, status: str) -> None:
+    """Markets that somebody sets himself count as they are where nobody follows the stream; else what is known has been
+    kept up to date, and stays. Nothing about them is news."""
     handle(table, arrival(received=100.0, cs="SETTLING"))
     sharer.told()
+    sharer.is_following = is_following
     load(table, entry(**HALTED), entry("NEWUSDT"), asked=None)
-    assert ("TRADING_HALT", []) == (table.markets[IOTA]["status"], sharer.told())
-    assert not table.markets[BTC]["active"]
+    assert (status, []) == (table.markets[IOTA]["status"], sharer.told())
+    assert "NEW/USDT:USDT" in table.markets
+    assert table.markets[BTC]["active"]
     compare(table, snapshot(entry(**SETTLING), entry("NEWUSDT"), asked=150.0))
     assert "SETTLING" == table.markets[IOTA]["status"]
 
@@ -745,6 +750,7 @@ def test_adopted_markets(table: MarketTable, sharer: Sharer) -> None:
     """Markets that somebody puts in place are taken over, complete and with known tiers; others' markets end here."""
     handle(table, arrival(received=100.0, bks=PUSHED))
     sharer.told()
+    sharer.is_following = False
     spot, market = spot_market(), market_of(entry(**HALTED))
     plain = {name: value for name, value in market.items() if name not in ("status", "delisting", "delistingDatetime")}
     markets, by_id = {IOTA: plain, "IOTA/USDT": spot}, {"IOTAUSDT": [spot, plain]}

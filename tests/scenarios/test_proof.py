@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import ccxt
 import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live
+from tests.conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread
 
 Make = Callable[..., Any]
 HOUR = 3600.0
@@ -99,6 +100,43 @@ def test_freshness_without_a_canary(sim: BinanceSimulator, make: Make) -> None:
     sim.wait_until(lambda: sim.pings > pongs + 3, PATIENCE)
     eventually(lambda: stream.is_fresh(0.2))
     assert stream.health()["last_canary_age"] is None
+
+
+def test_freshness_lasts_from_ping_to_ping(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
+    """Without a canary, a healthy connection that is silent between the pings stays fresh; the server's pings count."""
+    exchange = make(contractInfo={"canary": None, "ping_interval": 2 * HOUR, "ping_timeout": HOUR})
+    stream = go_live(exchange)
+    real = clock.now
+    mocker.patch("ccxt_contractinfo.clock.now", ahead(real, 1.5 * HOUR))
+    assert stream.is_fresh()
+    assert not stream.is_fresh(HOUR)
+    sim.send_ping()
+    eventually(lambda: stream.is_fresh(HOUR))
+
+
+def test_a_comparison_that_is_overdue(sim: BinanceSimulator, make: Make) -> None:
+    """Where REST has failed for two intervals, the markets are not fresh, though the stream is live."""
+    stream = go_live(make(contractInfo={"resync_interval": 0.3, "canary_timeout": PATIENCE}))
+    sim.fail_rest(500)
+    eventually(lambda: not stream.is_fresh())
+    assert "live" == stream.state
+    sim.recover()
+    eventually(stream.is_fresh)
+
+
+def test_all_hear_of_the_end(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
+    """An exchange that cannot be told of the end of a stream does not keep the others waiting."""
+    first, second, errors = make(), make(), Inbox()
+    stream = go_live(first)
+    stream.on_error(errors)
+    cci.attach(second, stream=stream)
+    waiting = raised_in_thread(second.watch_contract_info)
+    eventually(lambda: second._contract_info().is_following and bool(second._contract_info().updates._watchers))
+    mocker.patch.object(first._contract_info(), "stopped", side_effect=KeyError("id"))
+    stream.stop()
+    assert isinstance(waiting(), ccxt.ExchangeClosedByUser)
+    assert isinstance(errors.wait()[0], KeyError)
+    mocker.stopall()
 
 
 def test_ages(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:

@@ -280,6 +280,82 @@ def test_a_late_push_is_not_dropped_for_an_answer(sim: BinanceSimulator, bot: Ma
     ]
 
 
+def test_a_late_push_has_rest_asked(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A push that is older than what REST has told may have undone that, so REST is asked once more by itself."""
+    exchange = bot(contractInfo={"settle_time": 0.2})
+    sim.schedule_delisting("BTCUSDT", SOON, push=False)
+    assert exchange.contract_info_stream().resync()
+    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING"}
+    sim.push({**push, "E": 1, "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
+    assert [SOON, None, SOON] == [update["delisting"] for update in inbox.wait(3)]
+
+
+def test_an_answer_that_lags_behind_a_gap(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """What happened just before a connection may be missing from the first answer, if REST lags; so REST is asked again
+    once `settle_time` has passed."""
+    exchange = bot(contractInfo={"settle_time": 0.5})
+    sim.list_contract("NEWUSDT", status="TRADING", push=False, rest_after=1)
+    live_again(sim, exchange)
+    assert "NEWUSDT" not in exchange.markets_by_id
+    assert [("NEWUSDT", ["listed"], "resync")] == told(inbox)
+
+
+def test_a_push_of_a_time_to_come(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A push whose event time is senseless does not silence the later ones for good: REST shows that it is not the
+    newest."""
+    exchange = bot(contractInfo={"settle_time": 0.2})
+    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
+    sim.push({**push, "E": exchange.milliseconds() * 1000, "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
+    inbox.wait()
+    assert exchange.contract_info_stream().resync()  # too soon; it is asked again by itself
+    assert ("BTCUSDT", ["resumed", "status"], "resync") == told(inbox, 2)[1]
+    sim.set_status("BTCUSDT", "SETTLING")
+    assert ("BTCUSDT", ["settling", "status"], "stream") == told(inbox, 3)[2]
+
+
+def test_an_answer_that_is_cut_off(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """An answer that lacks a great part of all contracts is not believed at once, nor told; a second one has to say
+    the same."""
+    exchange, errors = bot(contractInfo={"settle_time": 0.3}), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    entries = [entry for entry in sim.contracts.values() if "contractStatus" not in entry]
+    sim.fail_rest(200, body=json.dumps({"serverTime": 1, "symbols": entries[:700]}), times=1)
+    questions = asked(sim)
+    assert stream.resync()
+    assert "contracts at once: asked again" in str(errors.wait()[0])
+    sim.wait_until(lambda: asked(sim) > questions + 1, PATIENCE)
+    assert stream.resync()
+    assert [] == inbox.items
+    assert all(market["status"] for market in exchange.markets.values())
+    sim.fail_rest(200, body=json.dumps({"serverTime": 1, "symbols": entries[:700]}))
+    assert stream.resync()
+    inbox.wait(len(entries) - 700)
+    assert 700 == sum(market["status"] is not None for market in exchange.markets.values())
+    sim.recover()
+
+
+def test_one_universe_that_fails_does_not_hold_up_the_other(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Where one exchangeInfo cannot be had, the other one is compared all the same, and the comparison has failed."""
+    exchange = bot(cci.binance, options={"fetchMarkets": {"types": ["linear", "inverse"]}})
+    exchange.urls["api"]["dapiPublic"] = "http://127.0.0.1:9/dapi/v1"
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    assert not exchange.contract_info_stream().resync(timeout=0.1)
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+
+
+def test_a_push_that_cannot_be_applied_is_made_up_for(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, mocker: MockerFixture
+) -> None:
+    """Where applying a push fails, for lack of memory, say, REST is asked soon."""
+    exchange = bot(contractInfo={"settle_time": 0.2})
+    handle = mocker.patch.object(exchange._contract_info(), "handle", side_effect=MemoryError)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    eventually(lambda: handle.called)
+    mocker.stop(handle)
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+
+
 # When
 
 
@@ -329,6 +405,29 @@ def test_retry_after_is_obeyed(sim: BinanceSimulator, bot: Make) -> None:
     sim.recover()
     assert not stream.resync(timeout=0.3)
     assert questions == asked(sim)
+
+
+def test_a_ban_outlives_a_restart(sim: BinanceSimulator, bot: Make) -> None:
+    """After REST has asked for patience, a stop and a start do not make the stream ask sooner."""
+    stream, errors = bot().contract_info_stream(), Inbox()
+    stream.on_error(errors)
+    sim.fail_rest(429, headers={"Retry-After": "600"})
+    assert not stream.resync(timeout=0.1)
+    errors.wait()
+    questions = asked(sim)
+    sim.recover()
+    stream.stop()
+    stream.start()
+    assert not stream.wait_until_live(0.5)
+    assert (questions, "syncing") == (asked(sim), stream.state)
+
+
+def test_the_longest_retry_after_counts() -> None:
+    """Of several failures in one comparison, the one that asks for the most patience is obeyed."""
+    stream, patient = cci.ContractInfoStream(), ccxt.RateLimitExceeded("429")
+    patient.retry_after = 60.0
+    failures: list[BaseException] = [ccxt.NetworkError("down"), patient, ccxt.NetworkError("down")]
+    assert patient is stream._concluded(failures, [], 0.0).failure
 
 
 def test_several_exchanges_ask_once(sim: BinanceSimulator, bot: Make, make: Make) -> None:
@@ -429,6 +528,22 @@ def test_a_refused_key_is_reported_once(sim: BinanceSimulator, make: Make) -> No
     assert 1 == len(errors.items)
 
 
+def test_live_waits_for_the_brackets(sim: BinanceSimulator, make: Make) -> None:
+    """With a key, the state is not 'live' while leverageBracket fails; exchangeInfo counts all the same."""
+    exchange, errors = make(apiKey=sim.api_key, secret=sim.secret), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    private = exchange.urls["api"]["fapiPrivate"]
+    exchange.urls["api"]["fapiPrivate"] = "http://127.0.0.1:9/fapi/v1"
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    exchange.on_contract_info(lambda update: None)
+    errors.wait(2)
+    assert ("syncing", "TRADING_HALT") == (stream.state, exchange.market("BTCUSDT")["status"])
+    exchange.urls["api"]["fapiPrivate"] = private
+    assert stream.wait_until_live(PATIENCE)
+    assert exchange.leverage_tiers("BTCUSDT")
+
+
 def test_without_a_key_tiers_are_unknown(sim: BinanceSimulator, bot: Make) -> None:
     """Public REST does not tell tiers, and nobody asks for them; a push makes them known."""
     exchange = bot()
@@ -462,6 +577,47 @@ def test_a_perpetual_with_a_date_keeps_its_symbol(
         market["id"], market["swap"], market["future"], market["delisting"], market["expiry"]
     )  # fmt: skip
     assert [market] == exchange.markets_by_id[id]
+
+
+def test_a_swap_for_older_markets_undoes_nothing(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Markets of unknown age that somebody puts in place do not undo a push, not even for a moment after the next
+    look at them; nothing is told twice."""
+    exchange = bot()
+    old = {symbol: dict(market) for symbol, market in exchange.markets.items()}
+    sim.set_status("BTCUSDT", "SETTLING")
+    inbox.wait()
+    exchange.markets = old
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    inbox.wait(2)
+    assert "SETTLING" == exchange.market("BTC/USDT:USDT")["status"]
+    assert exchange.contract_info_stream().resync()
+    assert ["BTCUSDT", "ETHUSDT"] == [id for id, _, _ in told(inbox, 2)]
+
+
+@pytest.mark.parametrize("how", ["swap", "set_markets"])
+def test_known_contracts_are_not_listed_again(sim: BinanceSimulator, bot: Make, inbox: Inbox, how: str) -> None:
+    """Where somebody leaves only a few markets, the others are there again after a comparison, active as they were, and
+    that is no news."""
+    exchange = bot()
+    few = {symbol: exchange.markets[symbol] for symbol in ("BTC/USDT:USDT", "ETH/USDT:USDT")}
+    if how == "swap":
+        exchange.markets = few
+    else:
+        exchange.set_markets(few)
+    assert exchange.contract_info_stream().resync()
+    assert exchange.market("SOL/USDT:USDT")["active"]
+    assert "SOL/USDT:USDT" in exchange.symbols
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
+
+
+def test_a_further_universe_is_not_news(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """An exchange that is told to load COIN-M, too, gets its contracts by the next comparison, and no update of them."""
+    exchange = bot(cci.binance, options={"fetchMarkets": {"types": ["linear"]}})
+    exchange.options["fetchMarkets"] = {"types": ["linear", "inverse"]}
+    assert exchange.contract_info_stream().resync()
+    assert exchange.market("BTC/USD:BTC")["active"]
+    assert [] == inbox.items
 
 
 @pytest.mark.parametrize("how", ["push", "resync"])

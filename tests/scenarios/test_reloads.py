@@ -119,6 +119,24 @@ def test_a_reload_that_lags_is_not_believed_at_once(sim: BinanceSimulator, make:
     assert ("BTCUSDT", ["resumed", "status"], "resync") == told(inbox, 2)[1]
 
 
+def test_a_failed_reload_leaves_nothing_behind(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """Markets that a user puts in place after a reload has failed are not taken for REST's answer to it."""
+    exchange = make(contractInfo={"resync_interval": None, "settle_time": 0})
+    exchange.on_contract_info(inbox)
+    go_live(exchange)
+    cached = [dict(market) for market in exchange.markets.values()]
+    sim.set_status("BTCUSDT", "SETTLING")
+    inbox.wait()
+    sim.fail_rest(503, times=1)
+    with pytest.raises(ccxt.OperationFailed):
+        exchange.load_markets(True)
+    exchange.fetch_markets()
+    exchange.set_markets(cached)
+    assert "SETTLING" == exchange.market("BTCUSDT")["status"]
+    assert exchange.contract_info_stream().resync()
+    assert [("BTCUSDT", ["settling", "status"], "stream")] == told(inbox)
+
+
 def test_what_a_reload_shows_is_told(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
     """A change that a user's own load_markets(True) was the first to notice is told once, like any other."""
     exchange = make(contractInfo={"resync_interval": None})
@@ -219,6 +237,20 @@ def test_loaded_leverage_brackets_do_not_undo_a_push(sim: BinanceSimulator, slow
     sim.set_brackets("BTCUSDT", BRACKETS)
     inbox.wait()
     assert before != PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
+    finish()
+    assert PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
+
+
+def test_loaded_leverage_brackets_do_not_undo_a_comparison(sim: BinanceSimulator, slow: Any, inbox: Inbox) -> None:
+    """load_leverage_brackets(True) leaves brackets in place that a comparison has shown since it asked REST."""
+    slow.may_go_on.set()
+    slow.load_leverage_brackets()
+    slow.has_asked.clear()
+    slow.may_go_on.clear()
+    finish = loading(slow, lambda: slow.load_leverage_brackets(True))
+    sim.set_brackets("BTCUSDT", BRACKETS, push=False)
+    assert slow.contract_info_stream().resync()
+    inbox.wait()
     finish()
     assert PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
 

@@ -9,6 +9,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
+from ccxt_contractinfo.reader import STEADY, Link
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
 
@@ -167,6 +169,36 @@ def test_a_new_one_that_cannot_be_had(sim: BinanceSimulator, make: Any) -> None:
     sim.wait_until(lambda: len(sim.handshakes) > handshakes and sim.connections == 1, PATIENCE)
     eventually(lambda: "refused" in stream.health()["reconnects"])
     assert [] == states.items
+
+
+def test_a_final_refusal_of_the_new_one(sim: BinanceSimulator, make: Any) -> None:
+    """While the old connection delivers, not even a final refusal of a new one ends the stream; without it, it does."""
+    stream, errors = go_live(make()), Inbox()
+    stream.on_error(errors)
+    sim.refuse(451)
+    sim.push(SHUTDOWN)
+    errors.wait(2)
+    assert ("live", 1) == (stream.state, sim.connections)
+    sim.drop()
+    eventually(lambda: stream.state == "failed")
+
+
+def test_a_refused_rotation_does_not_storm(sim: BinanceSimulator, make: Any) -> None:
+    """The canary of the old connection does not shorten the delays between the tries for a new one."""
+    stream = go_live(make(contractInfo={"backoff_base": 1.0, "backoff_max": PATIENCE}))
+    reader = stream._run.reader
+    old, now = reader._link, clock.now()
+    reader._link = Link(reader)
+    for _ in range(8):
+        reader._backoff.next_delay()
+    reader.delivers(old, old.began + 2 * STEADY)
+    assert 8 == reader._backoff._tries
+    reader._link.began = now
+    reader.delivers(reader._link, now + STEADY / 2)
+    assert 8 == reader._backoff._tries
+    reader.delivers(reader._link, now + STEADY)
+    assert 0 == reader._backoff._tries
+    reader._link = old
 
 
 def test_the_old_one_dies_too_soon(slow_sim: BinanceSimulator, follow: Any) -> None:
