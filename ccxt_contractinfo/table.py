@@ -1,19 +1,15 @@
-"""The contracts of one `exchange.markets`: where events are applied and new markets published, under one lock."""
+"""The contracts of one `exchange.markets`: where pushes and answers of REST are applied, the newer over the older."""
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import ccxt
 
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome
-from .forking import renew_after_fork
 from .listings import WaitingRoom
-from .mapping import LiveMapping
 from .markets import (
     Change,
     Market,
@@ -25,43 +21,19 @@ from .markets import (
     is_gone,
     keep_name,
     market_universe,
-    pick_contract,
     with_state,
     with_tiers,
 )
+from .published import PublishedMarkets
 from .pushes import Pushes
 from .resync import Doubts, News, brackets_told, differs, listed, missed, vanished
 from .snapshot import Contents, Entry, Snapshot, Universe, event_of, state_of
-from .updates import ContractInfo, Source, make_update
 
 LONG_AGO = float("-inf")
 
 
-class Sharer(Protocol):
-    """An exchange whose markets are those of a table."""
-
-    is_following: bool
-    """Whether it follows a stream now; else nothing is told to it."""
-
-    def tell(self, update: ContractInfo) -> None:
-        """Take an update for the exchange's subscribers, without waiting."""
-        ...
-
-    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
-        """Keep ``options['leverageBrackets']`` in step."""
-        ...
-
-    def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
-        """Add to the exchange's `currencies` those that it does not have."""
-        ...
-
-    def publish_names(self) -> None:
-        """Bring the exchange's `symbols` and `ids` up to its markets."""
-        ...
-
-
-class MarketTable:
-    """The two mappings of an exchange's markets, and what is known about their contracts beyond them.
+class MarketTable(PublishedMarkets):
+    """The markets of one exchange or several, and what is known about their contracts beyond them.
 
     Exchanges that share markets share one table; each event is applied once and told to all of them. All methods may
     be called from any thread. Readers of the mappings need no lock.
@@ -72,8 +44,7 @@ class MarketTable:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.sharers: weakref.WeakSet[Any] = weakref.WeakSet()
+        super().__init__()
         self.waiting = WaitingRoom()
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
@@ -83,26 +54,11 @@ class MarketTable:
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
         """When REST was asked for brackets that were not known, and the event that has them."""
         self._missing: dict[str, frozenset[str]] = {}
-        """The contracts that so many were not in the last answer at once that it was not believed."""
-        self._ever: set[str] = set()
-        """All contracts that have ever been here."""
-        self._was_kept_up = False
-        self._version = 0
+        """What each universe's last answer lacked of what is known."""
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each universe said, and the version of the markets that it agreed with."""
+        self._was_kept_up = False
         self._last: tuple[ContractInfoEvent | None, Outcome] = (None, Outcome.IGNORED)
-        # Plain dicts that somebody may hold, kept in step.
-        self._copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
-        self._publish_mappings({})
-        renew_after_fork(self)
-
-    def contracts(self) -> dict[str, Market]:
-        """All contracts by id."""
-        return {market["id"]: market for market in self.markets.values() if is_contract(market)}
-
-    def find(self, id: str) -> Market | None:
-        """The contract of this id, or None. A spot market of the same id is passed over."""
-        return pick_contract(self.by_id.get(id, ()))
 
     def named(self, markets: Iterable[Market]) -> list[Market]:
         """Freshly parsed markets under the symbols that users know."""
@@ -113,12 +69,12 @@ class MarketTable:
         """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
         with self.lock:
             table = MarketTable()
-            table._publish_mappings(self.markets)
+            table.publish_mappings(self.markets)
             table._pushes = self._pushes.copy()
             table._asked = dict(self._asked)
             table._answered_at = dict(self._answered_at)
             table._brackets = dict(self._brackets)
-            table._ever = set(self._ever)
+            table.ever = set(self.ever)
             table._was_kept_up = self._is_kept_up
             for universe, arrival in self.waiting.all():
                 table.waiting.hold(arrival, universe)
@@ -129,10 +85,6 @@ class MarketTable:
         """Whether what is known is not older than markets that come from nobody knows when."""
         sharers = list(self.sharers)
         return any(sharer.is_following for sharer in sharers) if sharers else self._was_kept_up
-
-    def after_fork(self) -> None:
-        """See `forking`."""
-        self.lock = threading.RLock()
 
     # A push
 
@@ -174,8 +126,8 @@ class MarketTable:
             self._brackets.pop(event.id, None)
         if not change.changed:
             return Outcome.DUPLICATE
-        self._publish(change.market)
-        self._tell(event, change, "stream")
+        self.publish(change.market)
+        self.tell(event, change, "stream")
         return Outcome.APPLIED
 
     # A snapshot
@@ -223,18 +175,18 @@ class MarketTable:
             for id in [id for id in listings if id not in known]:
                 with doubts.about(id):
                     told = brackets_told((brackets or {}).get(id), id, doubts)
-                    is_news = bool(known) and (id not in self._ever or self.find(id) is not None)
+                    is_news = bool(known) and (id not in self.ever or self.find(id) is not None)
                     (news if is_news else unheard).append(listed(listings[id], snapshot.event(id, told)))
             if not news and doubts.are_none() and snapshot.states.keys() <= known.keys():
-                self._agreed[universe] = (snapshot.contents, brackets, self._version)
+                self._agreed[universe] = (snapshot.contents, brackets, self.version)
             self._answered_at[universe] = snapshot.time
             for event, change in [*unheard, *news]:
-                self._publish(change.market)
+                self.publish(change.market)
                 self._pushes.forget_future(event.id, snapshot.time)
                 if event.brackets:
                     self._brackets[event.id] = (asked, event)
             if unheard:
-                self._publish_names()
+                self.publish_names()
             self.announce(news)
             return doubts
 
@@ -243,7 +195,7 @@ class MarketTable:
         if snapshot.universe not in self._agreed:
             return False
         contents, known, version = self._agreed[snapshot.universe]
-        return contents is snapshot.contents and version == self._version and all(each is known for each in brackets)
+        return contents is snapshot.contents and version == self.version and all(each is known for each in brackets)
 
     def _is_believed(self, universe: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
         """Whether an answer is believed that lacks these of so many known contracts. Where they are many, a second
@@ -258,9 +210,9 @@ class MarketTable:
     def announce(self, news: list[News]) -> None:
         """Tell all sharers what an answer of REST's has brought, now that it is published."""
         if any("listed" in change.kinds for _, change in news):
-            self._publish_names()
+            self.publish_names()
         for event, change in news:
-            self._tell(event, change, "resync")
+            self.tell(event, change, "resync")
 
     # Markets that come as a whole
 
@@ -304,7 +256,7 @@ class MarketTable:
                     news += here
                 else:
                     doubts.unsettled(asked)
-            self._publish_mappings(merged)
+            self.publish_mappings(merged)
             if asked is None:
                 return [], doubts
             self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in answered)
@@ -335,10 +287,10 @@ class MarketTable:
                     merged[symbol] = complete(market) if old is None else with_tiers(complete(market), old)
                     if old is not None and self._is_kept_up:
                         merged[symbol] = with_state(merged[symbol], old)
-            self._publish_mappings(merged)
-            self._copies = (markets, by_id)
+            self.publish_mappings(merged)
+            self.copies = (markets, by_id)
             for market in self.contracts().values():
-                self._update_copies(market)
+                self.keep_copies(market)
 
     def _answered(
         self, fresh: Mapping[str, Market], known: Mapping[str, Market], universes: set[Universe], doubts: Doubts
@@ -415,11 +367,11 @@ class MarketTable:
         else:
             change = apply_event(market, first, listed=True)
             self._pushes.remember(newer.pop(0))
-        self._publish(change.market)
-        self._publish_names()
-        self._tell(first, change, "stream")
+        self.publish(change.market)
+        self.publish_names()
+        self.tell(first, change, "stream")
         if bracketed is not None:
-            self._publish_brackets(change.market, bracketed)
+            self.publish_brackets(change.market, bracketed)
         for arrival in newer:
             self._apply(self.markets[market["symbol"]], arrival)
 
@@ -433,52 +385,3 @@ class MarketTable:
             and id not in self.waiting
             and not (id in states and is_back(market, states[id].status))
         }
-
-    # What readers see, and what sharers are told
-
-    def _publish(self, market: Market) -> None:
-        # The new dict is whole before either view shows it; readers take no lock.
-        self._version += 1
-        self._ever.add(market["id"])
-        id, symbol = market["id"], market["symbol"]
-        others = [other for other in self.by_id.get(id, ()) if other["symbol"] != symbol]
-        self.by_id[id] = [*others, market]
-        self.markets[symbol] = market
-        self._update_copies(market)
-
-    def _publish_names(self) -> None:
-        for sharer in list(self.sharers):
-            sharer.publish_names()
-
-    def _update_copies(self, market: Market) -> None:
-        # Only replaced, never added: these are plain dicts, and somebody may be iterating over them.
-        if self._copies:
-            markets, by_id = self._copies
-            if market["symbol"] in markets:
-                markets[market["symbol"]] = market
-            if market["id"] in by_id:
-                by_id[market["id"]] = self.by_id[market["id"]]
-
-    def _publish_mappings(self, markets: Mapping[str, Market]) -> None:
-        by_id: dict[str, list[Market]] = {}
-        for market in sorted(markets.values(), key=lambda market: not market.get("spot")):  # spot first, as ccxt does
-            by_id.setdefault(market["id"], []).append(market)
-        self._version += 1
-        self._ever.update(market["id"] for market in markets.values() if is_contract(market))
-        self.markets, self.by_id = LiveMapping(markets), LiveMapping(by_id)
-        self.markets.table = self.by_id.table = self
-        self._copies = None
-
-    def _tell(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
-        # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
-        # waits for nobody: telling ends in a backlog.
-        self._publish_brackets(change.market, event)
-        if change.kinds:
-            update = make_update(event, change, source)
-            for sharer in list(self.sharers):
-                if sharer.is_following:
-                    sharer.tell(update)
-
-    def _publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
-        for sharer in list(self.sharers) if event.brackets else ():
-            sharer.publish_brackets(market, event)

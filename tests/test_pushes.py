@@ -140,3 +140,14 @@ def test_the_order_of_arrival_does_not_matter(came: list[tuple[int, bool]]) -> N
         assert (time > bracketed) is pushes.has_news_of_brackets(push(time=time, bks=PUSHED))
         if time != newest:
             assert (time > newest) is pushes.is_news(push(time=time))
+
+
+def test_a_time_to_come_is_forgotten() -> None:
+    """A push that claims to be of a time that has not come does not stand in the way of the next ones; one that is ahead
+    by no more than clocks may differ does."""
+    pushes = pushes_of(arrival("A", time=1_060_001, bks=PUSHED), arrival("B", time=1_060_000, bks=PUSHED))
+    for id in ("A", "B", "C"):
+        pushes.forget_future(id, 1_000_000)
+    assert (True, False) == (pushes.is_news(push("A", time=2)), pushes.is_news(push("B", time=2)))
+    assert pushes.has_news_of_brackets(push("A", time=2, bks=CUT))
+    assert not pushes.has_news_of_brackets(push("B", time=2, bks=CUT))

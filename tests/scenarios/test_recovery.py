@@ -612,7 +612,7 @@ def test_known_contracts_are_not_listed_again(sim: BinanceSimulator, bot: Make, 
 
 
 def test_a_further_universe_is_not_news(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
-    """An exchange that is told to load COIN-M, too, gets its contracts by the next comparison, and no update of them."""
+    """An exchange that is told to load COIN-M, too, gets its contracts by the next comparison, without updates."""
     exchange = bot(cci.binance, options={"fetchMarkets": {"types": ["linear"]}})
     exchange.options["fetchMarkets"] = {"types": ["linear", "inverse"]}
     assert exchange.contract_info_stream().resync()
