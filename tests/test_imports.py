@@ -18,46 +18,18 @@ LAYERS = (
     ("__init__", "__main__", "cli", "demo", "exchanges"),
     ("mixin",),
     ("keeper",),
-    (
-        "stream",
-        "follower",
-        "table",
-        "reader",
-        "schedule",
-        "delivery",
-        "rest",
-        "resync",
-        "pushes",
-        "listings",
-        "updates",
-        "markets",
-    ),
-    ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "snapshot", "tiers", "events"),
+    ("stream", "follower", "table"),
+    ("published", "reader", "schedule", "delivery", "rest", "resync", "listings", "updates", "markets"),
+    ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
     ("clock", "errors", "forking"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates")
 PURE += ("backoff", "settings", "endpoint", "errors", "mapping")
-IMPURE = (
-    {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
-    | {
-        f"{PACKAGE}.{name}"
-        for name in (
-            "clock",
-            "connection",
-            "delivery",
-            "dial",
-            "keeper",
-            "mixin",
-            "reader",
-            "rest",
-            "schedule",
-            "stream",
-        )
-    }
-    | {f"{PACKAGE}.table"}
-)
+WAITING = ("clock", "connection", "delivery", "dial", "keeper", "mixin", "published", "reader", "rest", "schedule")
+IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
+IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
 
 
 def modules() -> dict[str, Path]:

@@ -143,8 +143,8 @@ def test_the_order_of_arrival_does_not_matter(came: list[tuple[int, bool]]) -> N
 
 
 def test_a_time_to_come_is_forgotten() -> None:
-    """A push that claims to be of a time that has not come does not stand in the way of the next ones; one that is ahead
-    by no more than clocks may differ does."""
+    """A push that claims to be of a time that has not come does not stand in the way of the next ones; one that is
+    ahead by no more than clocks may differ does."""
     pushes = pushes_of(arrival("A", time=1_060_001, bks=PUSHED), arrival("B", time=1_060_000, bks=PUSHED))
     for id in ("A", "B", "C"):
         pushes.forget_future(id, 1_000_000)
