@@ -428,7 +428,7 @@ class ContractInfoStream:
         payload = unwrap(decode(data))
         match payload:
             case {"e": "contractInfo"}:
-                self._event(parse_event(payload), data, now)
+                self._event(link, parse_event(payload), data, now)
             case {"error": error, "id": _}:
                 raise ccxt.BadRequest(f"contractInfo: {self._endpoint.url} refused a subscription: {error}")
             case {"result": _, "id": _}:
@@ -449,8 +449,10 @@ class ContractInfoStream:
         time = push.get("E") if isinstance(push, dict) else None
         link.canary(time if isinstance(time, int) else 0, now)
 
-    def _event(self, event: ContractInfoEvent, data: bytes, now: float) -> None:
+    def _event(self, link: Link, event: ContractInfoEvent, data: bytes, now: float) -> None:
         with self._condition:
+            if not self._is_current(link):
+                return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
             self._times["event"] = now
             self._counts["events"] += 1
             self._counts["unknown_values"] += event.has_unknown_value

@@ -184,7 +184,8 @@ def rest_brackets(id: str, pushed: list[dict[str, Any]]) -> list[Entry]:
 class Link:
     """A stand-in for a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: object) -> None:
+        self.reader = reader
         self.canaries = self.shutdowns = 0
 
     def canary(self, time: int, now: float) -> None:
@@ -192,6 +193,24 @@ class Link:
 
     def server_shuts_down(self, now: float) -> None:
         self.shutdowns += 1
+
+
+class Run:
+    """A stand-in for what reads, and for what has REST asked."""
+
+    not_before = 0.0
+
+    def __init__(self) -> None:
+        self.reader = self.schedule = self
+
+    def request(self, delay: float = 0.0) -> None:
+        """REST answers when the test wants it to."""
+
+    def end(self) -> None:
+        """There is no thread."""
+
+    def join(self, timeout: float) -> None:
+        """There is none."""
 
 
 class Rest:
@@ -225,11 +244,11 @@ class World:
         self.keeper = self.exchange._contract_info()
         self.rest = self.keeper._rest = Rest()
         self.stream = self.exchange.contract_info_stream()
-        self.stream.start = lambda: None
+        self.stream._run = Run()
         self.stream.add(self.keeper, lambda: False)
         self._updates, self._errors = self.keeper.updates.watch(), self.stream._errors.watch()
         self._contents: dict[Universe, Contents] = {}
-        self.link = Link()
+        self.link = Link(self.stream._run)
         self.now = 1000.0
 
     def tell(self, story: Iterable[Step]) -> World:

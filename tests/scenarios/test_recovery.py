@@ -12,6 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live
 
@@ -288,6 +289,21 @@ def test_a_late_push_has_rest_asked(sim: BinanceSimulator, bot: Make, inbox: Inb
     push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING"}
     sim.push({**push, "E": 1, "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
     assert [SOON, None, SOON] == [update["delisting"] for update in inbox.wait(3)]
+
+
+def test_a_push_that_comes_too_late_for_a_stop(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A push that is read when the stream has been stopped already is not applied behind everybody's back; the next
+    start finds it out, and tells it."""
+    exchange = bot()
+    stream = exchange.contract_info_stream()
+    link = stream._run.reader._link
+    stream.stop()
+    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
+    push = {"e": "contractInfo", "E": 10**13, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
+    stream.received(link, json.dumps({**push, "ot": sim.contracts["BTCUSDT"]["onboardDate"]}).encode(), clock.now())
+    assert "TRADING" == exchange.market("BTCUSDT")["status"]
+    stream.start()
+    assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
 
 
 def test_an_answer_that_lags_behind_a_gap(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
