@@ -280,7 +280,8 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> Any:
     Its markets, where they are loaded, are kept true from now on; plain dicts of them that somebody holds from before
     are kept in step, too, except that no listing can be added to them.
 
-    :param stream: the stream of another exchange, to share its connection; one carries USDⓈ-M and COIN-M
+    :param stream: the stream of another exchange, to share its connection; one carries USDⓈ-M and COIN-M. It is 'live'
+        once the markets of all who follow it have been compared with REST
     :raises ccxt.NotSupported: where the exchange is not one of Binance's futures, or an async one
     :raises ccxt.BadRequest: where the exchange has another stream already
     """

@@ -50,7 +50,7 @@ class World:
         self.touched: set[str] = set()
         """Contracts that something was pushed about since the last calm. They are not removed: a push that comes after
         the removal would be of a contract that nobody can complete."""
-        self._listed = 0
+        self._listed = self._days = 0
         self._marks = 0
 
     def shrink(self) -> None:
@@ -89,7 +89,11 @@ class World:
 
     def set_delivery(self, push: bool) -> str:
         id = self.any_id()
-        date = int(time.time()) * 1000 + self.rng.randrange(1, 90) * DAY
+        days = self.rng.randrange(1, 90)
+        if is_dated(id):  # each on another day: ccxt names futures by their day, and cannot have two of one name
+            self._days += 1
+            days = 400 + self._days
+        date = int(time.time()) * 1000 + days * DAY
         delivery = date if is_dated(id) or self.rng.random() < 0.6 else None
         self._touch(id, push)
         self.sim.schedule_delisting(id, delivery, push=push)
