@@ -48,6 +48,15 @@ def test_a_dead_connection(sim: BinanceSimulator, make: Make, inside_frame: bool
     assert stream.wait_until_live(PATIENCE)
 
 
+def test_a_reader_that_breaks(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
+    """Whatever goes wrong in the reader ends its connection, never its thread, and is told."""
+    stream, errors = go_live(make()), Inbox()
+    stream.on_error(errors)
+    mocker.patch.object(stream._run.reader._link.connection, "receive", side_effect=ZeroDivisionError)
+    assert "ZeroDivisionError" in str(errors.wait()[0])
+    assert stream.wait_until_live(PATIENCE)
+
+
 def test_a_misrouted_connection(sim: BinanceSimulator, make: Make) -> None:
     """A connection that answers pings and delivers nothing is found out by the canary."""
     stream = go_live(make(contractInfo={"canary_timeout": 0.4, "ping_interval": 0.1, "ping_timeout": PATIENCE}))

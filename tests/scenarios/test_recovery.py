@@ -225,6 +225,19 @@ def test_a_listing_does_not_take_the_place_of_another(sim: BinanceSimulator, bot
     assert "NEWUSDT" not in exchange.markets_by_id
 
 
+def test_a_comparison_that_breaks(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
+    """Whatever a comparison raises is reported and tried again; the state is not 'live' meanwhile."""
+    exchange, errors = make(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    compare = mocker.patch.object(exchange._contract_info(), "compare", side_effect=KeyError("id"))
+    exchange.on_contract_info(lambda update: None)
+    assert {KeyError} == {type(error) for error in errors.wait(3)}
+    assert "syncing" == stream.state
+    mocker.stop(compare)
+    assert stream.wait_until_live(PATIENCE)
+
+
 # Which of two is newer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -187,6 +188,22 @@ def test_a_reload_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: 
     sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
     assert stream.resync()
     assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
+
+
+def test_a_reload_that_is_cut_off(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """A reload that lacks a great part of all contracts makes none of them inactive; REST is asked again at once."""
+    exchange, errors = make(contractInfo={"resync_interval": None}), Inbox()
+    exchange.on_contract_info(inbox)
+    stream = go_live(exchange)
+    stream.on_error(errors)
+    entries = [entry for entry in sim.contracts.values() if "contractStatus" not in entry]
+    sim.fail_rest(200, body=json.dumps({"serverTime": 1, "symbols": entries[:700]}), times=1)
+    questions = len(sim.requests)
+    exchange.load_markets(True)
+    assert "contracts at once: asked again" in str(errors.wait()[0])
+    assert all(market["status"] for market in exchange.markets.values())
+    sim.wait_until(lambda: len(sim.requests) == questions + 2, PATIENCE)
+    assert [] == inbox.items
 
 
 def test_one_universe_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -199,6 +200,26 @@ def test_a_refused_rotation_does_not_storm(sim: BinanceSimulator, make: Any) -> 
     reader.delivers(reader._link, now + STEADY)
     assert 0 == reader._backoff._tries
     reader._link = old
+
+
+def test_a_rotation_without_threads(sim: BinanceSimulator, make: Any, mocker: MockerFixture) -> None:
+    """Where the system has no thread for the old connection, it is given up, and the stream reconnects."""
+    exchange, errors = make(), Inbox()
+    stream = go_live(exchange)
+    stream.on_error(errors)
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "ccxt-contractinfo-rotation":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    mocker.patch.object(threading.Thread, "start", refuse)
+    sim.push(SHUTDOWN)
+    assert "cannot be replaced without a break" in str(errors.wait()[0])
+    sim.wait_until(lambda: len(sim.handshakes) == 2, PATIENCE)
+    assert stream.wait_until_live(PATIENCE)
+    assert 1 == sim.connections
 
 
 def test_the_old_one_dies_too_soon(slow_sim: BinanceSimulator, follow: Any) -> None:
