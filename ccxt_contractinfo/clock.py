@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import time
 
+FOREVER = float("inf")
+"""A time that never comes."""
+
 # Linux counts the sleep in CLOCK_BOOTTIME, macOS in CLOCK_MONOTONIC; Windows in what time.monotonic() reads.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 

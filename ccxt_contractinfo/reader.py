@@ -13,14 +13,13 @@ import orjson
 
 from . import clock
 from .backoff import Backoff
+from .clock import FOREVER
 from .connection import PONG, Connection
 from .endpoint import CONTRACT_INFO, Endpoint, named_streams
 from .errors import CanaryTimeout, PongTimeout
 from .settings import Settings
 
 logger = logging.getLogger("ccxt_contractinfo")
-
-FOREVER = float("inf")
 
 STEADY = 10.0
 """s; a connection that has delivered for so long is not one of a storm of reconnects."""

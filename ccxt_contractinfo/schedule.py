@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from . import clock
 from .backoff import Backoff, Uniform
+from .clock import FOREVER
 
 logger = logging.getLogger("ccxt_contractinfo")
 
-FOREVER = float("inf")
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
 
@@ -42,12 +42,12 @@ class Schedule:
         compare: Callable[[], Round],
         interval: float | None,
         backoff: Backoff,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Uniform = random.uniform,
     ) -> None:
         self._compare = compare
         self._interval = interval
         self._backoff = backoff
-        self._uniform: Uniform = uniform
+        self._uniform = uniform
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._due = FOREVER
