@@ -354,8 +354,11 @@ class MarketTable(PublishedMarkets):
         """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
         newer than have nothing more to say but their brackets."""
         arrivals = self.waiting.release(id)
-        older = [each for each in arrivals if asked is None or each.received + settle_time <= asked]
-        newer = [each for each in arrivals if asked is not None and each.received + settle_time > asked]
+        older: list[Arrival] = []
+        newer: list[Arrival] = []
+        for arrival in arrivals:
+            is_older = asked is None or arrival.received + settle_time <= asked
+            (older if is_older else newer).append(arrival)
         bracketed = None
         for arrival in older:
             if self._pushes.has_news_of_brackets(arrival.event):
