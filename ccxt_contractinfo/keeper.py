@@ -245,12 +245,12 @@ class MarketKeeper:
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
         errors."""
-        doubts, failure = Doubts(), None
+        doubts = Doubts()
         for universe in sorted(self.universes()):
             try:
                 snapshot = answers.snapshot(self._rest, universe)
             except ccxt.BaseError as error:
-                failure = error  # the other universe is compared all the same
+                doubts.failed(error)  # the other universe is compared all the same
                 continue
             brackets = self._brackets(universe, doubts)
             while not is_over():
@@ -260,9 +260,6 @@ class MarketKeeper:
                     if table is self.table and not is_over():
                         doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time))
                         break
-        if failure is not None:
-            doubts.errors.append(failure)
-            doubts.failure = doubts.failure or failure
         return doubts
 
     def is_waiting(self) -> bool:
@@ -309,17 +306,17 @@ class MarketKeeper:
     # What the table tells
 
     def tell(self, update: ContractInfo) -> None:
-        """See `table.Sharer`."""
+        """See `published.Sharer`."""
         self.updates.publish(update)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
-        """See `table.Sharer`."""
+        """See `published.Sharer`."""
         # While it is None, ccxt would take a single symbol for the whole table.
         if self.exchange.options.get("leverageBrackets"):
             self.exchange.options["leverageBrackets"][market["symbol"]] = to_leverage_brackets(event.brackets)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
-        """See `table.Sharer`."""
+        """See `published.Sharer`."""
         exchange = self.exchange
         new = {code: currency for code, currency in currencies.items() if code not in (exchange.currencies or {})}
         if new:
@@ -328,7 +325,7 @@ class MarketKeeper:
             exchange.codes = sorted(exchange.currencies)
 
     def publish_names(self) -> None:
-        """See `table.Sharer`."""
+        """See `published.Sharer`."""
         self.exchange.symbols = sorted(self.table.markets)
         self.exchange.ids = sorted(self.table.by_id)
 
@@ -345,8 +342,7 @@ class MarketKeeper:
             self._refused_key = key
             doubts.errors.append(error)
         except ccxt.BaseError as error:
-            doubts.errors.append(error)
-            doubts.failure = error
+            doubts.failed(error)
         return None
 
     def _listings(

@@ -42,8 +42,13 @@ class Doubts:
     def add(self, other: Doubts) -> None:
         """Take over those of another answer."""
         self.errors += other.errors
-        self.failure = self.failure or other.failure
+        self.failure = max(self.failure, other.failure, key=_patience)
         self.unsettled(other.again)
+
+    def failed(self, error: BaseException) -> None:
+        """A part of the answer was lost by this. Of several, the one that asks for the most patience counts."""
+        self.errors.append(error)
+        self.failure = max(self.failure, error, key=_patience)
 
     @contextlib.contextmanager
     def about(self, id: str) -> Iterator[None]:
@@ -62,6 +67,11 @@ class Doubts:
         if until is not None:
             self.again = until if self.again is None else max(until, self.again)
         return until is not None
+
+
+def _patience(failure: BaseException | None) -> float:
+    """For how long (s) REST has asked not to be asked again; less than nothing where there is no failure."""
+    return -1.0 if failure is None else getattr(failure, "retry_after", None) or 0.0
 
 
 def missed(

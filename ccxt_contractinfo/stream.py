@@ -14,6 +14,7 @@ import ccxt
 
 from . import clock
 from .backoff import Backoff, is_final
+from .clock import FOREVER
 from .delivery import Channel, Subscription
 from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url
@@ -24,7 +25,7 @@ from .forking import renew_after_fork
 from .reader import Link, Reader
 from .rest import Answers
 from .resync import Doubts
-from .schedule import FOREVER, Round, Schedule
+from .schedule import Round, Schedule
 from .settings import Settings
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -502,22 +503,19 @@ class ContractInfoStream:
 
     def _compare(self, run: _Run) -> Round:
         """Compare the markets of all followers with REST. On the thread of the schedule."""
-        answers, began = Answers(), clock.now()
-        failures: list[BaseException] = []
-        doubts: list[Doubts] = []
+        answers, began, doubts = Answers(), clock.now(), Doubts()
         for follower in self._followers:
             try:
                 doubt = follower.compare(answers, self.settle_time, lambda: run is not self._run)
             except Exception as error:
-                if error not in failures:
-                    failures.append(error)
-            else:
-                doubts.append(doubt)
-                if doubt.failure is None:
-                    doubt.unsettled(self._compared(run, follower, began))
+                doubt = Doubts()
+                doubt.failed(error)
+            if doubt.failure is None:
+                doubt.unsettled(self._compared(run, follower, began))
+            doubts.add(doubt)
         if run is not self._run:
             return Round()
-        return self._concluded(failures, doubts, began)
+        return self._concluded(doubts, began)
 
     def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
         """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
@@ -528,24 +526,19 @@ class ContractInfoStream:
             settled = self._uncompared.pop(follower) + self.settle_time
             return settled if settled > began else None
 
-    def _concluded(self, failures: list[BaseException], doubts: list[Doubts], began: float) -> Round:
-        errors = [*failures, *(error for doubt in doubts for error in doubt.errors)]
-        failures = [*failures, *(doubt.failure for doubt in doubts if doubt.failure is not None)]
-        for error in errors:
+    def _concluded(self, doubts: Doubts, began: float) -> Round:
+        for error in {id(error): error for error in doubts.errors}.values():  # several exchanges may share an answer
             logger.warning("contractInfo: in the comparison with REST: %s", error)
             self.report(error)
         with self._condition:
-            again = [doubt.again for doubt in doubts if doubt.again is not None]
             released = self._release()
-            if not failures:
+            if doubts.failure is None:
                 self._times["resync"] = began
-                again += [arrival.received + self.settle_time for arrival in released]
+                for arrival in released:
+                    doubts.unsettled(arrival.received + self.settle_time)
             self._update_state()
-            return Round(
-                failure=max(failures, key=lambda error: getattr(error, "retry_after", None) or 0.0, default=None),
-                is_complete=not any(follower.is_waiting() for follower in self._followers),
-                again=max(again, default=None),
-            )
+            is_complete = not any(follower.is_waiting() for follower in self._followers)
+            return Round(doubts.failure, is_complete, doubts.again)
 
     # State
 

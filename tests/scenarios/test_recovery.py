@@ -13,6 +13,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
+from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live
 
@@ -423,40 +424,58 @@ def test_a_wait_for_a_comparison_ends_with_the_stream(sim: BinanceSimulator, bot
     waiting.join()
 
 
-def test_retry_after_is_obeyed(sim: BinanceSimulator, bot: Make) -> None:
-    """After REST has asked for patience, nothing makes the stream ask sooner."""
-    stream, errors = bot().contract_info_stream(), Inbox()
+@pytest.fixture
+def banned(sim: BinanceSimulator, bot: Make) -> cci.ContractInfoStream:
+    """A live stream that REST has asked for patience."""
+    stream: cci.ContractInfoStream = bot().contract_info_stream()
+    errors = Inbox()
     stream.on_error(errors)
     sim.fail_rest(429, headers={"Retry-After": "600"})
     assert not stream.resync(timeout=0.1)
     errors.wait()
-    questions = asked(sim)
     sim.recover()
-    assert not stream.resync(timeout=0.3)
+    return stream
+
+
+def test_retry_after_is_obeyed(sim: BinanceSimulator, banned: cci.ContractInfoStream) -> None:
+    """After REST has asked for patience, nothing makes the stream ask sooner."""
+    questions = asked(sim)
+    assert not banned.resync(timeout=0.3)
     assert questions == asked(sim)
 
 
-def test_a_ban_outlives_a_restart(sim: BinanceSimulator, bot: Make) -> None:
+def test_a_ban_outlives_a_restart(sim: BinanceSimulator, banned: cci.ContractInfoStream) -> None:
     """After REST has asked for patience, a stop and a start do not make the stream ask sooner."""
-    stream, errors = bot().contract_info_stream(), Inbox()
-    stream.on_error(errors)
-    sim.fail_rest(429, headers={"Retry-After": "600"})
-    assert not stream.resync(timeout=0.1)
-    errors.wait()
     questions = asked(sim)
-    sim.recover()
-    stream.stop()
-    stream.start()
-    assert not stream.wait_until_live(0.5)
-    assert (questions, "syncing") == (asked(sim), stream.state)
+    banned.stop()
+    banned.start()
+    assert not banned.wait_until_live(0.5)
+    assert (questions, "syncing") == (asked(sim), banned.state)
 
 
 def test_the_longest_retry_after_counts() -> None:
     """Of several failures in one comparison, the one that asks for the most patience is obeyed."""
-    stream, patient = cci.ContractInfoStream(), ccxt.RateLimitExceeded("429")
+    stream, patient, doubts = cci.ContractInfoStream(), ccxt.RateLimitExceeded("429"), Doubts()
     patient.retry_after = 60.0
-    failures: list[BaseException] = [ccxt.NetworkError("down"), patient, ccxt.NetworkError("down")]
-    assert patient is stream._concluded(failures, [], 0.0).failure
+    for failure in (ccxt.NetworkError("down"), patient, ccxt.NetworkError("down")):
+        doubt = Doubts()
+        doubt.failed(failure)
+        doubts.add(doubt)
+    assert patient is stream._concluded(doubts, 0.0).failure
+
+
+def test_a_shared_failure_is_told_once(sim: BinanceSimulator, bot: Make, make: Make) -> None:
+    """Where several exchanges share an answer that REST owes them, its failure is one error, not one for each."""
+    first, second, errors = bot(), make(), Inbox()
+    stream = first.contract_info_stream()
+    cci.attach(second, stream=stream).on_contract_info(lambda update: None)
+    assert stream.wait_until_live(PATIENCE)
+    stream.on_error(errors)
+    for status in (500, 503):
+        sim.fail_rest(status, times=1)
+        assert stream.resync()
+    first_error, second_error = errors.wait(2)[:2]
+    assert ("HTTP 500" in str(first_error), "HTTP 503" in str(second_error)) == (True, True)
 
 
 def test_several_exchanges_ask_once(sim: BinanceSimulator, bot: Make, make: Make) -> None:
