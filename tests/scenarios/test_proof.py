@@ -43,6 +43,7 @@ def test_a_dead_connection(sim: BinanceSimulator, make: Make, inside_frame: bool
     stream = go_live(exchange)
     sim.stall(inside_frame=inside_frame)
     eventually(lambda: stream.health()["reconnects"].get("pong_timeout", 0) >= 1)
+    eventually(lambda: stream.state != "live")  # which follows the count
     assert not stream.is_fresh()
     sim.recover()
     assert stream.wait_until_live(PATIENCE)
