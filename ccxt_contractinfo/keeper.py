@@ -252,13 +252,15 @@ class MarketKeeper:
             except ccxt.BaseError as error:
                 doubts.failed(error)  # the other universe is compared all the same
                 continue
+            brackets_asked = clock.now()
             brackets = self._brackets(universe, doubts)
             while not is_over():
                 table = self.in_step()
                 listings, currencies = self._listings(table, snapshot, doubts)
                 with table.lock:
                     if table is self.table and not is_over():
-                        doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time))
+                        found = table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked)
+                        doubts.add(found)
                         break
         return doubts
 

@@ -147,12 +147,14 @@ class MarketTable(PublishedMarkets):
         listings: Mapping[str, Market],
         currencies: Mapping[str, Any],
         settle_time: float,
+        brackets_asked: float | None = None,
     ) -> Doubts:
         """Apply what a snapshot shows was missed, and tell all sharers.
 
         :param brackets: raw leverage brackets by contract id, asked for with the snapshot; None where they are unknown
         :param listings: the contracts that were `unlisted`, complete, by id
         :param currencies: those that they bring
+        :param brackets_asked: when the brackets were asked for, if that was later than the snapshot
         """
         with self.lock:
             universe, asked = snapshot.universe, snapshot.asked
@@ -184,7 +186,7 @@ class MarketTable(PublishedMarkets):
                 self.publish(change.market)
                 self._pushes.forget_future(event.id, snapshot.time)
                 if event.brackets:
-                    self._brackets[event.id] = (asked, event)
+                    self._brackets[event.id] = (brackets_asked or asked, event)
             if unheard:
                 self.publish_names()
             self.announce(news)
