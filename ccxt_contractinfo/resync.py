@@ -14,8 +14,8 @@ from .errors import MalformedEvent
 from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
 from .markets import NEVER, Change, Market, apply_brackets, apply_event, is_gone, market_universe, vanish
 from .pushes import Pushes
-from .snapshot import Entry, Snapshot, State, brackets_of, state_of, status_name
-from .tiers import to_leverage_tiers
+from .snapshot import Entry, Snapshot, State, state_of, status_name
+from .tiers import brackets_of, to_leverage_tiers
 
 
 class News(NamedTuple):

@@ -15,7 +15,7 @@ import ccxt
 import orjson
 
 from .errors import MalformedEvent
-from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent, parse_brackets
+from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
 
 Universe = Literal["linear", "inverse"]
 """ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
@@ -126,30 +126,6 @@ def brackets_by_id(text: str) -> dict[str, list[Entry]]:
         return {entry["symbol"]: list(entry["brackets"]) for entry in orjson.loads(text)}
     except (ValueError, KeyError, TypeError) as error:
         raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {error!r} in {text[:200]}") from error
-
-
-def brackets_of(entries: Iterable[Entry]) -> tuple[Bracket, ...]:
-    """The raw brackets of leverageBracket in the form of pushed ones. REST does not tell minimum leverages; that of a
-    whole contract is 1.
-
-    :raises MalformedEvent: where they cannot be understood
-    """
-    return parse_brackets(
-        [
-            {
-                "bs": entry.get("bracket"),
-                "bnf": entry.get("notionalFloor", entry.get("qtyFloor")),
-                "bnc": entry.get("notionalCap", entry.get("qtyCap")),
-                "mmr": entry.get("maintMarginRatio"),
-                "cf": entry.get("cum"),
-                "mi": 1,
-                "ma": entry.get("initialLeverage"),
-            }
-            if isinstance(entry, Mapping)
-            else entry
-            for entry in entries
-        ]
-    )
 
 
 def _entries(text: str) -> dict[str, Entry]:

@@ -1,4 +1,4 @@
-"""Leverage brackets as pushed, to ccxt's leverage tiers. Pure.
+"""Leverage brackets in their three forms: as pushed, as REST tells them, and as ccxt's leverage tiers. Pure.
 
 The tiers are equal to what ccxt's own ``fetch_leverage_tiers()`` makes of the same brackets, `info` included, so code
 that reads one reads the other.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from .events import Bracket
+from .events import Bracket, parse_brackets
 
 LeverageTier = dict[str, Any]
 """ccxt's leverage tier structure: tier, symbol, currency, minNotional, maxNotional, maintenanceMarginRate, maxLeverage
@@ -52,6 +52,30 @@ def to_leverage_brackets(brackets: Iterable[Bracket]) -> list[list[str]]:
         [_decimal(bracket.notional_floor), _decimal(bracket.maintenance_margin_rate)]
         for bracket in _ascending(brackets)
     ]
+
+
+def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
+    """The raw brackets of leverageBracket in the form of pushed ones. REST does not tell minimum leverages; that of a
+    whole contract is 1.
+
+    :raises MalformedEvent: where they cannot be understood
+    """
+    return parse_brackets(
+        [
+            {
+                "bs": entry.get("bracket"),
+                "bnf": entry.get("notionalFloor", entry.get("qtyFloor")),
+                "bnc": entry.get("notionalCap", entry.get("qtyCap")),
+                "mmr": entry.get("maintMarginRatio"),
+                "cf": entry.get("cum"),
+                "mi": 1,
+                "ma": entry.get("initialLeverage"),
+            }
+            if isinstance(entry, Mapping)
+            else entry
+            for entry in entries
+        ]
+    )
 
 
 def leverage_limits(brackets: Iterable[Bracket]) -> dict[str, float]:

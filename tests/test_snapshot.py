@@ -10,17 +10,16 @@ import pytest
 from pytest_mock import MockerFixture
 
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.events import Bracket
 from ccxt_contractinfo.snapshot import (
     Contents,
     Snapshot,
     State,
     brackets_by_id,
-    brackets_of,
     event_of,
     state_of,
     status_name,
 )
+from ccxt_contractinfo.tiers import brackets_of
 
 from .contracts import NEVER, ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, snapshot, told_by_rest
 
@@ -179,38 +178,6 @@ def test_an_entry_without_a_field(name: str) -> None:
 def test_the_pair_is_not_required() -> None:
     """An entry without a pair is an event without one."""
     assert event_of(without("pair"), "linear", 1).pair is None
-
-
-@pytest.mark.parametrize("universe", ["linear", "inverse"])
-def test_brackets(universe: Any) -> None:
-    """Raw brackets of either universe are those that would be pushed, with the least leverage of the whole contract."""
-    assert (
-        Bracket(1, 0, 5000, 0.01, 0, 1, 50),
-        Bracket(2, 5000, 25000, 0.025, 75, 1, 20),
-    ) == brackets_of(told_by_rest(PUSHED, universe))
-
-
-def test_no_brackets() -> None:
-    """An empty list is no brackets."""
-    assert () == brackets_of([])
-
-
-@pytest.mark.parametrize(
-    "bracket",
-    [
-        pytest.param({}, id="empty"),
-        pytest.param({**told_by_rest(PUSHED)[0], "notionalCap": None}, id="without a cap"),
-        pytest.param({**told_by_rest(PUSHED)[0], "maintMarginRatio": "0.01"}, id="a text"),
-        pytest.param({**told_by_rest(PUSHED)[0], "maintMarginRatio": 1.5}, id="a rate above 1"),
-        pytest.param({**told_by_rest(PUSHED)[0], "notionalFloor": 6000}, id="a cap below the floor"),
-        pytest.param(7, id="no object"),
-        pytest.param(None, id="null"),
-    ],
-)
-def test_malformed_brackets(bracket: Any) -> None:
-    """Brackets that cannot be understood are refused."""
-    with pytest.raises(MalformedEvent):
-        brackets_of([bracket])
 
 
 def test_the_brackets_of_all_contracts() -> None:

@@ -12,8 +12,11 @@ from ccxt.base.precise import Precise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.events import Bracket
-from ccxt_contractinfo.tiers import leverage_limits, to_leverage_brackets, to_leverage_tiers
+from ccxt_contractinfo.tiers import brackets_of, leverage_limits, to_leverage_brackets, to_leverage_tiers
+
+from .contracts import PUSHED, told_by_rest
 
 IOTA = (Bracket(1, 0, 5000, 0.01, 0, 21, 50), Bracket(2, 5000, 25000, 0.025, 75, 11, 20))
 LOOM = (
@@ -199,3 +202,35 @@ def test_leverage_limits_span_all_brackets(brackets: tuple[Bracket, ...], expect
     limits = leverage_limits(iter(brackets))
     assert expected == limits
     assert {float} == {type(limit) for limit in limits.values()}
+
+
+@pytest.mark.parametrize("universe", ["linear", "inverse"])
+def test_brackets_of_rest(universe: Any) -> None:
+    """Raw brackets of either universe are those that would be pushed, with the least leverage of the whole contract."""
+    assert (
+        Bracket(1, 0, 5000, 0.01, 0, 1, 50),
+        Bracket(2, 5000, 25000, 0.025, 75, 1, 20),
+    ) == brackets_of(told_by_rest(PUSHED, universe))
+
+
+def test_no_brackets() -> None:
+    """An empty list is no brackets."""
+    assert () == brackets_of([])
+
+
+@pytest.mark.parametrize(
+    "bracket",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({**told_by_rest(PUSHED)[0], "notionalCap": None}, id="without a cap"),
+        pytest.param({**told_by_rest(PUSHED)[0], "maintMarginRatio": "0.01"}, id="a text"),
+        pytest.param({**told_by_rest(PUSHED)[0], "maintMarginRatio": 1.5}, id="a rate above 1"),
+        pytest.param({**told_by_rest(PUSHED)[0], "notionalFloor": 6000}, id="a cap below the floor"),
+        pytest.param(7, id="no object"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_malformed_brackets(bracket: Any) -> None:
+    """Brackets that cannot be understood are refused."""
+    with pytest.raises(MalformedEvent):
+        brackets_of([bracket])

@@ -25,8 +25,8 @@ from ccxt_contractinfo.markets import KINDS, NEVER, is_contract, iso8601
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.entries import spot_entry
-from ccxt_contractinfo.snapshot import Contents, Entry, Snapshot, Universe, brackets_by_id, brackets_of
-from ccxt_contractinfo.tiers import to_leverage_tiers
+from ccxt_contractinfo.snapshot import Contents, Entry, Snapshot, Universe, brackets_by_id
+from ccxt_contractinfo.tiers import brackets_of, to_leverage_tiers
 
 EVENT_TIME = 1_790_000_000_000
 ONBOARD = 1_569_398_400_000
