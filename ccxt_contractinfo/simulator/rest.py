@@ -8,10 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from . import statements
+from .account import Account
 from .universe import Universe, rest_brackets
 from .wire import compact
 
+_ACCOUNTS = {
+    "/fapi/v3/account": statements.account_v3,
+    "/fapi/v2/account": statements.account_v2,
+    "/dapi/v1/account": statements.account_inverse,
+}
+_RISKS = {"/fapi/v3/positionRisk": statements.risk_v3, "/fapi/v2/positionRisk": statements.risk_v2}
+
 _WEIGHTS = {"/api/v3/exchangeInfo": 20, "/sapi/v1/capital/config/getall": 10}
+_WEIGHTS |= dict.fromkeys((*_ACCOUNTS, *_RISKS), 5)
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,12 @@ class ApiError(Exception):
 
 
 class RestApi:
-    """Binance's REST endpoints over a universe. For the server's thread only."""
+    """Binance's REST endpoints over a universe and an account. For the server's thread only."""
 
-    def __init__(self, universe: Universe, credentials: Credentials) -> None:
-        """Answer from `universe`, signed requests for `credentials`."""
+    def __init__(self, universe: Universe, account: Account, credentials: Credentials) -> None:
+        """Answer from `universe`, and signed requests for `credentials`, whose is `account`."""
         self._universe = universe
+        self._account = account
         self._credentials = credentials
         self._minute = -1
         self._used: dict[str, int] = {}
@@ -88,6 +99,17 @@ class RestApi:
             return "{}"
         if path in ("/fapi/v1/leverageBracket", "/dapi/v2/leverageBracket"):
             return self._leverage_bracket(path.startswith("/dapi"), self._signed(query, headers, now))
+        if path in _ACCOUNTS:
+            self._signed(query, headers, now)
+            return compact(_ACCOUNTS[path](self._account, self._universe.visible(inverse=path.startswith("/dapi"))))
+        if path in _RISKS:
+            symbol = self._signed(query, headers, now).get("symbol")
+            contracts = self._universe.visible(inverse=False)
+            if symbol is not None and all(contract.id != symbol for contract in contracts):
+                raise ApiError(400, -1121, "Invalid symbol.")
+            return compact(_RISKS[path](self._account, contracts, symbol))
+        if path == "/dapi/v1/positionRisk":
+            return self._inverse_risk(self._signed(query, headers, now))
         if path == "/sapi/v1/capital/config/getall":
             self._signed(query, headers, now)
             return compact([_coin(*coin) for coin in _COINS])
@@ -111,6 +133,15 @@ class RestApi:
             if not contracts:
                 raise ApiError(400, -1121, "Invalid symbol.")
         return compact([{"symbol": contract.id, "brackets": rest_brackets(contract)} for contract in contracts])
+
+    def _inverse_risk(self, params: Mapping[str, str]) -> str:
+        pair, asset = params.get("pair"), params.get("marginAsset")
+        if pair is not None and asset is not None:
+            raise ApiError(400, -1128, "Combination of optional parameters invalid.")
+        contracts = self._universe.visible(inverse=True)
+        if pair is not None and all(contract.entry["pair"] != pair for contract in contracts):
+            raise ApiError(400, -1121, "Invalid symbol.")
+        return compact(statements.risk_inverse(self._account, contracts, pair, asset))
 
     def _keyed(self, headers: Mapping[str, str]) -> None:
         """Let only the one key pass."""

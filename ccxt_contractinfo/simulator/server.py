@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from aiohttp import WSMsgType, web
 
 from . import wire
+from .account import Account
 from .journal import Handshake, Journal
 from .rest import Credentials, RestApi
 from .universe import HOUR, Contract, Universe
@@ -105,7 +106,9 @@ class Server:
 
     def __init__(self, seed: int, credentials: Credentials, timing: Timing, journal: Journal) -> None:
         """Prepare; nothing listens before `open`."""
-        self.universe = Universe(seed, round(time.time() * 1000))
+        now = round(time.time() * 1000)
+        self.universe = Universe(seed, now)
+        self.account = Account(now)
         self.journal = journal
         self.connections: dict[Connection, None] = {}
         self.muted = False
@@ -113,7 +116,7 @@ class Server:
         self.refusal: Fault | None = None
         self.rest_fault: Fault | None = None
         self.rest_released: asyncio.Event | None = None
-        self._api = RestApi(self.universe, credentials)
+        self._api = RestApi(self.universe, self.account, credentials)
         self._timing = timing
         self._rng = Random(f"{seed}:pushes")
         self._last_event = 0
@@ -222,7 +225,8 @@ class Server:
             self.push_canaries()
 
     def _mark_price(self, contract: Contract) -> str:
-        contract.price *= 1 + self._rng.uniform(-0.0005, 0.0005)
+        if not contract.pinned:
+            contract.price *= 1 + self._rng.uniform(-0.0005, 0.0005)
         price = f"{contract.price:.8f}"
         now = self.stamp()
         return wire.compact(

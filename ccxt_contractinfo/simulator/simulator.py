@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from . import wire
+from .account import USUAL_LEVERAGE, Number, margin_asset
+from .account import price as price_of
 from .journal import Handshake, Journal
 from .rest import Credentials
 from .server import Fault, Server, Timing
@@ -262,12 +264,89 @@ class BinanceSimulator:
         self._call(act)
 
     def remove_contract(self, id: str) -> None:
-        """Let a contract vanish from REST; the stream never tells. Raises KeyError for an unknown id."""
-        self._call(lambda: self._server.universe.remove(id))
+        """Let a contract vanish from REST, and its position with it; the stream never tells.
+
+        Raises KeyError for an unknown id.
+        """
+
+        def act() -> None:
+            self._server.account.close(self._server.universe[id], self._server.now())
+            self._server.universe.remove(id)
+
+        self._call(act)
+
+    def set_price(self, id: str, price: Number) -> None:
+        """Pin the mark price of a contract; until then it drifts a little with each push of it.
+
+        Raises KeyError for an unknown id, ValueError for a price that is not above zero.
+        """
+        pinned = float(price_of("the price", price))
+
+        def act() -> None:
+            contract = self._server.universe[id]
+            contract.price, contract.pinned = pinned, True
+
+        self._call(act)
 
     def _tell(self, contract: Contract, push: bool, *, with_brackets: bool = False) -> None:
         if push:
             self._server.push(self._server.contract_info(contract, with_brackets=with_brackets))
+
+    # ---- the account
+
+    def open_position(
+        self,
+        id: str,
+        amount: Number,
+        entry_price: Number | None = None,
+        *,
+        leverage: int = USUAL_LEVERAGE,
+        isolated_wallet: Number | None = None,
+    ) -> None:
+        """Hold a position, in place of the one that is open in this contract; the account is in one-way mode.
+
+        It is there at once, whatever the balance: nothing is bought, paid or pushed, only REST shows it. The brackets
+        have to allow the leverage now; when they are changed later, the position stays as it is.
+
+        Args:
+            id: of the contract.
+            amount: negative for a short; coins of the base in USD-M, contracts in COIN-M.
+            entry_price: by default the mark price.
+            leverage: at most that of the highest leveraged bracket whose cap the notional does not exceed.
+            isolated_wallet: the margin set apart for it, in the margin asset, beside the cross wallet balance; None
+                makes it a cross position.
+
+        Raises:
+            KeyError: an unknown id.
+            ValueError: an amount of zero or with more decimals than the contract has, a price or a wallet that is not
+                above zero, a leverage that the brackets do not allow.
+
+        """
+
+        def act() -> None:
+            server = self._server
+            contract = server.universe[id]
+            server.account.open(contract, amount, entry_price, leverage, isolated_wallet, server.now())
+
+        self._call(act)
+
+    def close_position(self, id: str) -> None:
+        """Drop the position in a contract, if there is one, balances unchanged. Raises KeyError for an unknown id."""
+        self._call(lambda: self._server.account.close(self._server.universe[id], self._server.now()))
+
+    def set_balance(self, asset: str, amount: Number) -> None:
+        """Set the cross wallet balance of a margin asset: by default 10,000 of a dollar coin, 10 of another.
+
+        USD-M and COIN-M are two accounts; an asset that is margin in both has this balance in each of them. Raises
+        KeyError for an asset that no contract is margined with, ValueError for a negative amount.
+        """
+
+        def act() -> None:
+            if all(margin_asset(contract) != asset for contract in self._server.universe):
+                raise KeyError(f"the simulator has no contract that is margined with {asset!r}")
+            self._server.account.set_balance(asset, amount, self._server.now())
+
+        self._call(act)
 
     # ---- pushes
 

@@ -57,6 +57,8 @@ class Contract:
     price: float
     hidden: int = 0
     """How many more exchangeInfo answers shall not know it."""
+    pinned: bool = False
+    """Whether the price stays as it is; otherwise it drifts with each push of it."""
     _json: str | None = field(default=None, repr=False)
 
     @property

@@ -1,0 +1,301 @@
+"""Pure: positions and balances in one-way mode, and what they come to at the mark price.
+
+The formulas are Binance's: https://www.binance.com/en/support/faq/b3c689c1f50a44cabb3a84e663b81d93 for USD-M, and
+https://www.binance.com/en/support/faq/ceccfcfb4e3a45e3b48b0b1bb1a8ae46 for COIN-M. Money is in the margin asset: the
+quote in USD-M, the base in COIN-M.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+
+from .universe import Bracket, Contract
+
+Number = Decimal | float | str
+"""What callers may give for an amount or a price; ints are floats to a type checker."""
+
+ZERO = Decimal(0)
+USUAL_LEVERAGE = 20
+
+_DOLLARS = frozenset(("USDT", "USDC", "USD1", "BUSD", "FDUSD"))
+_LARGEST = Decimal(10) ** 15
+
+
+def number(name: str, value: Number) -> Decimal:
+    """An amount or a price that a caller gave. Raises ValueError, naming it, where it is no sensible number."""
+    try:
+        # Floats by their shortest form: 0.1 is meant as it is written.
+        result = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"{name} is no number: {value!r}") from None
+    if not result.is_finite() or abs(result) >= _LARGEST:
+        raise ValueError(f"{name} is no sensible number: {value!r}")
+    return result
+
+
+def price(name: str, value: Number) -> Decimal:
+    """A price, to Binance's eight decimals. Raises ValueError, naming it, where it is not above zero."""
+    result = Decimal(f"{number(name, value):.8f}")
+    if result <= 0:
+        raise ValueError(f"{name} must be above zero: {value!r}")
+    return result
+
+
+def mark_price(contract: Contract) -> Decimal:
+    """The mark price as it is pushed and answered: with eight decimals."""
+    return Decimal(f"{contract.price:.8f}")
+
+
+# ---- brackets
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A bracket in decimals: the notional from which and up to which it goes, its rate, `cum` and highest leverage."""
+
+    floor: Decimal
+    cap: Decimal
+    rate: Decimal
+    cum: Decimal
+    leverage: int
+
+
+def tiers(contract: Contract) -> list[Tier]:
+    """The brackets of a contract."""
+
+    def tier(bracket: Bracket) -> Tier:
+        floor, cap, rate, cum = (Decimal(str(bracket[name])) for name in ("bnf", "bnc", "mmr", "cf"))
+        return Tier(floor, cap, rate, cum, int(bracket["ma"]))
+
+    return [tier(bracket) for bracket in contract.brackets]
+
+
+def tier_at(contract: Contract, notional: Decimal) -> Tier:
+    """The bracket that a notional is in: the last that begins at or below it. One of no margin if there is none."""
+    found = [tier for tier in tiers(contract) if tier.floor <= abs(notional)]
+    return found[-1] if found else Tier(ZERO, ZERO, ZERO, ZERO, 1)
+
+
+def largest_leverage(contract: Contract, notional: Decimal) -> int:
+    """The highest leverage that a position of this notional may be opened with; 0 if it is above every bracket."""
+    return max((tier.leverage for tier in tiers(contract) if tier.cap >= abs(notional)), default=0)
+
+
+def largest_notional(contract: Contract, leverage: int) -> Decimal:
+    """The highest notional that a leverage may be used for; 0 if no bracket allows it any more."""
+    return max((tier.cap for tier in tiers(contract) if tier.leverage >= leverage), default=ZERO)
+
+
+# ---- one position
+
+
+@dataclass(frozen=True)
+class Position:
+    """An open position.
+
+    `amount` is negative for a short, and counts coins of the base in USD-M, contracts in COIN-M. `isolated_wallet` is
+    None for cross margin. `update_time` is ms.
+    """
+
+    contract_id: str
+    amount: Decimal
+    entry_price: Decimal
+    leverage: int
+    isolated_wallet: Decimal | None
+    update_time: int
+
+
+def notional(contract: Contract, amount: Decimal, at: Decimal) -> Decimal:
+    """What an amount is worth at a price, signed as the amount is."""
+    return _size(contract, amount) / at if contract.inverse else amount * at
+
+
+def profit(contract: Contract, position: Position, at: Decimal) -> Decimal:
+    """The unrealised profit at a price."""
+    if contract.inverse:
+        return _size(contract, position.amount) * (1 / position.entry_price - 1 / at)
+    return position.amount * (at - position.entry_price)
+
+
+def maintenance_margin(contract: Contract, position: Position, at: Decimal) -> Decimal:
+    """The maintenance margin at a price."""
+    worth = abs(notional(contract, position.amount, at))
+    tier = tier_at(contract, worth)
+    return tier.rate * worth - tier.cum
+
+
+def liquidation_price(contract: Contract, position: Position, wallet: Decimal) -> Decimal:
+    """The price at which `wallet` and the profit are down to the maintenance margin; 0 where there is none.
+
+    Args:
+        contract: that the position is in.
+        position: the position.
+        wallet: what covers it apart from its own profit. Isolated: its own wallet. Cross: the cross wallet balance
+            less the maintenance margins of the other cross positions, plus their profits.
+
+    """
+    # Rate and cum are those of the bracket that the position will be in when it is liquidated, which is not known
+    # before the price is: each is tried, and the right one is where the position at its price lies in it.
+    for tier in tiers(contract):
+        found = _liquidation_price_within(contract, position, wallet, tier)
+        if found > 0 and tier_at(contract, notional(contract, position.amount, found)) == tier:
+            return found
+    return ZERO
+
+
+def _liquidation_price_within(contract: Contract, position: Position, wallet: Decimal, tier: Tier) -> Decimal:
+    size = _size(contract, position.amount)
+    if contract.inverse:
+        above = abs(size) * tier.rate + size
+        below = wallet + tier.cum + size / position.entry_price
+    else:
+        above = wallet + tier.cum - size * position.entry_price
+        below = abs(size) * tier.rate - size
+    return above / below if below else ZERO
+
+
+def _size(contract: Contract, amount: Decimal) -> Decimal:
+    """An amount in coins in USD-M, in dollars in COIN-M."""
+    return amount * int(contract.entry["contractSize"]) if contract.inverse else amount
+
+
+# ---- all of them
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A contract's position at the mark price, or the lack of one: then `position.amount` is zero.
+
+    `notional` has the sign of the amount; `liquidation_price` is 0 where there is none.
+    """
+
+    contract: Contract
+    position: Position
+    mark: Decimal
+    notional: Decimal
+    profit: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    liquidation_price: Decimal = ZERO
+
+    @property
+    def asset(self) -> str:
+        """The margin asset."""
+        return margin_asset(self.contract)
+
+    @property
+    def wallet(self) -> Decimal | None:
+        """The isolated wallet; None for cross margin."""
+        return self.position.isolated_wallet
+
+
+def margin_asset(contract: Contract) -> str:
+    """The asset that positions in a contract are margined with."""
+    return str(contract.entry["marginAsset"])
+
+
+class Account:
+    """Balances by asset and positions by contract id. For one thread at a time.
+
+    USD-M and COIN-M are two accounts: an asset that is margin in both has the same balance in each of them.
+    """
+
+    def __init__(self, now: int) -> None:
+        """Begin at `now`, ms, without positions: with 10,000 of each dollar coin and 10 of every other one."""
+        self._began = now
+        self._balances: dict[str, Decimal] = {}
+        self._updated: dict[str, int] = {}
+        self._positions: dict[str, Position] = {}
+
+    def balance(self, asset: str) -> Decimal:
+        """The cross wallet balance of an asset."""
+        return self._balances.get(asset, Decimal(10_000 if asset in _DOLLARS else 10))
+
+    def updated(self, asset: str) -> int:
+        """When an asset was last touched, ms."""
+        return self._updated.get(asset, self._began)
+
+    def set_balance(self, asset: str, amount: Number, now: int) -> None:
+        """Replace the cross wallet balance of an asset. Raises ValueError for one that is negative or no number."""
+        balance = number("the balance", amount)
+        if balance < 0:
+            raise ValueError(f"the balance must not be negative: {amount!r}")
+        self._balances[asset] = balance
+        self._updated[asset] = now
+
+    def open(
+        self,
+        contract: Contract,
+        amount: Number,
+        entry_price: Number | None,
+        leverage: int,
+        isolated_wallet: Number | None,
+        now: int,
+    ) -> None:
+        """Replace the position in a contract; the brackets decide on the leverage now, and never again.
+
+        Raises ValueError for an amount of zero or off the contract's step, an entry price or isolated wallet that is
+        not above zero, and a leverage beyond the brackets.
+        """
+        size, decimals = number("the amount", amount), int(contract.entry["quantityPrecision"])
+        if not size:
+            raise ValueError(f"a position in {contract.id} needs an amount other than zero")
+        if size != round(size, decimals):
+            raise ValueError(f"amounts of {contract.id} have at most {decimals} decimals: {amount!r}")
+        if isolated_wallet is not None and number("the isolated wallet", isolated_wallet) <= 0:
+            raise ValueError(f"the isolated wallet must be above zero, None is for cross margin: {isolated_wallet!r}")
+        mark = mark_price(contract)
+        worth = abs(notional(contract, size, mark))
+        largest = largest_leverage(contract, worth)
+        if not largest:
+            raise ValueError(f"no bracket of {contract.id} allows a notional of {worth:.8f}")
+        if isinstance(leverage, bool) or leverage != int(leverage) or not 1 <= leverage <= largest:
+            raise ValueError(
+                f"{contract.id} allows a leverage of 1 to {largest} at a notional of {worth:.8f}, not {leverage!r}"
+            )
+        entry = mark if entry_price is None else price("the entry price", entry_price)
+        wallet = None if isolated_wallet is None else number("the isolated wallet", isolated_wallet)
+        self._positions[contract.id] = Position(contract.id, size, entry, int(leverage), wallet, now)
+        self._updated[margin_asset(contract)] = now
+
+    def close(self, contract: Contract, now: int) -> None:
+        """Forget the position in a contract, if there is one, without a profit or a loss."""
+        if self._positions.pop(contract.id, None) is not None:
+            self._updated[margin_asset(contract)] = now
+
+    def holdings(self, contracts: Iterable[Contract]) -> list[Holding]:
+        """One for each contract, with a position or without; `contracts` are all that there are of one market."""
+        held = [self._holding(contract) for contract in contracts]
+        cross = [holding for holding in held if holding.position.amount and holding.wallet is None]
+        free = {holding.asset: self.balance(holding.asset) for holding in cross}
+        for holding in cross:
+            free[holding.asset] += holding.profit - holding.maintenance_margin
+        return [_with_liquidation_price(holding, free) if holding.position.amount else holding for holding in held]
+
+    def _holding(self, contract: Contract) -> Holding:
+        mark = mark_price(contract)
+        position = self._positions.get(contract.id)
+        if position is None:
+            leverage = min(USUAL_LEVERAGE, max((int(bracket["ma"]) for bracket in contract.brackets), default=1))
+            none = Position(contract.id, ZERO, ZERO, leverage, None, 0)
+            return Holding(contract, none, mark, ZERO, ZERO, ZERO, ZERO)
+        worth = notional(contract, position.amount, mark)
+        return Holding(
+            contract,
+            position,
+            mark,
+            worth,
+            profit(contract, position, mark),
+            abs(worth) / position.leverage,
+            maintenance_margin(contract, position, mark),
+        )
+
+
+def _with_liquidation_price(holding: Holding, free: dict[str, Decimal]) -> Holding:
+    wallet = holding.wallet
+    if wallet is None:
+        # Free is what all cross positions of the asset leave; a position's own part in it is taken back.
+        wallet = free[holding.asset] - holding.profit + holding.maintenance_margin
+    return replace(holding, liquidation_price=liquidation_price(holding.contract, holding.position, wallet))
