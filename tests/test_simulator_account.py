@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import ccxt
 import pytest
@@ -700,3 +703,61 @@ def test_ccxt_fetches_balances(sim: BinanceSimulator) -> None:
         balance = exchange.fetch_balance()
     assert (10, 0.05, 10.05) == told(balance["BTC"], "free", "used", "total")
     assert 10 == balance["total"]["ETH"]
+
+
+# ---- orders
+
+
+@pytest.mark.parametrize("wallet", [None, 1_000])
+def test_a_reduce_only_order_closes_a_part(sim: BinanceSimulator, wallet: float | None) -> None:
+    """A market order takes its part of amount, profit and isolated wallet out of a position, at the mark price."""
+    sim.open_position("ETHUSDT", 10, 1_900, leverage=10, isolated_wallet=wallet)
+    with exchange_of(sim, ccxt.binanceusdm, apiKey=sim.api_key, secret=sim.secret) as exchange:
+        order = exchange.create_order("ETH/USDT:USDT", "market", "sell", 4, None, {"reduceOnly": True})
+    assert ("closed", 4.0, 2_000.0, 8_000.0) == tuple(order[name] for name in ("status", "filled", "average", "cost"))
+    left = risks(sim)["ETHUSDT"]
+    assert (Decimal(6), Decimal("1900")) == (Decimal(left["positionAmt"]), Decimal(left["entryPrice"]))
+    # 10,000 + 4 * (2,000 - 1,900), and four tenths of the wallet.
+    assert Decimal(10_400 + (400 if wallet else 0)) == Decimal(assets(sim)["USDT"]["crossWalletBalance"])
+    assert Decimal(600 if wallet else 0) == Decimal(left["isolatedWallet"])
+
+
+def test_a_short_of_coin_m_is_bought_back(sim: BinanceSimulator) -> None:
+    """An order beyond the position closes it, and no more; profits of COIN-M are in coins."""
+    sim.open_position(PERPETUAL, -1_000, 62_500, leverage=10)
+    with exchange_of(sim, ccxt.binancecoinm, apiKey=sim.api_key, secret=sim.secret) as exchange:
+        order = exchange.create_order("BTC/USD:BTC", "market", "buy", 5_000, None, {"reduceOnly": True})
+    assert (1_000.0, 50_000.0) == (order["filled"], order["average"])
+    assert {} == risks(sim, RISKS[2])
+    # 1,000 contracts of 100 dollars: 100,000 / 50,000 - 100,000 / 62,500 = 0.4 coins, beside the 10.
+    assert Decimal("10.4") == Decimal(assets(sim, ACCOUNTS[2])["BTC"]["crossWalletBalance"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"symbol": "NOSUCHUSDT"}, -1121),
+        ({"type": "LIMIT"}, -1000),
+        ({"reduceOnly": "false"}, -1000),
+        ({"side": "HOLD"}, -1117),
+        ({"quantity": "much"}, -1102),
+        ({"quantity": "0.00001"}, -1111),
+        ({"side": "BUY"}, -2022),
+        ({"symbol": "BTCUSDT"}, -2022),
+    ],
+)
+def test_other_orders_are_refused(sim: BinanceSimulator, changes: dict[str, str], code: int) -> None:
+    """What is no reduce-only market order against an open position is refused, and changes nothing."""
+    sim.open_position("ETHUSDT", 10, leverage=10)
+    order = {"symbol": "ETHUSDT", "side": "SELL", "type": "MARKET", "quantity": "1", "reduceOnly": "true", **changes}
+    form = urlencode({"timestamp": round(time.time() * 1000), **order})
+    form += f"&signature={hmac.new(sim.secret.encode(), form.encode(), hashlib.sha256).hexdigest()}"
+    answer = requests.post(f"{sim.url}/fapi/v1/order", data=form, headers={"X-MBX-APIKEY": sim.api_key}, timeout=10)
+    assert (400, code) == (answer.status_code, answer.json()["code"])
+    assert Decimal(10) == Decimal(risks(sim)["ETHUSDT"]["positionAmt"])
+
+
+def test_orders_are_signed(sim: BinanceSimulator) -> None:
+    """An order without a signature is refused."""
+    answer = requests.post(f"{sim.url}/fapi/v1/order", headers={"X-MBX-APIKEY": sim.api_key}, timeout=10)
+    assert (400, -1102) == (answer.status_code, answer.json()["code"])

@@ -265,6 +265,41 @@ class Account:
         if self._positions.pop(contract.id, None) is not None:
             self._updated[margin_asset(contract)] = now
 
+    def reduce(self, contract: Contract, amount: Decimal, now: int) -> Decimal:
+        """Close a part of a position, or all of it, at the mark price.
+
+        The profit, and of an isolated position's wallet the same part, goes to the balance.
+
+        Args:
+            contract: that the position is in.
+            amount: signed as the order is, so against the position; what is beyond it is not filled.
+            now: ms.
+
+        Returns:
+            How much was filled, unsigned. 0 where there is no position that the amount is against.
+
+        """
+        position = self._positions.get(contract.id)
+        if position is None or position.amount * amount >= 0:
+            return ZERO
+        filled = min(abs(amount), abs(position.amount))
+        part = filled / abs(position.amount)
+        wallet = position.isolated_wallet
+        asset = margin_asset(contract)
+        gained = part * (profit(contract, position, mark_price(contract)) + (wallet or ZERO))
+        self._balances[asset] = self.balance(asset) + gained
+        self._updated[asset] = now
+        if part == 1:
+            del self._positions[contract.id]
+        else:
+            self._positions[contract.id] = replace(
+                position,
+                amount=position.amount + (filled if amount > 0 else -filled),
+                isolated_wallet=None if wallet is None else wallet * (1 - part),
+                update_time=now,
+            )
+        return filled
+
     def holdings(self, contracts: Iterable[Contract]) -> list[Holding]:
         """One for each contract, with a position or without; `contracts` are all that there are of one market."""
         held = [self._holding(contract) for contract in contracts]

@@ -1,4 +1,6 @@
-"""Pure: REST requests to answers. Knows no socket; what it is asked changes nothing but `rest_after` counts."""
+"""Pure: REST requests to answers. Knows no socket. Of what it is asked, exchangeInfo counts `rest_after`, orders change
+the account, and nothing else changes anything.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from . import statements
-from .account import Account
+from .account import Account, number
 from .universe import Universe, rest_brackets
 from .wire import compact
 
@@ -55,10 +57,13 @@ class RestApi:
         self._universe = universe
         self._account = account
         self._credentials = credentials
+        self._orders = 0
         self._minute = -1
         self._used: dict[str, int] = {}
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], now: int) -> tuple[int, dict[str, str], str]:
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str], now: int, body: str = ""
+    ) -> tuple[int, dict[str, str], str]:
         """Answer one request.
 
         Args:
@@ -66,6 +71,7 @@ class RestApi:
             target: the raw request target, query included: signatures are over its very bytes.
             headers: must look names up whatever their letter case.
             now: server time, ms.
+            body: a form, signed like a query.
 
         Returns:
             HTTP status, headers, JSON body.
@@ -74,6 +80,8 @@ class RestApi:
         path, _, query = target.partition("?")
         used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
         try:
+            if method == "POST" and path in ("/fapi/v1/order", "/dapi/v1/order"):
+                return 200, used, self._order(path.startswith("/dapi"), self._signed(body or query, headers, now), now)
             if method != "GET":
                 raise ApiError(404, -5000, f"Path {path}, Method {method} is invalid")
             return 200, used, self._get(path, query, headers, now)
@@ -142,6 +150,28 @@ class RestApi:
         if pair is not None and all(contract.entry["pair"] != pair for contract in contracts):
             raise ApiError(400, -1121, "Invalid symbol.")
         return compact(statements.risk_inverse(self._account, contracts, pair, asset))
+
+    def _order(self, inverse: bool, params: Mapping[str, str], now: int) -> str:
+        """Fill a reduce-only market order at the mark price; the simulator has no others."""
+        visible = self._universe.visible(inverse=inverse)
+        contract = next((contract for contract in visible if contract.id == params.get("symbol")), None)
+        if contract is None:
+            raise ApiError(400, -1121, "Invalid symbol.")
+        if params.get("type") != "MARKET" or params.get("reduceOnly") != "true":
+            raise ApiError(400, -1000, "The simulator fills reduce-only market orders, and no others.")
+        if params.get("side") not in ("BUY", "SELL"):
+            raise ApiError(400, -1117, "Invalid side.")
+        try:
+            amount = number("quantity", params.get("quantity", ""))
+        except ValueError:
+            raise ApiError(400, -1102, "Mandatory parameter 'quantity' was not sent, or malformed.") from None
+        if amount != round(amount, int(contract.entry["quantityPrecision"])):
+            raise ApiError(400, -1111, "Precision is over the maximum defined for this asset.")
+        filled = self._account.reduce(contract, amount if params["side"] == "BUY" else -amount, now)
+        if not filled:
+            raise ApiError(400, -2022, "ReduceOnly Order is rejected.")
+        self._orders += 1
+        return compact(statements.filled_order(self._orders, contract, params, filled, now))
 
     def _keyed(self, headers: Mapping[str, str]) -> None:
         """Let only the one key pass."""

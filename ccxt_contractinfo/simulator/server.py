@@ -301,7 +301,8 @@ class Server:
                 self.rest_fault = None
             return fault.response()
         # First worked out, then held: a slow answer is of the time when it was asked for.
-        status, headers, body = self._api.answer(request.method, request.raw_path, request.headers, self.now())
+        form = await request.text()
+        status, headers, body = self._api.answer(request.method, request.raw_path, request.headers, self.now(), form)
         if self.rest_released is not None:
             await self.rest_released.wait()
         return web.Response(status=status, body=body.encode(), headers=headers, content_type="application/json")

@@ -306,7 +306,8 @@ class BinanceSimulator:
         """Hold a position, in place of the one that is open in this contract; the account is in one-way mode.
 
         It is there at once, whatever the balance: nothing is bought, paid or pushed, only REST shows it. The brackets
-        have to allow the leverage now; when they are changed later, the position stays as it is.
+        have to allow the leverage now; when they are changed later, the position stays as it is. Of the orders that
+        clients send, reduce-only market orders are filled, at the mark price; the others are refused.
 
         Args:
             id: of the contract.

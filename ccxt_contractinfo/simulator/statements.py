@@ -1,14 +1,14 @@
-"""Pure: positionRisk and account in the shapes that the versions of these endpoints have. Zeros are as they are there.
+"""Pure: positionRisk, account and order in the shapes that the versions of these endpoints have, zeros included.
 
 `contracts` are always all those of one market that REST knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from .account import ZERO, Account, Holding, largest_notional, margin_asset
+from .account import ZERO, Account, Holding, largest_notional, margin_asset, mark_price, notional
 from .universe import Contract
 
 Row = dict[str, object]
@@ -213,6 +213,38 @@ def _totals(assets: Sequence[Row]) -> Row:
     names += ["PositionInitialMargin", "OpenOrderInitialMargin", "CrossWalletBalance", "CrossUnPnl"]
     totals: Row = {f"total{name}": of.get(name[0].lower() + name[1:], _eight(ZERO)) for name in names}
     return totals | {name: of.get(name, _eight(ZERO)) for name in ("availableBalance", "maxWithdrawAmount")}
+
+
+# ---- order
+
+
+def filled_order(number: int, contract: Contract, params: Mapping[str, str], filled: Decimal, now: int) -> Row:
+    """/fapi/v1/order, /dapi/v1/order: a market order that was filled at the mark price."""
+    mark = mark_price(contract)
+    worth = abs(notional(contract, filled, mark))
+    return {
+        "orderId": number,
+        "symbol": contract.id,
+        "status": "FILLED",
+        "clientOrderId": params.get("newClientOrderId", f"simulator-{number}"),
+        "price": "0",
+        "avgPrice": _price(mark),
+        "origQty": params["quantity"],
+        "executedQty": f"{filled:f}",
+        "cumQty": f"{filled:f}",
+        "cumBase" if contract.inverse else "cumQuote": _eight(worth),
+        "timeInForce": "GTC",
+        "type": "MARKET",
+        "reduceOnly": True,
+        "closePosition": False,
+        "side": params["side"],
+        "positionSide": "BOTH",
+        "stopPrice": "0",
+        "workingType": "CONTRACT_PRICE",
+        "priceProtect": False,
+        "origType": "MARKET",
+        "updateTime": now,
+    }
 
 
 # ---- words
