@@ -8,11 +8,14 @@
 import logging
 
 from .delivery import Subscription
-from .errors import MalformedEvent
+from .errors import CumulativeMismatch, MalformedEvent
 from .events import Bracket, ContractInfoEvent, parse_event
 from .exchanges import binance, binancecoinm, binanceusdm
+from .impact import PositionImpact
+from .margin import LeverageTiers
 from .mixin import ContractInfoMixin, attach
 from .stream import ContractInfoStream
+from .tierchanges import TierChange
 from .updates import ContractInfo
 
 __all__ = [
@@ -21,8 +24,12 @@ __all__ = [
     "ContractInfoEvent",
     "ContractInfoMixin",
     "ContractInfoStream",
+    "CumulativeMismatch",
+    "LeverageTiers",
     "MalformedEvent",
+    "PositionImpact",
     "Subscription",
+    "TierChange",
     "attach",
     "binance",
     "binancecoinm",

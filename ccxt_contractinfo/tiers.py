@@ -7,10 +7,17 @@ that reads one reads the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from .events import Bracket, parse_brackets
+
+EXACT = Context(prec=60)
+"""In it, sums and products of what floats can hold are exact; a quotient has 60 digits. A thread's own context may be
+anything."""
+
+ROUNDING = 1e-8
+"""Binance rounds amounts to 8 decimals."""
 
 LeverageTier = dict[str, Any]
 """ccxt's leverage tier structure: tier, symbol, currency, minNotional, maxNotional, maintenanceMarginRate, maxLeverage
@@ -76,6 +83,19 @@ def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
             for entry in entries
         ]
     )
+
+
+def is_continuous(brackets: Iterable[Bracket]) -> bool:
+    """Whether each cumulative amount is, but for rounding, the one that floors and rates imply, so that the maintenance
+    margin makes no step at the bound of two brackets."""
+    rate = implied = 0.0
+    for bracket in _ascending(brackets):
+        implied += bracket.notional_floor * (bracket.maintenance_margin_rate - rate)
+        rate = bracket.maintenance_margin_rate
+        if abs(bracket.cumulative - implied) > ROUNDING + 1e-12 * abs(bracket.notional_floor):  # a float's own error
+            return False
+        implied = bracket.cumulative
+    return True
 
 
 def leverage_limits(brackets: Iterable[Bracket]) -> dict[str, float]:

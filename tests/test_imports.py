@@ -19,14 +19,15 @@ LAYERS = (
     ("mixin",),
     ("keeper",),
     ("stream", "follower", "table"),
-    ("published", "reader", "schedule", "delivery", "rest", "resync", "listings", "updates", "markets"),
+    ("published", "reader", "schedule", "delivery", "rest", "resync", "listings", "impact", "updates", "markets"),
+    ("margin", "tierchanges"),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
     ("clock", "errors", "forking"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
-PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates")
-PURE += ("backoff", "settings", "endpoint", "errors", "mapping")
+PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
+PURE += ("tierchanges", "backoff", "settings", "endpoint", "errors", "mapping")
 WAITING = ("clock", "connection", "delivery", "dial", "keeper", "mixin", "published", "reader", "rest", "schedule")
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
