@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 
 from .events import ContractInfoEvent
 from .markets import Change, iso8601
+from .tierchanges import TIGHTENED, TierChange, directions, tier_changes
 from .tiers import LeverageTier
 
 Source = Literal["stream", "resync"]
@@ -39,6 +40,9 @@ class ContractInfo(TypedDict):
     """The scheduled delivery time of a swap, or None; None for futures."""
     tiers: list[LeverageTier] | None
     """ccxt's leverage tiers, where this update carried brackets."""
+    tierChanges: list[TierChange] | None
+    """Where the kind is 'tiers': the ranges of notional in which the maximum leverage or the maintenance margin rate
+    changed. None for another kind, and where the tiers were not known before."""
     kinds: list[str]
     """What changed, see `markets.KINDS`. Never empty."""
     previous: dict[str, Any]
@@ -49,7 +53,7 @@ class ContractInfo(TypedDict):
 
 def make_update(event: ContractInfoEvent, change: Change, source: Source) -> ContractInfo:
     """The update that tells of what `event` changed."""
-    market = change.market
+    market, before = change.market, change.previous.get("leverageTiers")
     return {
         "info": event.raw,
         "id": event.id,
@@ -63,7 +67,17 @@ def make_update(event: ContractInfoEvent, change: Change, source: Source) -> Con
         "expiry": market["expiry"],
         "delisting": market["delisting"],
         "tiers": market["leverageTiers"] if event.brackets or "tiers" in change.kinds else None,
+        "tierChanges": tier_changes(before, market["leverageTiers"]) if "tiers" in change.kinds and before else None,
         "kinds": change.kinds,
         "previous": change.previous,
         "source": source,
     }
+
+
+def tier_directions(update: ContractInfo) -> set[str]:
+    """Which way an update's leverage tiers went: see `tierchanges.DIRECTIONS`. Where they were not known before, they
+    may well have tightened, so that whoever asks for that is told; a listing has none before that could."""
+    if "tiers" not in update["kinds"] or "listed" in update["kinds"]:
+        return set()
+    before, after = update["previous"].get("leverageTiers"), update["tiers"]
+    return directions(before, after) if before and after else {TIGHTENED}

@@ -100,6 +100,7 @@ def test_the_example_of_the_documentation(sim: BinanceSimulator, live: Any, inbo
         "expiry": None,
         "delisting": None,
         "tiers": tiers,
+        "tierChanges": None,
         "kinds": ["tiers"],
         "previous": {"leverageTiers": None},
         "source": "stream",

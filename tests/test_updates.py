@@ -74,6 +74,7 @@ def test_the_documented_push() -> None:
         "created": 1569398400000,
         "expiry": None,
         "delisting": None,
+        "tierChanges": None,
         "kinds": ["tiers"],
         "previous": {"leverageTiers": None},
         "source": "stream",
