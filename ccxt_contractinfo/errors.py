@@ -15,6 +15,7 @@
     └── ccxt.OperationFailed
         ├── ccxt.BadResponse
         │   ├── MalformedEvent             a push that does not say what a push must say
+        │   ├── CumulativeMismatch         pushed brackets whose cumulative amounts floors and rates do not imply
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
         └── ccxt.NetworkError
             ├── ConnectionLost             DNS, TCP, TLS or the proxy failed, or the peer reset
@@ -53,6 +54,23 @@ class MalformedEvent(ccxt.BadResponse):
 
     def __str__(self) -> str:
         return f"contractInfo: {self.field} should be {self.expected}, but it is {_shortened(self.value)}"
+
+
+class CumulativeMismatch(ccxt.BadResponse):
+    """Pushed brackets whose cumulative amounts are not what floors and rates imply. They are applied as they came.
+
+    `id` (str) is the contract's, `differences` a tuple of `CumulativeDifference`, one for each such bracket.
+    """
+
+    def __init__(self, id: str, differences: tuple[Any, ...]) -> None:
+        super().__init__(id, differences)
+        self.id = id
+        self.differences = differences
+
+    def __str__(self) -> str:
+        each = (f"{told:f} in tier {tier}, not {implied:f}" for tier, told, implied, _ in self.differences)
+        told = ", ".join(each)
+        return f"contractInfo: {self.id}: cumulative amounts that floors and rates do not imply are used: {told}"
 
 
 class ProtocolViolation(ccxt.BadResponse):

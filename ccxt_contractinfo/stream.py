@@ -18,15 +18,17 @@ from .clock import FOREVER
 from .delivery import Channel, Subscription
 from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url
-from .errors import MalformedEvent
+from .errors import CumulativeMismatch, MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome, decode, parse_event, unwrap
 from .follower import Follower
 from .forking import renew_after_fork
+from .margin import LeverageTiers
 from .reader import Link, Reader
 from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
-from .settings import Settings
+from .settings import Settings, stream_settings
+from .tiers import is_continuous
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -114,7 +116,7 @@ class ContractInfoStream:
             return replace(endpoint, url=full_url(url or endpoint.url))
 
         first = find()
-        settings = {**(exchange.options.get("contractInfo") or {}), "url": first.url}
+        settings = {**stream_settings(exchange), "url": first.url}
         stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
         stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
         return stream
@@ -462,6 +464,10 @@ class ContractInfoStream:
                     self._counts["duplicates"] += 1
                     return
                 self._overlap.add(data)
+            if not is_continuous(event.brackets) and (differences := LeverageTiers(event).cumulative_differences):
+                mismatch = CumulativeMismatch(event.id, differences)
+                logger.warning("%s", mismatch)
+                self.report(mismatch)
             if self._held_back is None:
                 self._deliver(Arrival(event, now))
                 return
