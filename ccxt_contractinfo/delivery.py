@@ -123,10 +123,16 @@ class Channel:
             for receiver in receivers:
                 self.dropped += receiver.offer(item)
 
-    def subscribe(self, callback: Callable[..., object], wants: Wants | None = None) -> Subscription:
+    def subscribe(
+        self, callback: Callable[..., object], wants: Wants | None = None, concerns: Wants | None = None
+    ) -> Subscription:
         """Call `callback` with each item from now on that `wants` accepts (None: all). A tuple becomes
-        its arguments."""
-        subscription = Subscription(self, callback, wants, Backlog(self.limit, self.key))
+        its arguments.
+
+        :param wants: asked on the publisher's thread, so it must not wait
+        :param concerns: asked right before the callback, on the same thread, so it may; it must not raise
+        """
+        subscription = Subscription(self, callback, wants, concerns, Backlog(self.limit, self.key))
         with self._lock:
             self._subscriptions = (*self._not_cancelled(), subscription)
         return subscription
@@ -174,11 +180,17 @@ class Subscription:
     """
 
     def __init__(
-        self, channel: Channel, callback: Callable[..., object], wants: Wants | None, backlog: Backlog
+        self,
+        channel: Channel,
+        callback: Callable[..., object],
+        wants: Wants | None,
+        concerns: Wants | None,
+        backlog: Backlog,
     ) -> None:
         self.callback = callback
         self._channel = channel
         self._wants = wants
+        self._concerns = concerns
         self._backlog = backlog
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -255,7 +267,8 @@ class Subscription:
                     return
                 item = self._backlog.take()
             try:
-                self.callback(*item) if isinstance(item, tuple) else self.callback(item)
+                if self._concerns is None or self._concerns(item):
+                    self.callback(*item) if isinstance(item, tuple) else self.callback(item)
             except BaseException as error:  # a callback may call sys.exit()
                 logger.exception("the callback %s raised", _name(self.callback))
                 with contextlib.suppress(Exception):

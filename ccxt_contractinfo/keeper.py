@@ -4,6 +4,7 @@ synchronous face (`mixin`) and others beside it can stand on it."""
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import logging
 import threading
@@ -16,17 +17,19 @@ from . import clock
 from .delivery import Channel
 from .events import ContractInfoEvent, Outcome
 from .forking import renew_after_fork
+from .impact import Position, PositionImpact, Unasked, impact_of, is_open
 from .listings import universe_of
 from .mapping import LiveMapping
-from .markets import KINDS, Market, complete, is_contract, keep_name
+from .markets import KINDS, Market, complete, is_contract, keep_name, market_universe
 from .rest import Answers, Rest
 from .resync import Doubts
-from .settings import Settings
+from .settings import Settings, serves_tiers
 from .snapshot import Entry, Snapshot, Universe
 from .stream import ContractInfoStream
 from .table import MarketTable
-from .tiers import to_leverage_brackets
-from .updates import ContractInfo
+from .tierchanges import DIRECTIONS
+from .tiers import LeverageTier, to_leverage_brackets, to_leverage_tiers
+from .updates import ContractInfo, tier_directions
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -56,9 +59,12 @@ class MarketKeeper:
         """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""
         self._ccxt_set_markets = set_markets
         self.is_following = False
+        self._was_stopped = False
         self._has_own_stream = False
+        serves_tiers(exchange)  # raises where that cannot be meant
         self._rest = Rest(exchange)
         self._refused_key: tuple[str, str] | None = None
+        self._unasked = Unasked()
         self.table = MarketTable()
         self.table.sharers.add(self)
         renew_after_fork(self)
@@ -129,10 +135,11 @@ class MarketKeeper:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
 
-    def load_leverage_brackets(self, load: Callable[[Any], Any]) -> Any:
+    def load_leverage_brackets(self, universe: Universe, load: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
         has been pushed since it was asked for.
 
+        :param universe: the one that is asked for; ccxt asks for one at a time, and would forget the other
         :param load: ccxt's own, of an exchange
         """
 
@@ -144,14 +151,61 @@ class MarketKeeper:
 
         asked = clock.now()
         options, fresh = self.aside(act)
-        loaded, _ = options["leverageBrackets"], fresh.pop("options")
+        fresh.pop("options")
         with self._locked_table() as table:
+            known = self.exchange.options.get("leverageBrackets") or {}
+            other = {symbol for symbol, market in table.markets.items() if market_universe(market) != universe}
+            loaded = {symbol: brackets for symbol, brackets in known.items() if symbol in other}
+            loaded.update(options["leverageBrackets"])
             for market, event in table.brackets_newer_than(asked, self._settle_time()):
-                loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
+                if self._covers(loaded, market_universe(market)):
+                    loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
             self.exchange.options["leverageBrackets"] = loaded
             for name, value in fresh.items():
                 setattr(self.exchange, name, value)
         return loaded
+
+    def has_brackets(self, universe: Universe) -> bool:
+        """Whether ccxt's own table of leverage brackets is loaded, as far as it is of a universe."""
+        loaded = self.exchange.options.get("leverageBrackets")
+        if not loaded or universe not in self.universes():
+            return loaded is not None
+        return self._covers(loaded, universe)
+
+    def _covers(self, loaded: Mapping[str, Any], universe: Universe) -> bool:
+        """Whether a table by symbols has contracts of a universe."""
+        markets = self.table.markets
+        known = (markets[symbol] for symbol in list(loaded) if symbol in markets)
+        return any(market_universe(market) == universe for market in known)
+
+    def fetch_leverage_tiers(
+        self, symbols: Iterable[str] | None, fetch: Callable[[], dict[str, list[LeverageTier]]]
+    ) -> dict[str, list[LeverageTier] | None]:
+        """Do what ``exchange.fetch_leverage_tiers`` does, and put in what has been pushed since it was asked for; where
+        the user opted in, and there is no API key, answer from what is known.
+
+        :param fetch: ccxt's own
+        """
+        if not self.has_key and serves_tiers(self.exchange):
+            return self._known_tiers(symbols or None)  # ccxt takes an empty list for all, too
+        asked = clock.now()
+        tiers: dict[str, list[LeverageTier] | None] = {**fetch()}
+        with self._locked_table() as table:
+            for market, event in table.brackets_newer_than(asked, self._settle_time()):
+                if market["symbol"] in tiers:
+                    tiers[market["symbol"]] = to_leverage_tiers(event.brackets, market)
+        return tiers
+
+    def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
+        contracts = self.in_step().contracts().values() if symbols is None else map(self.contract, symbols)
+        tiers = {market["symbol"]: copy.deepcopy(market.get("leverageTiers")) for market in contracts}
+        unknown = [symbol for symbol, known in tiers.items() if known is None]
+        if unknown and symbols is not None:
+            logger.warning(
+                "contractInfo: the leverage tiers of %s are unknown: none were pushed yet, and REST wants an API key",
+                ", ".join(unknown),
+            )
+        return {symbol: known for symbol, known in tiers.items() if known is not None or symbols is not None}
 
     def aside(self, action: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
         """Do something with a stand-in of the exchange; returns its result, and the attributes that it has set."""
@@ -188,18 +242,62 @@ class MarketKeeper:
         """A filter of updates. Raises ccxt.BadSymbol or ccxt.BadRequest."""
         ids = self.ids(symbols)
         chosen = frozenset([kinds] if isinstance(kinds, str) else kinds or ())
-        if unknown := chosen.difference(KINDS):
-            raise ccxt.BadRequest(f"contractInfo: no kinds {sorted(unknown)}; there are {', '.join(KINDS)}")
+        if unknown := chosen.difference(KINDS, DIRECTIONS):
+            there_are = ", ".join((*KINDS, *DIRECTIONS))
+            raise ccxt.BadRequest(f"contractInfo: no kinds {sorted(unknown)}; there are {there_are}")
+        ways = chosen.intersection(DIRECTIONS)
 
         def wanted(update: ContractInfo) -> bool:
-            return (not ids or update["id"] in ids) and (not chosen or not chosen.isdisjoint(update["kinds"]))
+            if ids and update["id"] not in ids:
+                return False
+            is_chosen = not chosen or not chosen.isdisjoint(update["kinds"])
+            return is_chosen or bool(ways and not ways.isdisjoint(tier_directions(update)))
 
         return wanted
+
+    def concerns(self, positions: Callable[[], Iterable[Position]]) -> Callable[[ContractInfo], bool]:
+        """A filter of updates: whether one is about what is held, by what `positions` returns then. Where that raises,
+        it is reported as a callback's error, and the update is let through: better once too often than not at all."""
+
+        def is_concerned(update: ContractInfo) -> bool:
+            try:
+                names = (update["symbol"], update["id"])
+                return any(is_open(position) and position["symbol"] in names for position in positions())
+            except Exception as error:
+                logger.exception("contractInfo: the positions could not be had; %s is told", update["symbol"])
+                self._callback_failed(error)
+                return True
+
+        return is_concerned
+
+    def impact(self, positions: Iterable[Position]) -> list[PositionImpact]:
+        """What has changed for each of these positions, where something has since this was last asked about its
+        contract. Raises ccxt.BadSymbol or ccxt.BadRequest, and then nothing counts as asked."""
+        try:
+            held = [(position, self.contract(position["symbol"])["id"]) for position in positions if is_open(position)]
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ccxt.BadRequest(f"contractInfo: a position cannot be read: {error!r}") from error
+        with self._locked_table() as table:
+            taken = self._unasked.take({id for _, id in held})
+            concerned = [(position, table.find(id), taken[id]) for position, id in held if id in taken]
+        now = self.exchange.milliseconds()
+        try:
+            impacts = [impact_of(position, market, before, now) for position, market, before in concerned if market]
+        except BaseException:
+            with self._locked_table():
+                self._unasked.put_back(taken)
+            raise
+        return [impact for impact in impacts if impact is not None]
 
     def ids(self, symbols: Iterable[str] | str | None) -> frozenset[str]:
         """The ids of contracts given by symbol or id; none means all. Raises ccxt.BadSymbol."""
         symbols = [symbols] if isinstance(symbols, str) else symbols or ()
         return frozenset(self.contract(symbol)["id"] for symbol in symbols)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the exchange has an API key and its secret."""
+        return self._rest.key is not None
 
     # The stream
 
@@ -207,6 +305,10 @@ class MarketKeeper:
         """Begin, or go on, to follow the stream; starts it, but where `is_over()`: see `ContractInfoStream.add`. Raises
         the error for which it failed for good."""
         self.own_stream().add(self, is_over)
+
+    def follow_at_first(self) -> None:
+        """The same, but what was stopped by its user is not started again."""
+        self.follow(lambda: self._was_stopped)
 
     def own_stream(self) -> ContractInfoStream:
         """The stream of this exchange, made at need."""
@@ -283,12 +385,14 @@ class MarketKeeper:
         """The stream begins to run. Waits for nothing."""
         with self.table.lock:
             self.is_following = True
+            self._was_stopped = False
 
     def stopped(self, error: ccxt.BaseError) -> None:
         """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
         self.updates.close(error)
         with self.table.lock:
             self.is_following = False
+            self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
 
     def finish(self, deadline: float) -> None:
         """Let callbacks have what they were not told yet, and threads end, until `deadline` (s by `clock.now`) at
@@ -309,13 +413,15 @@ class MarketKeeper:
 
     def tell(self, update: ContractInfo) -> None:
         """See `published.Sharer`."""
+        self._unasked.note(update)
         self.updates.publish(update)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         """See `published.Sharer`."""
-        # While it is None, ccxt would take a single symbol for the whole table.
-        if self.exchange.options.get("leverageBrackets"):
-            self.exchange.options["leverageBrackets"][market["symbol"]] = to_leverage_brackets(event.brackets)
+        loaded = self.exchange.options.get("leverageBrackets")
+        # ccxt would take a single symbol for the whole table.
+        if loaded and self._covers(loaded, market_universe(market)):
+            loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
         """See `published.Sharer`."""

@@ -13,6 +13,7 @@ import ccxt
 from . import clock
 from .delivery import Subscription, Watcher
 from .forking import renew_after_fork
+from .impact import Position, PositionImpact
 from .keeper import MarketKeeper
 from .mapping import LiveMapping
 from .stream import ContractInfoStream
@@ -21,6 +22,7 @@ from .updates import ContractInfo
 
 Callback = Callable[[ContractInfo], object]
 Symbols = str | Iterable[str] | None
+Positions = Callable[[], Iterable[Position]]
 Self = TypeVar("Self", bound="ContractInfoMixin")
 
 
@@ -88,13 +90,19 @@ class ContractInfoMixin:
         return updates[-int(limit) :] if limit else updates
 
     @overload
-    def on_contract_info(self, callback: Callback, symbols: Symbols = None, kinds: Symbols = None) -> Subscription: ...
+    def on_contract_info(
+        self, callback: Callback, symbols: Symbols = None, kinds: Symbols = None, positions: Positions | None = None
+    ) -> Subscription: ...
     @overload
     def on_contract_info(
-        self, callback: None = None, symbols: Symbols = None, kinds: Symbols = None
+        self, callback: None = None, symbols: Symbols = None, kinds: Symbols = None, positions: Positions | None = None
     ) -> Callable[[Callback], Subscription]: ...
     def on_contract_info(
-        self, callback: Callback | None = None, symbols: Symbols = None, kinds: Symbols = None
+        self,
+        callback: Callback | None = None,
+        symbols: Symbols = None,
+        kinds: Symbols = None,
+        positions: Positions | None = None,
     ) -> Subscription | Callable[[Callback], Subscription]:
         """Call ``callback(update)`` for each update from now on; starts the stream without waiting for it.
 
@@ -105,18 +113,27 @@ class ContractInfoMixin:
         Also a decorator: ``@exchange.on_contract_info``, ``@exchange.on_contract_info(kinds='delisting')``.
 
         :param symbols: one or a list of unified symbols or contract ids; None: all contracts
-        :param kinds: one or a list of kinds of change (`markets.KINDS`); None: all
+        :param kinds: one or a list of kinds of change (`markets.KINDS`); None: all. Also 'tiers_tightened' and
+            'tiers_loosened', for those changes of tiers that do (`tierchanges.directions`); the first where the tiers
+            were not known before, too
+        :param positions: called before each callback, on its thread, it returns ccxt position structures; told is only
+            what concerns a contract of one that is open. Where it raises, that is an error of the callback, and the
+            update is told. ccxt is not thread-safe: have it return what another thread has fetched, or fetch with an
+            exchange of its own
         :return: the `Subscription`: ``cancel()`` ends it, calling it calls the callback
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
-        :raises ccxt.BadRequest: for a kind that does not exist
+        :raises ccxt.BadRequest: for a kind that does not exist, or positions that cannot be called
         :raises ccxt.RestrictedLocation: where the stream has failed for good
         """
         if callback is None:
-            return lambda function: self.on_contract_info(function, symbols, kinds)
+            return lambda function: self.on_contract_info(function, symbols, kinds, positions)
+        if positions is not None and not callable(positions):
+            raise ccxt.BadRequest(f"on_contract_info(): positions should be callable, not {type(positions).__name__}")
         keeper = self._loaded_keeper()
         wants = keeper.wants(symbols, kinds)
+        concerns = None if positions is None else keeper.concerns(positions)
         keeper.own_stream()
-        subscription = keeper.updates.subscribe(callback, wants)  # before the first push can come
+        subscription = keeper.updates.subscribe(callback, wants, concerns)  # before the first push can come
         try:
             keeper.follow()
         except ccxt.BaseError:
@@ -146,6 +163,29 @@ class ContractInfoMixin:
         """
         tiers: list[LeverageTier] | None = self._loaded_keeper().contract(symbol).get("leverageTiers")
         return tiers
+
+    def contract_info_impact(self, positions: Iterable[Position] | None = None) -> list[PositionImpact]:
+        """What has changed for the positions that are held: one `PositionImpact` for each whose contract's leverage
+        tiers or dates have changed since this was last asked about the contract, by any thread; at first, since the
+        stream was started. [] where none has. Starts the stream at the first call, without waiting for it; one that was
+        stopped stays so, since a callback may ask while another thread closes the exchange.
+
+        :param positions: ccxt position structures, as fresh as may be; empty ones are passed over. None: they are
+            fetched here, in the caller's thread, with the exchange's API key
+        :raises ccxt.ArgumentsRequired: without positions, where there is no key
+        :raises ccxt.BadSymbol: for a position in a contract that the exchange does not have
+        :raises ccxt.BadRequest: for a position that cannot be read; then nothing counts as asked
+        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        """
+        keeper = self._loaded_keeper()
+        keeper.follow_at_first()
+        if positions is None:
+            if not keeper.has_key:
+                raise ccxt.ArgumentsRequired("contract_info_impact(): give it positions, or the exchange an apiKey")
+            universes = sorted(keeper.universes())
+            fetch = self.fetch_positions  # type: ignore[attr-defined]
+            positions = [position for universe in universes for position in fetch(None, {"subType": universe})]
+        return keeper.impact(positions)
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
         """Stop the stream, then do what ccxt does."""
@@ -183,12 +223,26 @@ class ContractInfoMixin:
         return keeper.set_markets(markets, currencies, vars(keeper.local).pop("asked", None))
 
     def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
-        """As in ccxt, but brackets that were pushed since they were asked for stay, and readers see the new ones only
-        when all are there."""
+        """As in ccxt, but brackets that were pushed since they were asked for stay, readers see the new ones only when
+        all are there, and those of the other universe (linear, inverse) stay where an exchange has both."""
         ccxts = super(ContractInfoMixin, type(self)).load_leverage_brackets  # type: ignore[misc]
-        if not reload and self.options.get("leverageBrackets") is not None:  # type: ignore[attr-defined]
+        keeper = self._loaded_keeper()
+        universe, _ = self.handle_sub_type_and_params("loadLeverageBrackets", None, params, "linear")  # type: ignore[attr-defined]
+        if not reload and keeper.has_brackets(universe):
             return ccxts(self, reload, params)
-        return self._loaded_keeper().load_leverage_brackets(lambda exchange: ccxts(exchange, reload, params))
+        return keeper.load_leverage_brackets(universe, lambda exchange: ccxts(exchange, True, params))
+
+    def fetch_leverage_tiers(self, symbols: Iterable[str] | None = None, params: dict[str, Any] = {}) -> Any:
+        """As in ccxt, but brackets that were pushed since they were asked for are in the answer.
+
+        Without an API key, and with ``options['contractInfo']['serveTiers']``, the answer is what is known, by symbol:
+        the tiers that were pushed, of all universes that the exchange loads. A symbol that was asked for and whose
+        tiers are unknown has None, and the log names it; where all are asked for, only those known are there.
+
+        :raises ccxt.BadRequest: where serveTiers is not True or False
+        """
+        ccxts = super(ContractInfoMixin, type(self)).fetch_leverage_tiers  # type: ignore[misc]
+        return self._loaded_keeper().fetch_leverage_tiers(symbols, lambda: ccxts(self, symbols, params))
 
     def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
         """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""
@@ -259,6 +313,8 @@ class ContractInfoMixin:
     unWatchContractInfo = un_watch_contract_info  # noqa: N815
     contractInfoStream = contract_info_stream  # noqa: N815
     leverageTiers = leverage_tiers  # noqa: N815
+    fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
+    contractInfoImpact = contract_info_impact  # noqa: N815
 
 
 _HAS = {"watchContractInfo": True, "unWatchContractInfo": True}

@@ -7,6 +7,9 @@ from typing import Any
 
 import ccxt
 
+SERVE_TIERS = "serveTiers"
+"""The one setting in ``options['contractInfo']`` that is not the stream's."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,10 +49,7 @@ class Settings:
 
         :raises ccxt.BadRequest: for one that does not exist
         """
-        settings = exchange.options.get("contractInfo") or {}
-        if not isinstance(settings, dict):
-            raise ccxt.BadRequest(f"contractInfo: options['contractInfo'] should be a dict, not {settings!r}")
-        return cls.named(settings)
+        return cls.named(stream_settings(exchange))
 
     @classmethod
     def named(cls, settings: dict[str, Any]) -> Settings:
@@ -59,8 +59,35 @@ class Settings:
         """
         names = [field.name for field in fields(cls)]
         if unknown := [name for name in settings if name not in names]:
-            raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {', '.join(names)}")
+            there_are = f"{', '.join(names)}; of an exchange {SERVE_TIERS}, too"
+            raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {there_are}")
         return cls(**settings)
+
+
+def stream_settings(exchange: Any) -> dict[str, Any]:
+    """What ``exchange.options['contractInfo']`` holds for the stream.
+
+    :raises ccxt.BadRequest: where it is no dict
+    """
+    return {name: value for name, value in _options(exchange).items() if name != SERVE_TIERS}
+
+
+def serves_tiers(exchange: Any) -> bool:
+    """Whether ``fetch_leverage_tiers()`` shall answer without an API key, from what is known.
+
+    :raises ccxt.BadRequest: where ``options['contractInfo']['serveTiers']`` is no bool
+    """
+    value = _options(exchange).get(SERVE_TIERS, False)
+    if not isinstance(value, bool):
+        raise ccxt.BadRequest(f"contractInfo: {SERVE_TIERS} should be True or False, not {value!r}")
+    return value
+
+
+def _options(exchange: Any) -> dict[str, Any]:
+    options = exchange.options.get("contractInfo") or {}
+    if not isinstance(options, dict):
+        raise ccxt.BadRequest(f"contractInfo: options['contractInfo'] should be a dict, not {options!r}")
+    return options
 
 
 def _is_positive(value: Any, kind: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import ccxt
 
 import ccxt_contractinfo as cci
@@ -12,7 +14,8 @@ def told(update: cci.ContractInfo) -> None:
     symbol: str = update["symbol"]
     timestamp: int = update["timestamp"]
     kinds: list[str] = update["kinds"]
-    print(symbol, timestamp, kinds)
+    changes: list[cci.TierChange] | None = update["tierChanges"]
+    print(symbol, timestamp, kinds, changes)
 
 
 def ways_in() -> None:
@@ -29,6 +32,10 @@ def ways_in() -> None:
     @exchange.on_contract_info(kinds="halted")
     def chosen(update: cci.ContractInfo) -> None: ...
 
+    @exchange.on_contract_info(positions=lambda: [{"symbol": "BTC/USDT:USDT", "contracts": 1.0}])
+    def held(update: cci.ContractInfo) -> None: ...
+
+    held.cancel()
     bare.cancel()
     chosen.cancel()
 
@@ -40,6 +47,20 @@ def the_stream_by_itself() -> None:
         stream.on_event(lambda event: print(event.id, event.brackets[0].maintenance_margin_rate))
         stream.on_state(lambda old, new: print(old, new, is_live, state))
         stream.on_error(lambda error: print(error))
+
+
+def leverage_tiers(event: cci.ContractInfoEvent) -> None:
+    exchange = cci.binancecoinm()
+    impacts: list[cci.PositionImpact] = exchange.contract_info_impact([])
+    tiers = cci.LeverageTiers(event)
+    same = cci.LeverageTiers(exchange.leverage_tiers("BTC/USD:BTC") or [])
+    leverage: float = tiers.max_leverage(1000)
+    exactly: Decimal = tiers.maintenance_margin(Decimal(1000))
+    margin: float = tiers.initial_margin(1000.0, 20)
+    price: float | None = tiers.liquidation_price(50000.0, 100, "long", 0.1, 100, inverse=True)
+    exact_price: Decimal | None = tiers.liquidation_price(Decimal(50000), 100, "long", Decimal("0.1"), 100, True)
+    changes: list[cci.TierChange] = cci.LeverageTiers.diff(tiers, same)
+    print(impacts, leverage, exactly, margin, price, exact_price, changes, tiers[0]["maxLeverage"], len(tiers[1:]))
 
 
 def events() -> None:

@@ -1,0 +1,212 @@
+"""What a change of tiers or dates means for a position that somebody holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Any, TypedDict
+
+import ccxt
+
+from .margin import LeverageTiers
+from .markets import Market
+from .tierchanges import TierChange
+from .tiers import EXACT
+from .updates import ContractInfo
+
+FIELDS = ("leverageTiers", "created", "expiry", "delisting")
+"""The fields of a market whose changes concern a position."""
+
+Position = Mapping[str, Any]
+"""ccxt's position structure."""
+
+Before = dict[str, Any]
+"""Those of `FIELDS` that have changed, with the values they had."""
+
+
+class PositionImpact(TypedDict):
+    """What has changed for one position. Notional and margins are in the quote currency, in the base coin for inverse
+    contracts; prices are in the quote currency; times are ms.
+
+    Each `previous...` is by the tiers that held before, at the same notional, and None where they were not known.
+    """
+
+    symbol: str
+    id: str
+    position: Position
+    """As it was given or fetched."""
+    previous: Before
+    """The market fields that have changed, with the values they had: leverageTiers, created, expiry, delisting."""
+    tierChanges: list[TierChange] | None
+    """The ranges of notional in which the tiers have changed; None where they have not, or were not known before."""
+    notional: float
+    maintenanceMargin: float | None
+    """rate * notional - cumulative; by the last tier, where the position is larger than any allows. None where no tiers
+    are known. (ccxt's own figure, in ``fetch_positions()``, leaves out cumulative.)"""
+    previousMaintenanceMargin: float | None
+    leverage: float | None
+    """The one that the position uses; None where it does not tell."""
+    maxLeverage: float | None
+    """The highest that is allowed at this notional; None where no tiers are known, or the position is larger than any
+    allows."""
+    previousMaxLeverage: float | None
+    liquidationPrice: float | None
+    """An estimate, see `LeverageTiers.liquidation_price`; None where there is none. For a cross position it takes the
+    rest of the account as it is; for a cross position in hedge mode there is no estimate."""
+    previousLiquidationPrice: float | None
+    expiry: int | None
+    """The delivery time of a dated future."""
+    delisting: int | None
+    """The scheduled delivery time of a swap."""
+    timeLeft: int | None
+    """ms until that delivery, 0 once it is past; None where none is scheduled."""
+
+
+class Unasked:
+    """The changes of contracts that nobody has asked for yet. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, Before] = {}
+
+    def note(self, update: ContractInfo) -> None:
+        """Remember the values that an update's fields had, but for those that had changed already."""
+        for name in FIELDS:
+            if name in update["previous"]:
+                self._before.setdefault(update["id"], {}).setdefault(name, update["previous"][name])
+
+    def take(self, ids: Iterable[str]) -> dict[str, Before]:
+        """What has changed of these contracts since it was last taken."""
+        return {id: self._before.pop(id) for id in list(ids) if id in self._before}
+
+    def put_back(self, taken: Mapping[str, Before]) -> None:
+        """Undo a `take`."""
+        for id, before in taken.items():
+            self._before[id] = {**self._before.get(id, {}), **before}
+
+
+def is_open(position: Position) -> bool:
+    """Whether there is anything in a position: ccxt gives empty ones, too."""
+    return bool(position.get("contracts"))
+
+
+def impact_of(position: Position, market: Market, before: Before, now: int) -> PositionImpact | None:
+    """What it means for an open position that its contract had other values before; None where it has them again.
+
+    :param market: the contract as it is now
+    :param now: ms
+    :raises ccxt.BadRequest: for a position that holds no numbers where it should
+    """
+    previous = {name: value for name, value in before.items() if value != market.get(name)}
+    if not previous:
+        return None
+    tiers = market.get("leverageTiers")
+    before_tiers = previous.get("leverageTiers", tiers)
+    try:
+        with localcontext(EXACT):
+            return _impact(position, market, previous, before_tiers and LeverageTiers(before_tiers), now)
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise ccxt.BadRequest(f"contractInfo: the position in {market['symbol']} cannot be read: {error!r}") from error
+
+
+def _impact(
+    position: Position, market: Market, previous: Before, old: LeverageTiers | None, now: int
+) -> PositionImpact:
+    new = LeverageTiers(market["leverageTiers"]) if "leverageTiers" in market else None
+    notional = _notional(position, market)
+    balance = _balance(position, market, old, new, notional)
+    delivery = market.get("expiry") or market.get("delisting")
+    return {
+        "symbol": market["symbol"],
+        "id": market["id"],
+        "position": position,
+        "previous": previous,
+        "tierChanges": LeverageTiers.diff(old, new) if old and new and "leverageTiers" in previous else None,
+        "notional": float(notional),
+        "maintenanceMargin": _maintenance_margin(new, notional),
+        "previousMaintenanceMargin": _maintenance_margin(old, notional),
+        "leverage": _leverage(position, notional),
+        "maxLeverage": _max_leverage(new, notional),
+        "previousMaxLeverage": _max_leverage(old, notional),
+        "liquidationPrice": _liquidation_price(new, position, market, balance),
+        "previousLiquidationPrice": _liquidation_price(old, position, market, balance),
+        "expiry": market.get("expiry"),
+        "delisting": market.get("delisting"),
+        "timeLeft": None if delivery is None else max(0, delivery - now),
+    }
+
+
+def _maintenance_margin(tiers: LeverageTiers | None, notional: Decimal) -> float | None:
+    return None if tiers is None else float(tiers.without_end().maintenance_margin(notional))
+
+
+def _max_leverage(tiers: LeverageTiers | None, notional: Decimal) -> float | None:
+    try:
+        return None if tiers is None else float(tiers.max_leverage(notional))
+    except ValueError:  # beyond the last cap
+        return None
+
+
+def _liquidation_price(
+    tiers: LeverageTiers | None, position: Position, market: Market, balance: Decimal | None
+) -> float | None:
+    if tiers is None or balance is None:
+        return None
+    price = tiers.without_end().liquidation_price(
+        _decimal(position["entryPrice"]),
+        _decimal(position["contracts"]),
+        position["side"],
+        balance,
+        _decimal(market["contractSize"]),
+        bool(market["inverse"]),
+    )
+    return None if price is None else float(price)
+
+
+def _notional(position: Position, market: Market) -> Decimal:
+    if position.get("notional"):
+        return abs(_decimal(position["notional"]))
+    size = _decimal(position["contracts"]) * _decimal(market["contractSize"])
+    price = _decimal(position.get("markPrice") or position.get("entryPrice"))
+    return size / price if market["inverse"] else size * price
+
+
+def _leverage(position: Position, notional: Decimal) -> float | None:
+    """Binance does not tell the leverage any more (since version 3 of positionRisk), only what it comes to; it is a
+    whole number."""
+    if position.get("leverage"):
+        return float(position["leverage"])
+    margin = (position.get("info") or {}).get("positionInitialMargin") or position.get("initialMargin")
+    return float(max(1, round(notional / _decimal(margin)))) if margin and float(margin) else None
+
+
+def _balance(
+    position: Position, market: Market, old: LeverageTiers | None, new: LeverageTiers | None, notional: Decimal
+) -> Decimal | None:
+    """What stands behind a position, apart from its own profit. For a cross position it is worked out from the
+    liquidation price that it has, by the tiers that this one was made with."""
+    if not position.get("entryPrice"):
+        return None
+    if position.get("marginMode") == "isolated":
+        collateral = position.get("collateral")
+        return None if collateral is None else _decimal(collateral) - _decimal(position.get("unrealizedPnl") or 0)
+    tiers = old if _is_of(old, position, notional) and not _is_of(new, position, notional) else new
+    if tiers is None or not position.get("liquidationPrice") or position.get("hedged"):
+        return None
+    size = _decimal(position["contracts"]) * _decimal(market["contractSize"])
+    price, entry = _decimal(position["liquidationPrice"]), _decimal(position["entryPrice"])
+    gained = size / entry - size / price if market["inverse"] else size * price - size * entry
+    left = tiers.without_end().maintenance_margin(size / price if market["inverse"] else size * price)
+    return left - (gained if position["side"] == "long" else -gained)
+
+
+def _is_of(tiers: LeverageTiers | None, position: Position, notional: Decimal) -> bool:
+    """Whether ccxt parsed a position with the rates of these tiers."""
+    rate = position.get("maintenanceMarginPercentage")
+    return bool(tiers and rate and tiers.without_end().maintenance_margin_rate(notional) == _decimal(rate))
+
+
+def _decimal(number: Any) -> Decimal:
+    try:
+        return Decimal(str(number))
+    except InvalidOperation:
+        raise ValueError(f"{number!r} is no number") from None
