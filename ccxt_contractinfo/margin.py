@@ -304,7 +304,7 @@ class LeverageTiers(Sequence[LeverageTier]):
         size = _positive(self._name, "the notional", notional)
         cap = max(step.cap for step in self._steps)
         if size > cap:
-            raise ValueError(f"{self._name} allows a notional of {_shown(cap)} at most, not {float(size):.12g}")
+            raise ValueError(f"{self._name} allows a notional of {_shown(cap)} at most, not {notional}")
         return size
 
     def _step(self, notional: Decimal) -> _Step:
