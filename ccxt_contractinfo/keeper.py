@@ -176,7 +176,7 @@ class MarketKeeper:
         """Whether a table by symbols has contracts of a universe."""
         markets = self.table.markets
         known = (markets[symbol] for symbol in list(loaded) if symbol in markets)
-        return any(market_universe(market) == universe for market in known)
+        return any(is_contract(market) and market_universe(market) == universe for market in known)
 
     def fetch_leverage_tiers(
         self, symbols: Iterable[str] | None, fetch: Callable[[], dict[str, list[LeverageTier]]]
