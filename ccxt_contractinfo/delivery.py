@@ -25,8 +25,13 @@ LINGER = 1.0
 _calling = threading.local()
 """`subscription`: the one whose callback runs on this thread."""
 
+FRESH = 1.0
+"""How long (s) a filter that `Concerns` has made is used at most."""
+
 Key = Callable[[Any], Hashable]
 Wants = Callable[[Any], bool]
+Concerns = Callable[[], Wants]
+"""Makes a filter of the items that have come until now."""
 
 
 class Backlog:
@@ -124,13 +129,14 @@ class Channel:
                 self.dropped += receiver.offer(item)
 
     def subscribe(
-        self, callback: Callable[..., object], wants: Wants | None = None, concerns: Wants | None = None
+        self, callback: Callable[..., object], wants: Wants | None = None, concerns: Concerns | None = None
     ) -> Subscription:
         """Call `callback` with each item from now on that `wants` accepts (None: all). A tuple becomes
         its arguments.
 
         :param wants: asked on the publisher's thread, so it must not wait
-        :param concerns: asked right before the callback, on the same thread, so it may; it must not raise
+        :param concerns: makes a second filter, on the callback's thread and right before it, so it may wait; it must
+            not raise. Items that were waiting together share one
         """
         subscription = Subscription(self, callback, wants, concerns, Backlog(self.limit, self.key))
         with self._lock:
@@ -184,13 +190,16 @@ class Subscription:
         channel: Channel,
         callback: Callable[..., object],
         wants: Wants | None,
-        concerns: Wants | None,
+        concerns: Concerns | None,
         backlog: Backlog,
     ) -> None:
         self.callback = callback
         self._channel = channel
         self._wants = wants
         self._concerns = concerns
+        self._concerned: Wants | None = None
+        self._covered = 0  # so many of the oldest items had come when that filter was made
+        self._covered_until = -clock.FOREVER
         self._backlog = backlog
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -218,6 +227,8 @@ class Subscription:
             return 0
         with self._condition:
             dropped = self._backlog.add(item)
+            if dropped:
+                self._covered = 0  # the newer took the place of an older
             if self._thread is None:
                 self._start()
             else:
@@ -266,13 +277,23 @@ class Subscription:
                     self._thread = None
                     return
                 item = self._backlog.take()
+                self._covered -= 1
             try:
-                if self._concerns is None or self._concerns(item):
+                if self._concerns is None or self._is_concerned(item):
                     self.callback(*item) if isinstance(item, tuple) else self.callback(item)
             except BaseException as error:  # a callback may call sys.exit()
                 logger.exception("the callback %s raised", _name(self.callback))
                 with contextlib.suppress(Exception):
                     self._channel.failed(error)
+
+    def _is_concerned(self, item: Any) -> bool:
+        assert self._concerns is not None
+        if self._concerned is None or self._covered < 0 or clock.now() > self._covered_until:
+            with self._condition:
+                self._covered = len(self._backlog)
+            self._covered_until = clock.now() + FRESH
+            self._concerned = self._concerns()
+        return self._concerned(item)
 
 
 class Watcher:

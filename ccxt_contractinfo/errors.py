@@ -68,7 +68,10 @@ class CumulativeMismatch(ccxt.BadResponse):
         self.differences = differences
 
     def __str__(self) -> str:
-        each = (f"{told:f} in tier {tier}, not {implied:f}" for tier, told, implied, _ in self.differences)
+        each = (
+            f"{float(told):.12g} in tier {tier}, not {float(implied):.12g}"
+            for tier, told, implied, _ in self.differences
+        )
         told = ", ".join(each)
         return f"contractInfo: {self.id}: cumulative amounts that floors and rates do not imply are used: {told}"
 

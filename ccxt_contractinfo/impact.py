@@ -20,6 +20,9 @@ FIELDS = ("leverageTiers", "created", "expiry", "delisting")
 Position = Mapping[str, Any]
 """ccxt's position structure."""
 
+_ROUNDED = Decimal("1e-6")
+"""Amounts that Binance has rounded, and ccxt read as floats, are equal to what was reckoned but for this."""
+
 Before = dict[str, Any]
 """Those of `FIELDS` that have changed, with the values they had."""
 
@@ -51,8 +54,9 @@ class PositionImpact(TypedDict):
     allows."""
     previousMaxLeverage: float | None
     liquidationPrice: float | None
-    """An estimate, see `LeverageTiers.liquidation_price`; None where there is none. For a cross position it takes the
-    rest of the account as it is; for a cross position in hedge mode there is no estimate."""
+    """An estimate, see `LeverageTiers.liquidation_price`; None where there is none, or it cannot be told. For a cross
+    position it is worked out from the liquidation price that Binance tells (in positionRisk), with the rest of the
+    account as it is; not in hedge mode, and not where nobody can say by which tiers Binance's own was made."""
     previousLiquidationPrice: float | None
     expiry: int | None
     """The delivery time of a dated future."""
@@ -74,6 +78,10 @@ class Unasked:
             if name in update["previous"]:
                 self._before.setdefault(update["id"], {}).setdefault(name, update["previous"][name])
 
+    def ids(self) -> list[str]:
+        """The contracts that have changed."""
+        return list(self._before)
+
     def take(self, ids: Iterable[str]) -> dict[str, Before]:
         """What has changed of these contracts since it was last taken."""
         return {id: self._before.pop(id) for id in list(ids) if id in self._before}
@@ -86,14 +94,21 @@ class Unasked:
 
 def is_open(position: Position) -> bool:
     """Whether there is anything in a position: ccxt gives empty ones, too."""
-    return bool(position.get("contracts"))
+    contracts = position.get("contracts")
+    try:
+        return contracts is not None and float(contracts) != 0
+    except (TypeError, ValueError):
+        return True  # and it cannot be read
 
 
-def impact_of(position: Position, market: Market, before: Before, now: int) -> PositionImpact | None:
+def impact_of(
+    position: Position, market: Market, before: Before, now: int, *, are_fresh: bool = False
+) -> PositionImpact | None:
     """What it means for an open position that its contract had other values before; None where it has them again.
 
     :param market: the contract as it is now
     :param now: ms
+    :param are_fresh: the position was fetched when the contract was already as it is now
     :raises ccxt.BadRequest: for a position that holds no numbers where it should
     """
     previous = {name: value for name, value in before.items() if value != market.get(name)}
@@ -103,17 +118,17 @@ def impact_of(position: Position, market: Market, before: Before, now: int) -> P
     before_tiers = previous.get("leverageTiers", tiers)
     try:
         with localcontext(EXACT):
-            return _impact(position, market, previous, before_tiers and LeverageTiers(before_tiers), now)
+            return _impact(position, market, previous, before_tiers and LeverageTiers(before_tiers), now, are_fresh)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise ccxt.BadRequest(f"contractInfo: the position in {market['symbol']} cannot be read: {error!r}") from error
 
 
 def _impact(
-    position: Position, market: Market, previous: Before, old: LeverageTiers | None, now: int
+    position: Position, market: Market, previous: Before, old: LeverageTiers | None, now: int, are_fresh: bool
 ) -> PositionImpact:
     new = LeverageTiers(market["leverageTiers"]) if "leverageTiers" in market else None
     notional = _notional(position, market)
-    balance = _balance(position, market, old, new, notional)
+    balance = _balance(position, market, old, new, notional, are_fresh)
     delivery = market.get("expiry") or market.get("delisting")
     return {
         "symbol": market["symbol"],
@@ -136,7 +151,7 @@ def _impact(
 
 
 def _maintenance_margin(tiers: LeverageTiers | None, notional: Decimal) -> float | None:
-    return None if tiers is None else float(tiers.without_end().maintenance_margin(notional))
+    return None if tiers is None else float(_margin_of(tiers, notional))
 
 
 def _max_leverage(tiers: LeverageTiers | None, notional: Decimal) -> float | None:
@@ -180,29 +195,44 @@ def _leverage(position: Position, notional: Decimal) -> float | None:
 
 
 def _balance(
-    position: Position, market: Market, old: LeverageTiers | None, new: LeverageTiers | None, notional: Decimal
+    position: Position,
+    market: Market,
+    old: LeverageTiers | None,
+    new: LeverageTiers | None,
+    notional: Decimal,
+    are_fresh: bool,
 ) -> Decimal | None:
-    """What stands behind a position, apart from its own profit. For a cross position it is worked out from the
-    liquidation price that it has, by the tiers that this one was made with."""
+    """What stands behind a position, apart from its own profit; None where that cannot be told."""
     if not position.get("entryPrice"):
         return None
     if position.get("marginMode") == "isolated":
         collateral = position.get("collateral")
         return None if collateral is None else _decimal(collateral) - _decimal(position.get("unrealizedPnl") or 0)
-    tiers = old if _is_of(old, position, notional) and not _is_of(new, position, notional) else new
-    if tiers is None or not position.get("liquidationPrice") or position.get("hedged"):
-        return None
+    info = position.get("info") or {}
+    if position.get("hedged") or not position.get("liquidationPrice") or (info and "liquidationPrice" not in info):
+        return None  # what ccxt reckons itself leaves out too much
+    # By which of the two Binance's own price was made, its own maintenance margin shows.
+    tables = [new] if are_fresh else [old, new]
+    if "maintMargin" in info:
+        told = _decimal(info["maintMargin"])
+        tables = [
+            tiers for tiers in (old, new) if tiers and abs(_margin_of(tiers, notional) - told) < _ROUNDED
+        ] or tables
+    balances = {None if tiers is None else _behind(tiers, position, market) for tiers in tables}
+    return balances.pop() if len(balances) == 1 else None
+
+
+def _behind(tiers: LeverageTiers, position: Position, market: Market) -> Decimal:
+    """The balance with which a position has its liquidation price by these tiers."""
     size = _decimal(position["contracts"]) * _decimal(market["contractSize"])
     price, entry = _decimal(position["liquidationPrice"]), _decimal(position["entryPrice"])
     gained = size / entry - size / price if market["inverse"] else size * price - size * entry
-    left = tiers.without_end().maintenance_margin(size / price if market["inverse"] else size * price)
+    left = _margin_of(tiers, size / price if market["inverse"] else size * price)
     return left - (gained if position["side"] == "long" else -gained)
 
 
-def _is_of(tiers: LeverageTiers | None, position: Position, notional: Decimal) -> bool:
-    """Whether ccxt parsed a position with the rates of these tiers."""
-    rate = position.get("maintenanceMarginPercentage")
-    return bool(tiers and rate and tiers.without_end().maintenance_margin_rate(notional) == _decimal(rate))
+def _margin_of(tiers: LeverageTiers, notional: Decimal) -> Decimal:
+    return tiers.without_end().maintenance_margin(notional)
 
 
 def _decimal(number: Any) -> Decimal:

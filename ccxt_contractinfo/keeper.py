@@ -14,7 +14,7 @@ from typing import Any, cast
 import ccxt
 
 from . import clock
-from .delivery import Channel
+from .delivery import Channel, Concerns
 from .events import ContractInfoEvent, Outcome
 from .forking import renew_after_fork
 from .impact import Position, PositionImpact, Unasked, impact_of, is_open
@@ -130,7 +130,7 @@ class MarketKeeper:
             own.announce(news)
             own.list_known(asked, self._settle_time())
         for error in doubts.errors:
-            self._report(error)
+            self.report(error)
         if doubts.again is not None or asked is None:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
@@ -255,34 +255,57 @@ class MarketKeeper:
 
         return wanted
 
-    def concerns(self, positions: Callable[[], Iterable[Position]]) -> Callable[[ContractInfo], bool]:
-        """A filter of updates: whether one is about what is held, by what `positions` returns then. Where that raises,
-        it is reported as a callback's error, and the update is let through: better once too often than not at all."""
+    def concerns(self, positions: Callable[[], Iterable[Position]]) -> Concerns:
+        """Makes filters of updates: whether one is about what is held, by what `positions` returns. Where that raises,
+        or gives what cannot be read, it is reported as a callback's error, and all updates are let through: better once
+        too often than not at all."""
 
-        def is_concerned(update: ContractInfo) -> bool:
+        def concerned() -> Callable[[ContractInfo], bool]:
             try:
-                names = (update["symbol"], update["id"])
-                return any(is_open(position) and position["symbol"] in names for position in positions())
-            except Exception as error:
-                logger.exception("contractInfo: the positions could not be had; %s is told", update["symbol"])
+                ids = {id for _, id in self._held(positions())}
+            except BaseException as error:  # like a callback's own
+                logger.exception("contractInfo: the positions could not be had, so all is told")
                 self._callback_failed(error)
-                return True
+                return lambda update: True
+            return lambda update: update["id"] in ids
 
-        return is_concerned
+        return concerned
 
-    def impact(self, positions: Iterable[Position]) -> list[PositionImpact]:
-        """What has changed for each of these positions, where something has since this was last asked about its
-        contract. Raises ccxt.BadSymbol or ccxt.BadRequest, and then nothing counts as asked."""
+    def _held(self, positions: Iterable[Position]) -> list[tuple[Position, str]]:
+        """The open ones of these positions, with the ids of their contracts. Raises ccxt.BadSymbol or
+        ccxt.BadRequest."""
         try:
-            held = [(position, self.contract(position["symbol"])["id"]) for position in positions if is_open(position)]
+            return [(position, self._id_of(position)) for position in positions if is_open(position)]
         except (AttributeError, LookupError, TypeError) as error:
             raise ccxt.BadRequest(f"contractInfo: a position cannot be read: {error!r}") from error
+
+    def _id_of(self, position: Position) -> str:
+        # Binance's id, if it is there: where a contract got a delivery time, ccxt may have given it another symbol.
+        info = position.get("info")
+        id = info.get("symbol") if isinstance(info, Mapping) else None
+        market = self.in_step().find(id) if isinstance(id, str) else None
+        return str((market or self.contract(position["symbol"]))["id"])
+
+    def unasked(self) -> list[Universe]:
+        """The universes with changes that `impact` was not asked about yet."""
+        with self._locked_table() as table:
+            markets = [table.find(id) for id in self._unasked.ids()]
+        return sorted({market_universe(market) for market in markets if market is not None})
+
+    def impact(self, positions: Iterable[Position], *, are_fresh: bool = False) -> list[PositionImpact]:
+        """What has changed for each of these positions, where something has since this was last asked about its
+        contract. Raises ccxt.BadSymbol or ccxt.BadRequest, and then nothing counts as asked.
+
+        :param are_fresh: they were fetched after the changes were known
+        """
+        held = self._held(positions)
         with self._locked_table() as table:
             taken = self._unasked.take({id for _, id in held})
-            concerned = [(position, table.find(id), taken[id]) for position, id in held if id in taken]
+            contracts = table.contracts()
+            concerned = [(position, contracts[id], taken[id]) for position, id in held if id in taken]
         now = self.exchange.milliseconds()
         try:
-            impacts = [impact_of(position, market, before, now) for position, market, before in concerned if market]
+            impacts = [impact_of(*each, now, are_fresh=are_fresh) for each in concerned]
         except BaseException:
             with self._locked_table():
                 self._unasked.put_back(taken)
@@ -307,7 +330,7 @@ class MarketKeeper:
         self.own_stream().add(self, is_over)
 
     def follow_at_first(self) -> None:
-        """The same, but what was stopped by its user is not started again."""
+        """The same as `follow`, but what was stopped by its user is not started again."""
         self.follow(lambda: self._was_stopped)
 
     def own_stream(self) -> ContractInfoStream:
@@ -414,7 +437,8 @@ class MarketKeeper:
     def tell(self, update: ContractInfo) -> None:
         """See `published.Sharer`."""
         self._unasked.note(update)
-        self.updates.publish(update)
+        if self.is_following:
+            self.updates.publish(update)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         """See `published.Sharer`."""
@@ -516,7 +540,8 @@ class MarketKeeper:
         if self.stream is not None and self.is_following:
             self.stream.ask_again(delay)
 
-    def _report(self, error: BaseException) -> None:
+    def report(self, error: BaseException) -> None:
+        """Log an error, and give it to those who listen to the stream's."""
         logger.warning("contractInfo: %s", error)
         if self.stream is not None:
             self.stream.report(error)

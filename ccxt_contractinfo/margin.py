@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, NamedTuple, NoReturn, TypeVar, overload
 
 from .errors import MalformedEvent
@@ -25,6 +25,7 @@ N = TypeVar("N", float, Decimal)
 Source = ContractInfoEvent | bytes | str | Mapping[str, Any] | Iterable[Any]
 
 _FOREVER = Decimal("Infinity")
+_BEYOND = Decimal("1e300")  # no amount is
 _ROUNDING = Decimal(str(ROUNDING))
 
 
@@ -49,8 +50,8 @@ class LeverageTiers(Sequence[LeverageTier]):
 
     Notionals and margins are in the quote currency (linear contracts: contracts * contract size * price) or in the base
     coin (inverse: contracts * contract size / price). Numbers are int, float or Decimal; a float counts as the shortest
-    decimal that makes it, the one that is printed. The arithmetic is decimal and exact; a result is a Decimal where an
-    argument was one, else a float, rounded once.
+    decimal that makes it, the one that is printed. The arithmetic is decimal, exact to 60 digits; a result is a Decimal
+    where an argument was one, else a float, rounded once.
 
     At the very bound of two tiers, a notional has the leverage of the lower (a cap is the largest notional that a
     leverage allows) and the maintenance margin rate of the upper (as ccxt counts); the margin is the same by both.
@@ -72,12 +73,14 @@ class LeverageTiers(Sequence[LeverageTier]):
 
     def __init__(self, source: Source, market: Mapping[str, Any] | None = None) -> None:
         name = _name_of(source, market)
+        if source is None:
+            raise ValueError(f"{name}: the leverage tiers are not known (yet)")
         try:
             tiers = sorted(_tiers_of(source, market or {"symbol": None}), key=lambda tier: tier["minNotional"])
             if not tiers:
                 raise ValueError(f"{name}: there are no leverage tiers here; a push of a status carries none")
             steps = _steps_of(tiers, name)
-        except (MalformedEvent, AttributeError, LookupError, TypeError) as error:
+        except (MalformedEvent, AttributeError, LookupError, TypeError, ArithmeticError) as error:
             raise ValueError(f"{name}: these are no leverage tiers: {error!r}") from error
         object.__setattr__(self, "_tiers", tuple(tiers))
         object.__setattr__(self, "_steps", steps)
@@ -377,7 +380,7 @@ def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
                 floor=floor,
                 cap=highest,
                 rate=rate,
-                cumulative=implied if cumulative is None else _number(name, "cum", cumulative),
+                cumulative=implied if cumulative is None else _number(name, "cum", _unquoted(cumulative)),
                 leverage=_number(name, "maxLeverage", tier.get("maxLeverage")),
                 implied=implied,
                 begin=floor if steps else Decimal(0),
@@ -390,9 +393,17 @@ def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
 def _number(name: str, what: str, value: Any) -> Decimal:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         number = Decimal(str(value))
-        if number.is_finite():
+        if number.is_finite() and -_BEYOND < number < _BEYOND:
             return number
     raise ValueError(f"{name}: {what} should be a number (int, float or Decimal), not {value!r}")
+
+
+def _unquoted(number: Any) -> Any:
+    """ccxt's `info` holds texts where it was told to."""
+    try:
+        return Decimal(number) if isinstance(number, str) else number
+    except InvalidOperation:
+        return number
 
 
 def _positive(name: str, what: str, value: Any) -> Decimal:

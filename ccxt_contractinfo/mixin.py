@@ -116,10 +116,11 @@ class ContractInfoMixin:
         :param kinds: one or a list of kinds of change (`markets.KINDS`); None: all. Also 'tiers_tightened' and
             'tiers_loosened', for those changes of tiers that do (`tierchanges.directions`); the first where the tiers
             were not known before, too
-        :param positions: called before each callback, on its thread, it returns ccxt position structures; told is only
-            what concerns a contract of one that is open. Where it raises, that is an error of the callback, and the
-            update is told. ccxt is not thread-safe: have it return what another thread has fetched, or fetch with an
-            exchange of its own
+        :param positions: called on the callback's thread, once for all updates that wait there, it returns ccxt
+            position structures; told is only what concerns the contract of one that is open. Where it raises, that is
+            an error of the callback, and all is told. ccxt is not thread-safe: have it return what another thread has
+            fetched, or fetch with an exchange that no other thread uses. The unified exchange's ``fetch_positions()``
+            gives linear ones only
         :return: the `Subscription`: ``cancel()`` ends it, calling it calls the callback
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
         :raises ccxt.BadRequest: for a kind that does not exist, or positions that cannot be called
@@ -170,8 +171,11 @@ class ContractInfoMixin:
         stream was started. [] where none has. Starts the stream at the first call, without waiting for it; one that was
         stopped stays so, since a callback may ask while another thread closes the exchange.
 
+        A change is given once: whoever fails to act on it has to try again by himself.
+
         :param positions: ccxt position structures, as fresh as may be; empty ones are passed over. None: they are
-            fetched here, in the caller's thread, with the exchange's API key
+            fetched here, in the caller's thread, with the exchange's API key, if something has changed at all. Where
+            only one of two universes can be fetched, the other's error is given to the stream's ``on_error``
         :raises ccxt.ArgumentsRequired: without positions, where there is no key
         :raises ccxt.BadSymbol: for a position in a contract that the exchange does not have
         :raises ccxt.BadRequest: for a position that cannot be read; then nothing counts as asked
@@ -182,10 +186,24 @@ class ContractInfoMixin:
         if positions is None:
             if not keeper.has_key:
                 raise ccxt.ArgumentsRequired("contract_info_impact(): give it positions, or the exchange an apiKey")
-            universes = sorted(keeper.universes())
-            fetch = self.fetch_positions  # type: ignore[attr-defined]
-            positions = [position for universe in universes for position in fetch(None, {"subType": universe})]
+            return keeper.impact(self._positions(keeper), are_fresh=True)
         return keeper.impact(positions)
+
+    def _positions(self, keeper: MarketKeeper) -> list[Position]:
+        """The positions of the universes in which something has changed. Where one cannot be had, that is reported, and
+        asked for again by the next call; where none can, it is raised."""
+        positions: list[Position] = []
+        universes, errors = keeper.unasked(), []
+        for universe in universes:
+            try:
+                positions += self.fetch_positions(None, {"subType": universe})  # type: ignore[attr-defined]
+            except ccxt.BaseError as error:
+                errors.append(error)
+        if errors and len(errors) == len(universes):
+            raise errors[0]
+        for each in errors:
+            keeper.report(each)
+        return positions
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
         """Stop the stream, then do what ccxt does."""

@@ -18,10 +18,10 @@ class Sharer(Protocol):
     """An exchange whose markets are those of a table."""
 
     is_following: bool
-    """Whether it follows a stream now; else nothing is told to it."""
+    """Whether it follows a stream now."""
 
     def tell(self, update: ContractInfo) -> None:
-        """Take an update for the exchange's subscribers, without waiting."""
+        """Take an update, for the exchange's subscribers if it follows a stream, without waiting."""
         ...
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
@@ -110,8 +110,7 @@ class PublishedMarkets:
         if change.kinds:
             update = make_update(event, change, source)
             for sharer in list(self.sharers):
-                if sharer.is_following:
-                    sharer.tell(update)
+                sharer.tell(update)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         """Let the sharers keep ccxt's own brackets in step. With the lock."""

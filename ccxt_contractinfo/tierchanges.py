@@ -61,25 +61,32 @@ def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> li
 def directions(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> set[str]:
     """Which of the `DIRECTIONS` a change goes: one, both or none.
 
-    It tightens where, for some notional, no position is allowed any more, the maximum leverage falls, the maintenance
-    margin rate rises, or less is taken off the margin at the same rate; and it loosens where one of these is undone.
+    It tightens where, for some notional, no position is allowed any more, the maximum leverage falls, or the
+    maintenance margin rate or the maintenance margin itself rises; and it loosens where one of these is undone.
     """
     found = set()
-    for _, _, was, now in _ranges(old, new):
-        if _is_tighter(now, was):
+    for low, high, was, now in _ranges(old, new):
+        if _is_tighter(now, was, low, high):
             found.add(TIGHTENED)
-        if _is_tighter(was, now):
+        if _is_tighter(was, now, low, high):
             found.add(LOOSENED)
     return found
 
 
-def _is_tighter(terms: _Terms, than: _Terms) -> bool:
+def _is_tighter(terms: _Terms, than: _Terms, low: float, high: float) -> bool:
     if terms.leverage is None or than.leverage is None or terms.rate is None or than.rate is None:
         return terms.leverage is None and than.leverage is not None
     if terms.leverage < than.leverage or terms.rate > than.rate:
         return True
-    is_told = terms.cumulative is not None and than.cumulative is not None
-    return is_told and terms.rate == than.rate and terms.cumulative < than.cumulative  # type: ignore[operator]
+    if terms.cumulative is None or than.cumulative is None:
+        return False
+    # Two lines: if one is above the other anywhere, it is at one of the ends.
+    return any(_margin(terms, at) > _margin(than, at) for at in (low, high))
+
+
+def _margin(terms: _Terms, notional: float) -> Decimal:
+    rate, cumulative = Decimal(str(terms.rate)), Decimal(str(terms.cumulative))
+    return EXACT.subtract(EXACT.multiply(rate, Decimal(str(notional))), cumulative)
 
 
 def _ranges(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> Iterator[tuple[float, float, _Terms, _Terms]]:

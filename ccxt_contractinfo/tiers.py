@@ -87,12 +87,12 @@ def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
 
 def is_continuous(brackets: Iterable[Bracket]) -> bool:
     """Whether each cumulative amount is, but for rounding, the one that floors and rates imply, so that the maintenance
-    margin makes no step at the bound of two brackets."""
+    margin makes no step at the bound of two brackets. In floats: what is beyond them may be denied wrongly."""
     rate = implied = 0.0
     for bracket in _ascending(brackets):
         implied += bracket.notional_floor * (bracket.maintenance_margin_rate - rate)
         rate = bracket.maintenance_margin_rate
-        if abs(bracket.cumulative - implied) > ROUNDING + 1e-12 * abs(bracket.notional_floor):  # a float's own error
+        if abs(bracket.cumulative - implied) > ROUNDING:
             return False
         implied = bracket.cumulative
     return True

@@ -760,3 +760,30 @@ def test_cancelled_subscriptions_do_not_pile_up(channel: Channel) -> None:
     for _ in range(100):
         channel.subscribe(Inbox()).cancel()
     assert len(channel._subscriptions) <= 1
+
+
+def test_a_second_filter_is_made_once_for_what_waits_together(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items that wait together share one filter, and one that came after it was made has another."""
+    monkeypatch.setattr(delivery, "FRESH", float("inf"))
+    entered, release, inbox = threading.Event(), threading.Event(), Inbox()
+    made: list[int] = []
+
+    def concerns() -> Callable[[Any], bool]:
+        made.append(len(made))
+        return lambda item: item["id"] != "other"
+
+    def callback(item: Any) -> None:
+        inbox(item["id"])
+        entered.set()
+        release.wait(PATIENCE)
+
+    channel.subscribe(callback, concerns=concerns)
+    channel.publish(item("first"))
+    assert entered.wait(PATIENCE)
+    for id in ("second", "other", "third"):
+        channel.publish(item(id))
+    release.set()
+    assert ["first", "second", "third"] == inbox.wait(3)
+    assert [0, 1] == made

@@ -102,9 +102,12 @@ def impact(position: dict[str, Any], market: Market = NEW, before: Any = BEFORE,
     return found
 
 
-def prices(position: dict[str, Any], market: Market = NEW, before: Any = BEFORE) -> tuple[float | None, float | None]:
+def prices(
+    position: dict[str, Any], market: Market = NEW, before: Any = BEFORE, are_fresh: bool = False
+) -> tuple[float | None, float | None]:
     """The liquidation prices, before and now."""
-    found = impact(position, market, before)
+    found = impact_of(position, market, before, NOW, are_fresh=are_fresh)
+    assert found is not None
     return found["previousLiquidationPrice"], found["liquidationPrice"]
 
 
@@ -269,71 +272,78 @@ def test_an_isolated_position_in_hedge_mode_has_liquidation_prices() -> None:
     assert (80.0, 7725 / 95) == prices({**LONG, "hedged": True})
 
 
-CROSS = {**LONG, "marginMode": "cross", "collateral": 7.0}
-CROSS_SHORT = {**CROSS, "side": "short", "liquidationPrice": 120.0}
-CROSS_COIN = {**LONG_COIN, "marginMode": "cross", "collateral": 7.0}
+def cross(position: dict[str, Any], margin: str | None = None, **changes: Any) -> dict[str, Any]:
+    """A cross position, as positionRisk has it, with the maintenance margin that Binance tells."""
+    told = {} if margin is None else {"maintMargin": margin}
+    price = changes.get("liquidationPrice", position["liquidationPrice"])
+    info = {**position["info"], "liquidationPrice": str(price), **told}
+    return {**position, "marginMode": "cross", "collateral": 7.0, "info": info, **changes}
+
+
+SHORT_AT_120 = {**SHORT, "liquidationPrice": 120.0}
+# By PUSHED: 8000, margin 125, loss 2000: 2125 stand behind it.
+OF_THE_OLD = (80, 7725 / 95)
+# By TIGHTER: 8000, margin 250, loss 2000: 2250 stand behind it; (2250 + 75 - 10000) / (100 * (0.025 - 1)).
+OF_THE_NEW = (7675 / 97.5, 80)
 
 
 @pytest.mark.parametrize(
     ("position", "market", "before", "expected"),
     [
-        # By PUSHED: 8000, margin 125, loss 2000: 2125 stand behind it.
-        pytest.param(CROSS, NEW, BEFORE, (80, 7725 / 95), id="by the old"),
-        # By TIGHTER: 8000, margin 250, loss 2000: 2250 stand behind it; (2250 + 75 - 10000) / (100 * (0.025 - 1)).
-        pytest.param({**CROSS, "maintenanceMarginPercentage": 0.05}, NEW, BEFORE, (7675 / 97.5, 80), id="by the new"),
-        pytest.param(
-            {**CROSS, "maintenanceMarginPercentage": None}, NEW, BEFORE, (7675 / 97.5, 80), id="by the new, untold"
-        ),
-        pytest.param(
-            {**CROSS, "maintenanceMarginPercentage": 0.5}, NEW, BEFORE, (7675 / 97.5, 80), id="by the new, by neither"
-        ),
+        pytest.param(cross(LONG, "200.00000000"), NEW, BEFORE, OF_THE_OLD, id="by the old"),
+        pytest.param(cross(LONG, "400.00000000"), NEW, BEFORE, OF_THE_NEW, id="by the new"),
         # By PUSHED: 12000, margin 225, loss 2000: 2225; (2225 + 150 + 10000) / (100 * 1.05).
-        pytest.param(CROSS_SHORT, NEW, BEFORE, (120, 12375 / 105), id="short, by the old"),
+        pytest.param(cross(SHORT_AT_120, "200"), NEW, BEFORE, (120, 12375 / 105), id="short, by the old"),
         # By TIGHTER: 12000, margin 450, loss 2000: 2450; (2450 + 75 + 10000) / (100 * 1.025).
+        pytest.param(cross(SHORT_AT_120, "400"), NEW, BEFORE, (12525 / 102.5, 120), id="short, by the new"),
         pytest.param(
-            {**CROSS_SHORT, "maintenanceMarginPercentage": 0.05},
-            NEW,
-            BEFORE,
-            (12525 / 102.5, 120),
-            id="short, by the new",
+            cross(LONG_COIN, "0.005"), NEW_COIN, BEFORE_COIN, (12500, 10200 / 0.808), id="inverse, by the old"
         ),
-        pytest.param(CROSS_COIN, NEW_COIN, BEFORE_COIN, (12500, 10200 / 0.808), id="inverse, by the old"),
         # By TIGHTER_COIN: 0.8 BTC, margin 0.016, loss 0.3: 0.316; 10000 * 1.01 / (0.316 + 0.5).
         pytest.param(
-            {**CROSS_COIN, "maintenanceMarginPercentage": 0.02},
-            NEW_COIN,
-            BEFORE_COIN,
-            (10100 / 0.816, 12500),
-            id="inverse, by the new",
+            cross(LONG_COIN, "0.010"), NEW_COIN, BEFORE_COIN, (10100 / 0.816, 12500), id="inverse, by the new"
         ),
         # By COIN: 0.4 BTC, margin 0.004, loss 0.1: 0.104.
         pytest.param(
-            {**CROSS_COIN, "side": "short", "liquidationPrice": 25000.0},
-            NEW_COIN,
-            BEFORE_COIN,
-            (25000, 9800 / 0.396),
-            id="inverse short, by the old",
+            cross(SHORT_COIN, "0.005"), NEW_COIN, BEFORE_COIN, (25000, 9800 / 0.396), id="inverse short, by the old"
         ),
     ],
 )
 def test_liquidation_prices_of_cross_positions(
     position: dict[str, Any], market: Market, before: Any, expected: tuple[float, float]
 ) -> None:
-    """What stands behind a cross position is worked out from its liquidation price, by the tiers whose rate it has."""
-    assert pytest.approx(expected, rel=1e-15) == prices(position, market, before)
+    """What stands behind a cross position is worked out from its liquidation price, by the tiers whose maintenance
+    margin Binance tells with it, whenever it was fetched."""
+    for are_fresh in (False, True):
+        assert pytest.approx(expected, rel=1e-15) == prices(position, market, before, are_fresh)
 
 
-def test_a_cross_position_whose_rate_is_the_same_in_both() -> None:
-    """Where old and new tiers have the rate of the position, its liquidation price counts as by the new."""
-    market = with_brackets([TIGHTER[0], {**PUSHED[1], "cf": 25}])
-    # 8000, margin 200 - 25 = 175, loss 2000: 2175; (2175 + 75 - 10000) / (100 * (0.025 - 1)).
-    assert pytest.approx((7750 / 97.5, 80), rel=1e-15) == prices(CROSS, market)
+@pytest.mark.parametrize("margin", [None, "7"], ids=["untold", "by neither"])
+def test_a_cross_position_of_tiers_that_nobody_knows(margin: str | None) -> None:
+    """Where Binance does not tell by which tiers a liquidation price was made, there is an estimate only where the
+    position was fetched after they changed."""
+    assert (None, None) == prices(cross(LONG, margin))
+    assert pytest.approx(OF_THE_NEW, rel=1e-15) == prices(cross(LONG, margin), are_fresh=True)
+
+
+def test_a_cross_position_whose_margin_is_the_same_by_both() -> None:
+    """Where the margin is the same by old and new tiers, but not at the liquidation price, there is no estimate."""
+    market = with_brackets([{**TIGHTER[0]}, {**PUSHED[1]}])
+    at_4000 = cross(LONG, "200", liquidationPrice=40.0)
+    assert (None, None) == prices(at_4000, market)
+    assert (80.0, 80.0) == prices(cross(LONG, "200"), market)
+
+
+def test_a_cross_position_that_ccxt_has_reckoned() -> None:
+    """A liquidation price that is not Binance's own, as in ccxt's account positions, is nothing to go by."""
+    account = {**cross(LONG), "info": {"maintMargin": "200"}}
+    assert (None, None) == prices(account, are_fresh=True)
 
 
 def test_a_cross_position_keeps_its_price_where_only_leverage_changed() -> None:
     """Where the rates are as before, so is the liquidation price."""
     market = with_brackets([{**each, "ma": 5} for each in PUSHED])
-    assert (80.0, 80.0) == prices(CROSS, market)
+    assert (80.0, 80.0) == prices(cross(LONG), market)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +357,7 @@ def test_a_cross_position_keeps_its_price_where_only_leverage_changed() -> None:
 )
 def test_cross_positions_without_an_estimate(changes: dict[str, Any]) -> None:
     """In hedge mode, or without a price, a cross position has no estimate, but the rest."""
-    found = impact({**CROSS, **changes})
+    found = impact(cross(LONG, "200", **changes))
     assert (None, None, 200.0, 400.0, 20.0, 10.0) == (
         found["previousLiquidationPrice"],
         found["liquidationPrice"],
@@ -373,7 +383,11 @@ def test_isolated_positions_without_an_estimate(changes: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     ("position", "expected"),
-    [pytest.param(LONG, 7725 / 95, id="isolated"), pytest.param(CROSS, 80.0, id="cross, by the tiers that are known")],
+    [
+        pytest.param(LONG, 7725 / 95, id="isolated"),
+        pytest.param(cross(LONG, "400"), 80.0, id="cross, by the new"),
+        pytest.param(cross(LONG), None, id="cross, by nobody knows which"),
+    ],
 )
 def test_tiers_that_were_not_known_before(position: dict[str, Any], expected: float) -> None:
     """Where the tiers were not known before there is nothing by them, nor ranges, but what holds now."""
@@ -504,7 +518,7 @@ def test_a_delisting_that_was_called_off() -> None:
 def test_tiers_that_are_not_known_at_all() -> None:
     """Where no tiers are known, dates, notional and leverage are told without them."""
     market = apply_event(market_of(entry()), push(dt=SCHEDULED)).market
-    for position in (LONG, CROSS):
+    for position in (LONG, cross(LONG, "200")):
         found = impact(position, market, {"delisting": None})
         told = {name for name, value in found.items() if value is not None}
         assert {"symbol", "id", "position", "previous", "notional", "leverage", "delisting", "timeLeft"} == told
@@ -578,8 +592,8 @@ def test_notional_of_a_position(
         pytest.param({"unrealizedPnl": "lots"}, id="profit, a text"),
         pytest.param({"leverage": "high"}, id="leverage, a text"),
         pytest.param({"info": {"positionInitialMargin": "-"}}, id="margin, a text"),
-        pytest.param({"marginMode": "cross", "liquidationPrice": "low"}, id="liquidation price, a text"),
-        pytest.param({"marginMode": "cross", "maintenanceMarginPercentage": "1 %"}, id="rate, a text"),
+        pytest.param(cross(LONG, liquidationPrice="low"), id="liquidation price, a text"),
+        pytest.param(cross(LONG, "some"), id="maintenance margin, a text"),
     ],
 )
 def test_positions_that_cannot_be_read(changes: dict[str, Any]) -> None:
@@ -617,10 +631,10 @@ def test_positions_that_lack_a_name(name: str) -> None:
 
 def test_the_thread_s_decimal_context_does_not_matter() -> None:
     """The figures are the same in whatever decimal context they are asked for."""
-    expected = [impact(each) for each in (LONG, CROSS, {**LONG, "notional": None, "markPrice": 111.11})]
+    expected = [impact(each) for each in (LONG, cross(LONG, "200"), {**LONG, "notional": None, "markPrice": 111.11})]
     with localcontext() as context:
         context.prec = 2
-        found = [impact(each) for each in (LONG, CROSS, {**LONG, "notional": None, "markPrice": 111.11})]
+        found = [impact(each) for each in (LONG, cross(LONG, "200"), {**LONG, "notional": None, "markPrice": 111.11})]
     assert expected == found
 
 

@@ -132,5 +132,5 @@ def test_the_tables() -> None:
 
 
 def test_it_is_short() -> None:
-    """A README is read when it has no more than 180 lines."""
-    assert len(README.splitlines()) <= 180
+    """A README is read when it has no more than 185 lines."""
+    assert len(README.splitlines()) <= 185

@@ -166,11 +166,11 @@ def test_a_push_is_published_and_told(table: MarketTable, sharer: Sharer) -> Non
     assert [("IOTAUSDT", ["halted", "status"], "stream")] == sharer.told()
 
 
-def test_who_does_not_follow_is_told_nothing(table: MarketTable, sharer: Sharer) -> None:
-    """A sharer that follows no stream sees the same markets and brackets, and gets no updates."""
+def test_who_does_not_follow_is_told_too(table: MarketTable, sharer: Sharer) -> None:
+    """A sharer that follows no stream sees the same markets and brackets, and is told, too."""
     other = Sharer(table, is_following=False)
     handle(table, arrival(cs="TRADING_HALT", bks=PUSHED))
-    assert (1, 0) == (len(sharer.updates), len(other.updates))
+    assert (1, 1) == (len(sharer.updates), len(other.updates))
     assert [(IOTA, [50, 20])] == sharer.brackets == other.brackets
 
 

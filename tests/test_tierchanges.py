@@ -304,6 +304,14 @@ def test_lists_that_both_begin_above_zero() -> None:
     assert [change(0, 5000, 25, 50, -25, 0.01, 0.01, 0)] == LeverageTiers.diff(old, new)
 
 
+def test_a_margin_that_rises_although_the_rate_falls() -> None:
+    """A lower rate with less taken off asks for more margin of a part of the notionals, so it does both."""
+    old, new = (
+        [{**tier, "info": {"cum": cum}} for tier in tiers((20000, 20, rate))] for rate, cum in ((0.02, 100), (0.019, 0))
+    )
+    assert {TIGHTENED, LOOSENED} == directions(old, new)
+
+
 def test_directions_by_name() -> None:
     """The directions are told by these texts."""
     assert ("tiers_tightened", "tiers_loosened") == DIRECTIONS

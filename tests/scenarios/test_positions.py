@@ -8,6 +8,7 @@ from typing import Any
 
 import ccxt
 import pytest
+from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
@@ -246,12 +247,86 @@ def test_a_delivery_that_is_moved(sim: BinanceSimulator, keyed: Make, held: dict
     assert ({"expiry": before}, before - DAY, None) == (impact["previous"], impact["expiry"], impact["delisting"])
 
 
-def test_a_key_that_is_refused(make: Make) -> None:
-    """Positions that cannot be fetched raise ccxt's error."""
+def test_a_key_that_is_refused(sim: BinanceSimulator, make: Make, held: dict[str, Any]) -> None:
+    """Positions are fetched only where something has changed; where they cannot be, ccxt's error is raised, and nothing
+    counts as asked."""
+    sim.open_position("ETHUSDT", 6, leverage=20)
     exchange = make(cci.binanceusdm)
+    go_live(exchange)
     exchange.apiKey, exchange.secret = "another", "key"
+    assert [] == exchange.contract_info_impact()
+    told(sim, exchange, "ETHUSDT", cut(LINEAR))
     with pytest.raises(ccxt.AuthenticationError):
         exchange.contract_info_impact()
+    exchange.apiKey, exchange.secret = sim.api_key, sim.secret
+    assert ["ETHUSDT"] == [impact["id"] for impact in exchange.contract_info_impact()]
+
+
+def test_a_universe_that_cannot_be_fetched(
+    sim: BinanceSimulator, keyed: Make, held: dict[str, Any], mocker: MockerFixture
+) -> None:
+    """Where the positions of one universe cannot be had, those of the other are told, and the error is reported."""
+    sim.open_position("ETHUSDT", 6, leverage=20)
+    sim.open_position("BTCUSD_PERP", -5_000, leverage=20)
+    exchange = keyed(cci.binance)
+    errors = Inbox()
+    go_live(exchange).on_error(errors)
+    told(sim, exchange, "ETHUSDT", cut(LINEAR))
+    told(sim, exchange, "BTCUSD_PERP", cut(INVERSE))
+    refused = mocker.patch.object(
+        exchange, "dapiPrivateGetPositionRisk", side_effect=ccxt.PermissionDenied("no futures of that kind")
+    )
+    assert ["ETHUSDT"] == [impact["id"] for impact in exchange.contract_info_impact()]
+    assert refused.side_effect in errors.wait()
+    mocker.stopall()
+    assert ["BTCUSD_PERP"] == [impact["id"] for impact in exchange.contract_info_impact()]
+
+
+def test_a_position_that_ccxt_calls_by_another_name(sim: BinanceSimulator, keyed: Make, held: dict[str, Any]) -> None:
+    """Positions that another exchange has fetched are known by Binance's id: ccxt gives a contract that got a delivery
+    time a new symbol."""
+    exchange, other = keyed(), keyed(ccxt.binanceusdm)
+    id = next(id for id, entry in sim.contracts.items() if entry["contractType"] == "TRADIFI_PERPETUAL")
+    sim.set_price(id, 100)
+    sim.open_position(id, 10, leverage=1)
+    go_live(exchange)
+    inbox = Inbox()
+    exchange.on_contract_info(inbox, kinds="delisting", positions=other.fetch_positions)
+    delivery = exchange.milliseconds() + DAY
+    sim.schedule_delisting(id, delivery, push=False)
+    other.load_markets(True)
+    positions = other.fetch_positions()
+    assert exchange.market(id)["symbol"] != positions[0]["symbol"]
+    sim.schedule_delisting(id, delivery)
+    assert [id] == [update["id"] for update in inbox.wait()]
+    assert [id] == [impact["id"] for impact in exchange.contract_info_impact(positions)]
+
+
+def test_positions_of_another_exchange_with_old_brackets(
+    sim: BinanceSimulator, keyed: Make, held: dict[str, Any]
+) -> None:
+    """The estimates for a cross position do not depend on the brackets that whoever fetched it has loaded."""
+    sim.open_position("ETHUSDT", 6, leverage=20)
+    exchange, other = keyed(), keyed(ccxt.binanceusdm)
+    go_live(exchange)
+    (before,) = other.fetch_positions()
+    told(sim, exchange, "ETHUSDT", cut(LINEAR))
+    (after,) = other.fetch_positions()
+    assert before["maintenanceMarginPercentage"] == after["maintenanceMarginPercentage"]
+    (impact,) = exchange.contract_info_impact([after])
+    assert impact["previousLiquidationPrice"] == pytest.approx(before["liquidationPrice"], abs=1e-6)
+    assert impact["liquidationPrice"] == pytest.approx(after["liquidationPrice"], abs=1e-6)
+
+
+def test_a_change_while_nobody_follows(sim: BinanceSimulator, keyed: Make, held: dict[str, Any]) -> None:
+    """What changed while the stream was stopped, and was seen by a reload of the user's own, is not lost."""
+    sim.open_position("ETHUSDT", 6, leverage=20)
+    exchange = keyed()
+    go_live(exchange)
+    exchange.un_watch_contract_info()
+    sim.schedule_delisting("ETHUSDT", exchange.milliseconds() + DAY)
+    exchange.load_markets(True)
+    assert [{"delisting": None}] == [impact["previous"] for impact in exchange.contract_info_impact()]
 
 
 def test_a_callback_that_asks_while_the_exchange_is_closed(
