@@ -634,7 +634,7 @@ def test_ccxt_fetches_linear_positions(sim: BinanceSimulator, old: bool, unified
     assert (1836.73469388, 1078.43137255) == (eth["liquidationPrice"], sol["liquidationPrice"])
     assert ((25, 10) if old else (None, None)) == (eth["leverage"], sol["leverage"])
     assert (800, 100) == (eth["initialMargin"], sol["initialMargin"])
-    assert (1900, 900) == told(eth, "collateral", "positionMargin")
+    assert (1900, "900.00000000") == (eth["collateral"], eth["info"]["isolatedWallet"])
     # ccxt's own figure there is the rate times the notional, without cum; the third version tells the true one.
     assert (400, 10) == (eth["maintenanceMargin"], sol["maintenanceMargin"])
     assert old or "300.00000000" == eth["info"]["maintMargin"]
