@@ -33,6 +33,12 @@ from .errors import (
 SHORTEST = 0.001
 """s; the shortest wait of a socket. With none at all, it would be of another kind."""
 
+CHUNK = 65536
+"""bytes; how much one read of a socket takes at most."""
+
+_WHOLE_TEXT = 0x81
+"""The first byte of a frame: final, and a text."""
+
 PING: Final = object()
 PONG: Final = object()
 """What `Connection.receive` returns for a ping, and for a pong."""
@@ -224,9 +230,41 @@ class _WebSocket(websocket.WebSocket):
 
 
 class _FrameBuffer(websocket.frame_buffer):
+    """Takes frames out of what one read has brought; websocket-client's own reads twice for each, and more."""
+
     def __init__(self, recv: Any, max_size: int) -> None:
         super().__init__(recv, skip_utf8_validation=True)
         self._max_size = max_size
+        self._bytes: bytes | bytearray = b""
+        self._at = 0  # what is before has been taken
+
+    def recv_frame(self) -> Any:
+        data = self._text_at_hand() if self.header is None else None
+        return super().recv_frame() if data is None else websocket.ABNF(fin=1, mask_value=0, data=data)
+
+    def _text_at_hand(self) -> bytes | None:
+        """The payload of the next frame, where that is here already, whole, and as nearly all are: a text in one frame,
+        not masked, shorter than 64 kB."""
+        head = self._bytes[self._at : self._at + 4]
+        if len(head) < 4 or head[0] != _WHOLE_TEXT or head[1] > 126 or self._max_size < 65536:
+            return None
+        size, begin = (head[1], self._at + 2) if head[1] < 126 else (head[2] << 8 | head[3], self._at + 4)
+        if begin + size > len(self._bytes):
+            return None
+        self._at = begin + size
+        return bytes(self._bytes[begin : self._at])
+
+    def recv_strict(self, bufsize: int) -> bytes:
+        end = self._at + bufsize
+        if end > len(self._bytes):
+            # Kept here at each step, so that the next call can go on after a timeout.
+            self._bytes, self._at, end = bytearray(self._bytes[self._at :]), 0, bufsize
+            while len(self._bytes) < bufsize:
+                self._bytes += self.recv(CHUNK)
+            self._bytes = bytes(self._bytes)
+        data = bytes(self._bytes[self._at : end])
+        self._at = end
+        return data
 
     def recv_length(self) -> None:
         super().recv_length()
