@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -43,6 +44,8 @@ CONTRACT_TYPES = frozenset(
     }
 )
 USD_MARGINED, COIN_MARGINED = 1, 2
+_NUMBERS = frozenset({int, float})
+_FIELDS_OF_BRACKET = itemgetter("bs", "bnf", "bnc", "mmr", "cf", "mi", "ma")
 _BEYOND = 1e300  # no bracket is; an integer near the end of float's range could not become one
 
 
@@ -122,7 +125,7 @@ def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
     May be called from any thread.
     """
     push = unwrap(decode(data) if isinstance(data, bytes | str) else data)
-    if not isinstance(push, Mapping):
+    if type(push) is not dict and not isinstance(push, Mapping):
         raise MalformedEvent("push", push, "a JSON object")
     kind = _required(push, "e", str, "the text 'contractInfo'")
     if kind != "contractInfo":
@@ -146,7 +149,12 @@ def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
 
 def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
     """The brackets of a push (`bks`). Raises `MalformedEvent`."""
-    return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)]) if raw else ()
+    if not raw:
+        return ()
+    try:
+        return tuple([_plain_bracket(*_FIELDS_OF_BRACKET(entry)) for entry in raw])
+    except (KeyError, TypeError, ValueError):  # one of them is not as most are
+        return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)])
 
 
 def decode(data: bytes | str) -> Any:
@@ -159,7 +167,8 @@ def decode(data: bytes | str) -> Any:
 
 def unwrap(payload: Any) -> Any:
     """Take a decoded payload out of the envelope of a combined stream, if it is in one."""
-    if isinstance(payload, Mapping) and "stream" in payload and "data" in payload:
+    # A dict is what JSON is decoded to; to ask for a Mapping costs as much as all the rest.
+    if (type(payload) is dict or isinstance(payload, Mapping)) and "stream" in payload and "data" in payload:
         return payload["data"]
     return payload
 
@@ -185,8 +194,28 @@ def _time(push: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _plain_bracket(
+    number: Any, floor: Any, cap: Any, rate: Any, cumulative: Any, min_leverage: Any, max_leverage: Any
+) -> Bracket:
+    """A bracket whose values are what they should be, as nearly all are; what is wrong with another, `_bracket` says.
+    Raises ValueError or TypeError."""
+    kinds = {type(floor), type(cap), type(rate), type(cumulative), type(min_leverage), type(max_leverage)}
+    is_plain = (
+        type(number) is int
+        and kinds <= _NUMBERS
+        and -_BEYOND < floor <= cap < _BEYOND
+        and 0 <= rate <= 1
+        and -_BEYOND < cumulative < _BEYOND
+        and -_BEYOND < min_leverage < _BEYOND
+        and -_BEYOND < max_leverage < _BEYOND
+    )
+    if not is_plain:
+        raise ValueError
+    return Bracket(number, floor, cap, rate, cumulative, min_leverage, max_leverage)
+
+
 def _bracket(raw: Any, where: str) -> Bracket:
-    if not isinstance(raw, Mapping):
+    if type(raw) is not dict and not isinstance(raw, Mapping):
         raise MalformedEvent(where, raw, "a bracket (a JSON object)")
     number = raw.get("bs")
     if type(number) is not int:

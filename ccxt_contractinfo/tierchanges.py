@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import accumulate, pairwise
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 from .tiers import EXACT, LeverageTier
 
@@ -32,13 +32,13 @@ class TierChange(TypedDict):
     maintenanceMarginRateChange: float | None
 
 
-class _Terms(NamedTuple):
-    """What holds within a range; all None where no position of that size is allowed. `cumulative` (the maintenance
-    amount) is None, too, where the tiers do not tell it."""
+_Terms = tuple[float | None, float | None, float | None]
+"""What holds within a range: leverage, rate and cumulative amount. All None where no position of that size is allowed;
+the amount, too, where the tiers do not tell it."""
 
-    leverage: float | None = None
-    rate: float | None = None
-    cumulative: float | None = None
+_BEYOND = float("inf")
+_NOT_ALLOWED: _Terms = (None, None, None)
+_THE_REST = (_BEYOND, _NOT_ALLOWED)
 
 
 def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> list[TierChange]:
@@ -74,60 +74,77 @@ def directions(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> set[
 
 
 def _is_tighter(terms: _Terms, than: _Terms, low: float, high: float) -> bool:
-    if terms.leverage is None or than.leverage is None or terms.rate is None or than.rate is None:
-        return terms.leverage is None and than.leverage is not None
-    if terms.leverage < than.leverage or terms.rate > than.rate:
+    leverage, rate, cumulative = terms
+    other_leverage, other_rate, other_cumulative = than
+    if leverage is None or other_leverage is None or rate is None or other_rate is None:
+        return leverage is None and other_leverage is not None
+    if leverage < other_leverage or rate > other_rate:
         return True
-    if terms.cumulative is None or than.cumulative is None:
+    if cumulative is None or other_cumulative is None:
         return False
     # Two lines: if one is above the other anywhere, it is at one of the ends.
-    return any(_margin(terms, at) > _margin(than, at) for at in (low, high))
+    return any(
+        _margin(rate, cumulative, at) > _margin(other_rate, other_cumulative, at) for at in (low, high) if at < _BEYOND
+    )
 
 
-def _margin(terms: _Terms, notional: float) -> Decimal:
-    rate, cumulative = Decimal(str(terms.rate)), Decimal(str(terms.cumulative))
-    return EXACT.subtract(EXACT.multiply(rate, Decimal(str(notional))), cumulative)
+def _margin(rate: float, cumulative: float, notional: float) -> Decimal:
+    return EXACT.subtract(EXACT.multiply(Decimal(str(rate)), Decimal(str(notional))), Decimal(str(cumulative)))
 
 
 def _ranges(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> Iterator[tuple[float, float, _Terms, _Terms]]:
     """From, to (notional), the old terms and the new ones, between any two neighbouring bounds of both."""
-    tiers = (*old, *new)
-    bounds = sorted({0.0, *(tier["minNotional"] for tier in tiers), *(tier["maxNotional"] for tier in tiers)})
-    for (low, high), was, now in zip(pairwise(bounds), _terms(old, bounds), _terms(new, bounds), strict=True):
-        yield low, high, was, now
+    old_steps, new_steps = iter(_steps(old)), iter(_steps(new))
+    low, (old_end, was), (new_end, now) = 0.0, next(old_steps), next(new_steps)
+    while low < _BEYOND:
+        high = min(old_end, new_end)
+        if low < high:
+            yield low, high, was, now
+            low = high
+        if old_end == high:
+            old_end, was = next(old_steps, _THE_REST)
+        if new_end == high:
+            new_end, now = next(new_steps, _THE_REST)
 
 
-def _terms(tiers: Sequence[LeverageTier], bounds: Sequence[float]) -> Iterator[_Terms]:
-    """What holds between any two neighbouring bounds. By the rules of `LeverageTiers`: the greatest leverage of all
-    tiers that reach so far; rate and amount of the last tier that begins below."""
-    reaching = sorted(((tier["maxNotional"], tier["maxLeverage"]) for tier in tiers), reverse=True)
-    best = list(accumulate((leverage for _, leverage in reaching), max))
-    index, reach = 0, len(reaching)
-    for low, high in pairwise(bounds):
-        while index + 1 < len(tiers) and tiers[index + 1]["minNotional"] <= low:
-            index += 1
-        while reach and reaching[reach - 1][0] < high:
-            reach -= 1
-        if reach:
-            tier = tiers[index]
-            yield _Terms(best[reach - 1], tier["maintenanceMarginRate"], (tier.get("info") or {}).get("cum"))
-        else:
-            yield _Terms()
+def _steps(tiers: Sequence[LeverageTier]) -> Iterator[tuple[float, _Terms]]:
+    """The ranges of one list, ascending: where each ends, and what holds in it; beyond the last, nothing is allowed."""
+    floors = [tier["minNotional"] for tier in tiers]
+    ends = [tier["maxNotional"] for tier in tiers]
+    leverages = [tier["maxLeverage"] for tier in tiers]
+    if ends[:-1] != floors[1:] or leverages != sorted(leverages, reverse=True):
+        # By the rules of `LeverageTiers`: the greatest leverage of all tiers that reach so far; rate and amount of the
+        # last tier that begins below.
+        bounds = sorted({*floors[1:], *ends})
+        reaching = [[tier["maxLeverage"] for tier in tiers if tier["maxNotional"] >= end] for end in bounds]
+        below = [max(0, bisect_right(floors, low) - 1) for low in (0.0, *bounds)]
+        tiers = [
+            {**tiers[index], "maxLeverage": max(found, default=None)}
+            for index, found in zip(below[:-1], reaching, strict=True)
+        ]
+        ends = bounds
+    for end, tier in zip(ends, tiers, strict=True):
+        leverage, info = tier["maxLeverage"], tier.get("info") or {}
+        yield end, _NOT_ALLOWED if leverage is None else (leverage, tier["maintenanceMarginRate"], info.get("cum"))
 
 
 def _change(low: float, high: float, was: _Terms, now: _Terms) -> TierChange:
     return {
         "minNotional": low,
         "maxNotional": high,
-        "maxLeverage": now.leverage,
-        "previousMaxLeverage": was.leverage,
-        "maxLeverageChange": _difference(now.leverage, was.leverage),
-        "maintenanceMarginRate": now.rate,
-        "previousMaintenanceMarginRate": was.rate,
-        "maintenanceMarginRateChange": _difference(now.rate, was.rate),
+        "maxLeverage": now[0],
+        "previousMaxLeverage": was[0],
+        "maxLeverageChange": _difference(now[0], was[0]),
+        "maintenanceMarginRate": now[1],
+        "previousMaintenanceMarginRate": was[1],
+        "maintenanceMarginRateChange": _difference(now[1], was[1]),
     }
 
 
 def _difference(new: float | None, old: float | None) -> float | None:
     """In decimals: as floats, 0.025 - 0.01 is not 0.015."""
-    return None if new is None or old is None else float(EXACT.subtract(Decimal(str(new)), Decimal(str(old))))
+    if new is None or old is None:
+        return None
+    if float(new).is_integer() and float(old).is_integer():
+        return float(new - old)
+    return float(EXACT.subtract(Decimal(str(new)), Decimal(str(old))))
