@@ -122,11 +122,14 @@ class Channel:
         """Hand an item to every receiver."""
         with self._lock:
             self._history.append(item)
-            if any(subscription.is_cancelled for subscription in self._subscriptions):
-                self._subscriptions = self._not_cancelled()
-            receivers: list[Receiver] = [*self._subscriptions, *self._watchers]
-            for receiver in receivers:
-                self.dropped += receiver.offer(item)
+            for subscription in self._subscriptions:
+                if subscription.is_cancelled:
+                    self._subscriptions = self._not_cancelled()
+                else:
+                    self.dropped += subscription.offer(item)
+            if self._watchers:  # to iterate over none of them costs as much as to offer
+                for watcher in self._watchers:
+                    self.dropped += watcher.offer(item)
 
     def subscribe(
         self, callback: Callable[..., object], wants: Wants | None = None, concerns: Concerns | None = None

@@ -9,7 +9,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, get_args
 
 import ccxt
 
@@ -223,10 +223,7 @@ class MarketKeeper:
 
     def universes(self) -> set[Universe]:
         """The universes that the exchange loads: 'linear', 'inverse' or both."""
-        setting = self.exchange.options.get("fetchMarkets")
-        types = setting.get("types") if isinstance(setting, dict) else setting
-        wanted: Iterable[Any] = types if isinstance(types, list) else ("linear", "inverse")
-        return {cast(Universe, universe) for universe in wanted if universe in ("linear", "inverse")}
+        return {universe for universe in get_args(Universe) if self._trades(universe)}
 
     def contract(self, symbol: str) -> Market:
         """The contract of a unified symbol or an id. Raises ccxt.BadSymbol."""
@@ -359,13 +356,16 @@ class MarketKeeper:
     def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
         """Apply a push that came at `received` (s by `clock.now`)."""
         universe = universe_of(event)
-        traded = universe if universe in self.universes() else None
         with self._locked_table() as table:
-            outcome = table.handle(event, received, traded)
-            is_doubtful = outcome is Outcome.APPLIED and traded is not None and table.is_doubtful(event, traded)
-        if is_doubtful:
+            outcome = table.handle(event, received, universe if self._trades(universe) else None)
+        if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
         return outcome
+
+    def _trades(self, universe: Universe | None) -> bool:
+        setting = self.exchange.options.get("fetchMarkets")
+        types = setting.get("types") if isinstance(setting, dict) else setting
+        return universe is not None and (universe in types if isinstance(types, list) else True)
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import KeysView
 
-from .events import Arrival, ContractInfoEvent
+from .events import COIN_MARGINED, USD_MARGINED, Arrival, ContractInfoEvent
 from .snapshot import Universe
 
 PATIENCE = 3600.0
 """s; how long REST is asked for a contract again and again; after that, only each regular comparison looks for it."""
+
+
+_UNIVERSES: dict[int, Universe] = {USD_MARGINED: "linear", COIN_MARGINED: "inverse"}
 
 
 class WaitingRoom:
@@ -56,5 +59,4 @@ def universe_of(event: ContractInfoEvent) -> Universe | None:
     """
     if event.symbol_type is None:
         return "inverse" if event.id.partition("_")[0].endswith("USD") and "_" in event.id else "linear"
-    universes: dict[int, Universe] = {1: "linear", 2: "inverse"}
-    return universes.get(event.symbol_type)
+    return _UNIVERSES.get(event.symbol_type)

@@ -5,6 +5,7 @@ A contract here is a linear or inverse swap or future of Binance; a market is cc
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -71,7 +72,10 @@ def market_universe(market: Mapping[str, Any]) -> Universe:
 
 def pick_contract(markets: Iterable[Market]) -> Market | None:
     """The contract among markets that share one id: ``ccxt.binance`` has a spot market of the same id beside many."""
-    return next((market for market in markets if is_contract(market)), None)
+    for market in markets:
+        if is_contract(market):
+            return market
+    return None
 
 
 def complete(market: Mapping[str, Any]) -> Market:
@@ -156,11 +160,20 @@ def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Chang
 
 def iso8601(time: int | None) -> str | None:
     """ccxt's text of a time in ms; None for None, and for a time beyond the calendar."""
+    if time is None:
+        return None
+    second = _iso8601(time // 1000)
+    return None if second is None else f"{second}{time % 1000:03d}Z"
+
+
+@functools.lru_cache(maxsize=16)
+def _iso8601(second: int) -> str | None:
+    """ccxt's text of a second, but for its last four letters; pushes come many in a second."""
     try:
-        text: str | None = ccxt.Exchange.iso8601(time)
+        text: str | None = ccxt.Exchange.iso8601(second * 1000)
     except (ValueError, OverflowError, OSError):
         return None
-    return text
+    return text and text[:-4]
 
 
 def _with_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Market:
@@ -212,17 +225,13 @@ def _delivery(market: Mapping[str, Any], time: int) -> Market:
 def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]:
     """The event in the names of exchangeInfo, in the types that this market's own entry has."""
     info = market["info"]
-
-    def typed(name: str, value: int) -> int | str:
-        return str(value) if isinstance(info.get(name), str) else value
-
-    values = (
-        event.status,
-        event.contract_type,
-        typed("deliveryDate", event.delivery_time),
-        typed("onboardDate", event.onboard_time),
-    )
-    return dict(zip(_info_names(market), values, strict=True))
+    delivery, onboard = event.delivery_time, event.onboard_time
+    return {
+        _status_name(market): event.status,
+        "contractType": event.contract_type,
+        "deliveryDate": str(delivery) if isinstance(info.get("deliveryDate"), str) else delivery,
+        "onboardDate": str(onboard) if isinstance(info.get("onboardDate"), str) else onboard,
+    }
 
 
 def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:

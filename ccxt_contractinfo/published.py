@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from .events import ContractInfoEvent
@@ -37,13 +37,37 @@ class Sharer(Protocol):
         ...
 
 
+class Sharers:
+    """Exchanges, for as long as somebody else holds them. Not thread-safe, but it may be iterated while it changes.
+
+    A `weakref.WeakSet` would do, but its iteration costs as much as an event.
+    """
+
+    def __init__(self) -> None:
+        self._refs: tuple[weakref.ref[Sharer], ...] = ()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[Sharer]:
+        return iter([sharer for ref in self._refs if (sharer := ref()) is not None])
+
+    def add(self, sharer: Sharer) -> None:
+        """Take one in, if it is not in."""
+        self._refs = (*(ref for ref in self._refs if ref() not in (None, sharer)), weakref.ref(sharer))
+
+    def discard(self, sharer: Sharer) -> None:
+        """Let one go, if it is in."""
+        self._refs = tuple(ref for ref in self._refs if ref() not in (None, sharer))
+
+
 class PublishedMarkets:
     """The mappings `markets` (by symbol) and `by_id`, for one exchange or several. Readers need no lock; whoever
     changes something holds `lock`."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.sharers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.sharers = Sharers()
         self.version = 0
         """Grows with each change."""
         self.ever: set[str] = set()
@@ -69,16 +93,16 @@ class PublishedMarkets:
         """Put a market in its place, in both mappings. With the lock."""
         # The new dict is whole before either view shows it; readers take no lock.
         self.version += 1
-        self.ever.add(market["id"])
         id, symbol = market["id"], market["symbol"]
-        others = [other for other in self.by_id.get(id, ()) if other["symbol"] != symbol]
-        self.by_id[id] = [*others, market]
+        self.ever.add(id)
+        self.by_id[id] = [*(other for other in self.by_id.get(id, ()) if other["symbol"] != symbol), market]
         self.markets[symbol] = market
-        self.keep_copies(market)
+        if self.copies:
+            self.keep_copies(market)
 
     def publish_names(self) -> None:
         """Bring the sharers' lists of names up to the markets. With the lock."""
-        for sharer in list(self.sharers):
+        for sharer in self.sharers:
             sharer.publish_names()
 
     def keep_copies(self, market: Market) -> None:
@@ -109,10 +133,11 @@ class PublishedMarkets:
         self.publish_brackets(change.market, event)
         if change.kinds:
             update = make_update(event, change, source)
-            for sharer in list(self.sharers):
+            for sharer in self.sharers:
                 sharer.tell(update)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         """Let the sharers keep ccxt's own brackets in step. With the lock."""
-        for sharer in list(self.sharers) if event.brackets else ():
-            sharer.publish_brackets(market, event)
+        if event.brackets:
+            for sharer in self.sharers:
+                sharer.publish_brackets(market, event)

@@ -35,6 +35,8 @@ logger = logging.getLogger("ccxt_contractinfo")
 GATHER = 0.1
 """How long (s) to wait for more of a burst of listings before asking REST once for all of them."""
 
+_OF_NO_EFFECT = (Outcome.DUPLICATE, Outcome.IGNORED)  # a tuple: an Outcome is slow to hash
+
 HOLD_BACK = 1.0
 """How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
 
@@ -429,9 +431,10 @@ class ContractInfoStream:
 
     def _understood(self, link: Link, data: bytes, now: float) -> None:
         payload = unwrap(decode(data))
+        if type(payload) is dict and payload.get("e") == "contractInfo":
+            self._event(link, parse_event(payload), data, now)
+            return
         match payload:
-            case {"e": "contractInfo"}:
-                self._event(link, parse_event(payload), data, now)
             case {"error": error, "id": _}:
                 raise ccxt.BadRequest(f"contractInfo: {self._endpoint.url} refused a subscription: {error}")
             case {"result": _, "id": _}:
@@ -482,8 +485,8 @@ class ContractInfoStream:
 
     def _deliver(self, arrival: Arrival) -> bool:
         """Hand a push to all followers, then tell it; returns whether it has changed anything. With the lock."""
-        outcomes = {self._handed(follower, arrival) for follower in self._followers}
-        if outcomes and outcomes <= {Outcome.DUPLICATE, Outcome.IGNORED} and Outcome.DUPLICATE in outcomes:
+        outcomes = [self._handed(follower, arrival) for follower in self._followers]
+        if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
             self._counts["duplicates"] += 1
         self._events.publish(arrival.event)
         if Outcome.UNLISTED in outcomes:

@@ -49,7 +49,7 @@ class MarketTable(PublishedMarkets):
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
         """When the newest answer on each universe was asked for."""
-        self._answered_at: dict[str, int] = {}
+        self._answered_at: dict[str | None, int] = {}
         """Of what time (ms, by Binance's clock) that answer was."""
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
         """When REST was asked for brackets that were not known, and the event that has them."""
@@ -108,7 +108,7 @@ class MarketTable(PublishedMarkets):
             self._last = (event, outcome)
             return outcome
 
-    def is_doubtful(self, event: ContractInfoEvent, universe: Universe) -> bool:
+    def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:
         """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
         with self.lock:
             return event.event_time <= self._answered_at.get(universe, -1)
@@ -163,7 +163,7 @@ class MarketTable(PublishedMarkets):
             self._asked[universe] = asked
             if self._agrees(snapshot, brackets):
                 return Doubts()
-            for sharer in list(self.sharers):
+            for sharer in self.sharers:
                 sharer.publish_currencies(currencies)
             for id in [id for id in self.waiting.ids() if id in listings]:
                 self._list(id, listings[id], asked, settle_time)

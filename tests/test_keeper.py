@@ -14,6 +14,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.table import MarketTable
 
 from .conftest import PATIENCE, Inbox, go_live, held_by_another_thread
 
@@ -72,7 +73,7 @@ def test_a_follower_that_fails_is_reported(
     live.contract_info_stream().on_error(errors)
     live.on_contract_info(inbox)
     mocker.patch.object(live, "options", {})  # nothing says what is loaded...
-    mocker.patch("ccxt_contractinfo.keeper.universe_of", side_effect=ZeroDivisionError("a bug"))
+    mocker.patch.object(MarketTable, "handle", side_effect=ZeroDivisionError("a bug"))
     with caplog.at_level(logging.ERROR, "ccxt_contractinfo"):
         sim.set_status("BTCUSDT", "TRADING_HALT")
         assert ["a bug"] == [str(error) for error in errors.wait()]
