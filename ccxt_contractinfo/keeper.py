@@ -33,6 +33,9 @@ from .updates import ContractInfo, tier_directions
 
 logger = logging.getLogger("ccxt_contractinfo")
 
+HISTORY = 1000
+"""How many updates a first ``watch_contract_info(since=...)`` can reach back into."""
+
 SetMarkets = Callable[[Any, list[Market], Any], Any]
 
 
@@ -52,7 +55,7 @@ class MarketKeeper:
             "updates",
             key=lambda update: update["id"],
             limit=Settings.of(exchange).buffer_size,
-            history=Settings.of(exchange).buffer_size,
+            history=HISTORY,
             failed=self._callback_failed,
         )
         self.local = threading.local()
@@ -356,8 +359,13 @@ class MarketKeeper:
     def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
         """Apply a push that came at `received` (s by `clock.now`)."""
         universe = universe_of(event)
-        with self._locked_table() as table:
-            outcome = table.handle(event, received, universe if self._trades(universe) else None)
+        traded = universe if self._trades(universe) else None
+        while True:  # as `_locked_table` does; but a context of its own is much for a push
+            table = self.in_step()
+            with table.lock:
+                if table is self.table:
+                    outcome = table.handle(event, received, traded)
+                    break
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
         return outcome

@@ -62,7 +62,8 @@ class ContractInfoMixin:
         are loaded first where they are not.
 
         :param symbols: one or a list of unified symbols or contract ids; None: all contracts
-        :param since: ms; older updates are dropped. On a first call it also reaches back into what is still buffered
+        :param since: ms; older updates are dropped. On a first call it also reaches back into what is still buffered:
+            the last 1,000 updates
         :param limit: only the newest so many
         :param params: ``timeout`` (ms): how long to wait at most; without it, for ever
         :raises ccxt.BadSymbol: at once, for a contract that the exchange does not have

@@ -467,16 +467,20 @@ class ContractInfoStream:
                     self._counts["duplicates"] += 1
                     return
                 self._overlap.add(data)
-            if not is_continuous(event.brackets) and (differences := LeverageTiers(event).cumulative_differences):
-                mismatch = CumulativeMismatch(event.id, differences)
-                logger.warning("%s", mismatch)
-                self.report(mismatch)
+            if event.brackets and not is_continuous(event.brackets):
+                self._report_differences(event)
             if self._held_back is None:
                 self._deliver(Arrival(event, now))
                 return
             if not self._held_back:
                 self._release_due = now + HOLD_BACK
             self._held_back.append(Arrival(event, now))
+
+    def _report_differences(self, event: ContractInfoEvent) -> None:
+        if differences := LeverageTiers(event).cumulative_differences:
+            mismatch = CumulativeMismatch(event.id, differences)
+            logger.warning("%s", mismatch)
+            self.report(mismatch)
 
     def _release(self) -> list[Arrival]:
         """Deliver what was held back; returns what of it has changed anything. With the lock."""

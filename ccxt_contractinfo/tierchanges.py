@@ -107,7 +107,7 @@ def _ranges(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> Iterato
             new_end, now = next(new_steps, _THE_REST)
 
 
-def _steps(tiers: Sequence[LeverageTier]) -> Iterator[tuple[float, _Terms]]:
+def _steps(tiers: Sequence[LeverageTier]) -> list[tuple[float, _Terms]]:
     """The ranges of one list, ascending: where each ends, and what holds in it; beyond the last, nothing is allowed."""
     floors = [tier["minNotional"] for tier in tiers]
     ends = [tier["maxNotional"] for tier in tiers]
@@ -123,9 +123,12 @@ def _steps(tiers: Sequence[LeverageTier]) -> Iterator[tuple[float, _Terms]]:
             for index, found in zip(below[:-1], reaching, strict=True)
         ]
         ends = bounds
+    steps: list[tuple[float, _Terms]] = []
     for end, tier in zip(ends, tiers, strict=True):
         leverage, info = tier["maxLeverage"], tier.get("info") or {}
-        yield end, _NOT_ALLOWED if leverage is None else (leverage, tier["maintenanceMarginRate"], info.get("cum"))
+        terms = _NOT_ALLOWED if leverage is None else (leverage, tier["maintenanceMarginRate"], info.get("cum"))
+        steps.append((end, terms))
+    return steps
 
 
 def _change(low: float, high: float, was: _Terms, now: _Terms) -> TierChange:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
+from operator import attrgetter
 from typing import Any
 
 from .events import Bracket, parse_brackets
@@ -15,6 +16,8 @@ from .events import Bracket, parse_brackets
 EXACT = Context(prec=60)
 """In it, sums and products of what floats can hold are exact; a quotient has 60 digits. A thread's own context may be
 anything."""
+
+_NOTIONAL_FLOOR = attrgetter("notional_floor")
 
 ROUNDING = 1e-8
 """Binance rounds amounts to 8 decimals."""
@@ -100,15 +103,13 @@ def is_continuous(brackets: Iterable[Bracket]) -> bool:
 
 def leverage_limits(brackets: Iterable[Bracket]) -> dict[str, float]:
     """The least and the greatest leverage over all brackets, as ccxt's ``limits['leverage']``."""
-    brackets = tuple(brackets)
-    return {
-        "min": float(min(bracket.min_leverage for bracket in brackets)),
-        "max": float(max(bracket.max_leverage for bracket in brackets)),
-    }
+    leverages = [(bracket.min_leverage, bracket.max_leverage) for bracket in brackets]
+    lowest, highest = zip(*leverages, strict=True)
+    return {"min": float(min(lowest)), "max": float(max(highest))}
 
 
 def _ascending(brackets: Iterable[Bracket]) -> list[Bracket]:
-    return sorted(brackets, key=lambda bracket: bracket.notional_floor)
+    return sorted(brackets, key=_NOTIONAL_FLOOR)
 
 
 def _decimal(number: float) -> str:
