@@ -1,0 +1,1 @@
+"""What the package costs, beside a floor and beside others: run ``python -m benchmarks``."""

@@ -1,0 +1,67 @@
+"""What all measures have: the server, the sizes, and one run of a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .processes import Process
+
+CONTRACTS = 600
+"""As many as Binance has in USDⓈ-M, about."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One benchmark.
+
+    :param server: the process that pushes, and its port
+    :param subjects: those that were chosen
+    :param runs: how often each is run, alternately
+    :param is_quick: sizes as small as may be, to see that all runs; the figures mean nothing
+    """
+
+    server: Process
+    port: int
+    subjects: Sequence[str]
+    runs: int
+    is_quick: bool
+
+    def size(self, full: int, quick: int) -> int:
+        """A number of pushes, contracts, or s."""
+        return quick if self.is_quick else full
+
+    def say(self, text: str) -> None:
+        """Tell whoever waits."""
+        print(f"  {text}", flush=True)
+
+    def burst(
+        self, subject: str, kind: str, count: int, contracts: int, rate: int | None = None, **job: Any
+    ) -> dict[str, Any]:
+        """Run a subject once over a burst of pushes; `cpu` and `wall` are then in us a push. Raises SubjectError."""
+        if rate is None:
+            job["settle_time"] = 600  # so that no comparison with REST falls into the burst
+        return self._run(subject, kind, count, contracts, {"do": "burst", "rate": rate}, **job)
+
+    def pace(self, subject: str, kind: str, count: int, rate: float, **job: Any) -> dict[str, Any]:
+        """Run a subject once over so many pushes a second. Raises SubjectError."""
+        contracts = self.size(CONTRACTS, 20)
+        return self._run(subject, kind, count, contracts, {"do": "pace", "rate": rate}, latency=True, **job)
+
+    def _run(
+        self, subject: str, kind: str, count: int, contracts: int, order: dict[str, Any], **job: Any
+    ) -> dict[str, Any]:
+        self.server.ask(do="reset", contracts=contracts)
+        rate = order["rate"] or 1000
+        job |= {"port": self.port, "kind": kind, "count": count, "contracts": contracts, "patience": 60 + count / rate}
+        with Process(f"benchmarks.subjects.{subject}", job, patience=600 + 2 * count / rate) as process:
+            process.heard()  # it is ready
+            sent = self.server.ask(**order, kind=kind, count=count)
+            result = process.heard()
+        result["lost"] = count - result["count"]
+        pushes = max(1, result["count"])
+        result["cpu"] *= 1e6 / pushes
+        if "began" in sent:
+            result["wall"] = (result.pop("ended") - sent["began"]) / 1e3 / pushes
+        return result

@@ -1,0 +1,49 @@
+"""Latency: from the server's send to the market being true, and to the callback, at a calm and at a busy rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.processes import SubjectError, summary
+
+SUBJECTS = ("floor", "websocket_app", "contractinfo")
+RATES = (1, 100)
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """The subjects in turn, at each rate, so often as there are runs, but not more than three times."""
+    result: dict[str, Any] = {"rates": {}, "skipped": {}}
+    names = [name for name in SUBJECTS if name in bench.subjects]
+    runs = min(3, bench.runs)
+    for rate in RATES:
+        count = bench.size(40 if rate == 1 else 3000, 3 if rate == 1 else 100)
+        found: dict[str, list[dict[str, list[float]]]] = {name: [] for name in names}
+        for run in range(runs):
+            for name in names:
+                bench.say(f"latency {run + 1}/{runs}: {name}, {rate} a second")
+                try:
+                    one = bench.pace(name, "status", count, rate)
+                except SubjectError as error:
+                    result["skipped"][name] = str(error)
+                    continue
+                delays = {"callback": one["delays"], "market": one["market_delays"]}
+                assert not any(delay < 0 for delay in delays["market"]), "a market was told of before it was true"
+                found[name].append({to: [delay / 1e3 for delay in each] for to, each in delays.items() if each})
+        result["rates"][str(rate)] = {
+            "pushes": count,
+            "subjects": {name: {to: _spread(each, to) for to in each[0]} for name, each in found.items() if each},
+        }
+    return result
+
+
+def _spread(runs: list[dict[str, list[float]]], to: str) -> dict[str, Any]:
+    return {
+        "median": summary([_percentile(run[to], 50) for run in runs]),
+        "p99": summary([_percentile(run[to], 99) for run in runs]),
+        "p99_of_all": _percentile([delay for run in runs for delay in run[to]], 99),
+    }
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]

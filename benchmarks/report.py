@@ -1,0 +1,248 @@
+"""From the results to Markdown: each figure beside what it means, and the aims beside what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Results = dict[str, Any]
+
+HEAD = """# Benchmarks
+
+Made by `python -m benchmarks`; the values of all runs are in `results.json`. A figure is the median of the runs, with
+the lowest and the highest as multiples of it in brackets. Differences under 1.4 times mean nothing. Client and server
+are processes of one machine and talk through the loopback, without TLS.
+"""
+
+TINY = "**These are from a run with `--quick`, whose sizes are too small for the figures to mean anything.**\n"
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    parts = [HEAD]
+    if any(each.get("is_quick") for each in results.values()):
+        parts.append(TINY)
+    parts.append(_aims(results))
+    sections = {
+        "throughput": _throughput,
+        "latency": _latency,
+        "cost": _cost,
+        "polling": _polling,
+        "growth": _growth,
+        "start": _start,
+    }
+    for name, section in sections.items():
+        if name in results:
+            parts.append(_section(results[name], section, name))
+    return "\n".join(parts)
+
+
+def _section(found: Results, section: Any, name: str) -> str:
+    body = f"Failed: {found['failed']}\n" if "failed" in found else section(found)
+    machine = found["machine"]
+    where = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {machine['system']}"
+    return f"## {name.capitalize()}\n\n{body}\n{found['runs']} runs, {where}, {machine['date']}.\n"
+
+
+# The sections
+
+
+def _throughput(found: Results) -> str:
+    floors = found["subjects"].get("floor")
+    rows = []
+    for name, each in found["subjects"].items():
+        row = [name]
+        for kind in ("status", "brackets"):
+            cpu = each[kind]["cpu"]
+            row += [_spread(cpu), _times(cpu, floors and floors[kind]["cpu"]), _spread(each[kind]["wall"])]
+        rows.append([*row, _faults(each["faults"])])
+    names = ["subject", "status: CPU", "of the floor", "wall", "8 brackets: CPU", "of the floor", "wall", "faults"]
+    does = [
+        [name, each["does"], ", ".join(f"{package} {version}" for package, version in each["versions"].items())]
+        for name, each in found["subjects"].items()
+    ]
+    skipped = "".join(f"\n{name} was skipped: {why}.\n" for name, why in found["skipped"].items())
+    count, contracts = found["pushes"], found["contracts"]
+    return f"""A burst of {count} pushes about {contracts} contracts in turn, each of which changes something: from the
+socket to a callback. CPU is that of all threads of the process, from when it was ready to its last callback; wall from
+the first byte sent to the last callback; both in µs a push. Faults are pushes lost or dropped, callbacks missed, and
+markets that were wrong in the end. contractinfo has its default settings, but for a `settle_time` that keeps
+comparisons with REST out of the burst.
+
+{_table(names, rows)}
+{_table(["subject", "what it does with each push", "versions"], does)}{skipped}"""
+
+
+def _latency(found: Results) -> str:
+    rows = []
+    for rate, each in found["rates"].items():
+        floors = each["subjects"].get("floor")
+        for name, to in each["subjects"].items():
+            for what, spread in to.items():
+                base = floors and floors["callback"]
+                rows.append([rate, name, what, _spread(spread["median"]), _spread(spread["p99"])])
+                rows[-1] += [_times(spread["p99"], base and base["p99"]), _number(spread["p99_of_all"])]
+    counts = " and ".join(f"{each['pushes']} at {rate} a second" for rate, each in found["rates"].items())
+    names = ["pushes a second", "subject", "to the", "median", "99th percentile", "of the floor's", "of all runs"]
+    return f"""From the server's send to the callback, and to `exchange.market(...)` being true, in µs, by the one
+monotonic clock that processes of a machine share. The market's time is taken in a filter of updates, which the reader
+asks right after it has published the market: that adds one call to each push, and no thread. Pushes in each run:
+{counts}; where they are fewer than 100, the 99th percentile is the worst.
+
+{_table(names, rows)}"""
+
+
+def _cost(found: Results) -> str:
+    rows = [["no stream", _spread(found["alone"])]]
+    rows += [[f"stream, {rate} pushes a second", _spread(each)] for rate, each in found["slowdown"].items()]
+    waits = [[event, _spread(each), _number(each["longest"])] for event, each in found["waits"].items()]
+    idle = found["idle"]
+    count, seconds, size = found["contracts"], idle["seconds"], idle["stream_bytes"]
+    return f"""How much longer a CPU-bound thread of the bot takes for the same work, {count} contracts, one callback:
+
+{_table(["beside", "time taken"], rows)}
+The longest time (ms) for which that thread was kept waiting, within the second around an event (nothing: what the
+machine itself does):
+
+{_table(["event", "median", "worst"], waits)}
+An idle stream took {idle["percent"]:.3f} % of a core over {seconds} s, canary and pings included, and {size} bytes.
+A comparison with REST that finds nothing takes {_spread(found["resync_ms"])} ms of CPU; there is one in an hour.
+"""
+
+
+def _polling(found: Results) -> str:
+    rows = [
+        [name, f"{found[way]['percent']:.2f} %", _number(found[way]["bytes"])]
+        for way, name in (("polling", "`load_markets(True)` each second"), ("stream", "the stream"))
+    ]
+    count, seconds = found["contracts"], found["seconds"]
+    return f"""Keeping the markets of {count} contracts fresh to one second, over {seconds} s with a push in each: CPU
+as a share of a core, and bytes a second (REST's compressed).
+
+{_table(["way", "CPU", "bytes a second"], rows)}"""
+
+
+def _growth(found: Results) -> str:
+    tables = []
+    for name, sizes in found.items():
+        if isinstance(sizes, dict) and name not in ("pushes", "machine"):
+            base = next(iter(sizes.values()))
+            rows = [
+                [
+                    size,
+                    *(f"{_spread(each[kind])}, {_times(each[kind], base[kind])}" for kind in ("status", "brackets")),
+                    f"{each['memory']['median'] / 2**20:.1f}",
+                    _faults(each["faults"]),
+                ]
+                for size, each in sizes.items()
+            ]
+            tables.append(_table([name, "status: µs", "8 brackets: µs", "MiB", "faults"], rows))
+    long = found["pushes"]
+    rows = []
+    for kind in ("status", "brackets"):
+        sizes = [f"{value / 2**20:.1f}" for value in long[kind]["memory"]]
+        rows.append([kind, ", ".join(sizes), _faults(long[kind]["faults"])])
+    joined = "\n".join(tables)
+    every, count = long["every"], long["pushes"]
+    return f"""CPU a push, in µs and as a multiple of the smallest size's, and the memory of the process when it is
+live, before the pushes:
+
+{joined}
+Memory before, and after each {every} of {count} pushes, with default settings (MiB; the newest updates, up to
+`buffer_size`, are kept for `since`):
+
+{_table(["pushes", "MiB", "faults"], rows)}"""
+
+
+def _start(found: Results) -> str:
+    rows = [
+        ["`import ccxt`", _spread(found["import_ccxt"])],
+        ["`import ccxt_contractinfo` after that", _spread(found["import_this"])],
+        ["a stream by itself: `start()` to 'live'", _spread(found["alone_live"])],
+        ["an exchange: `load_markets()`", _spread(found["load_markets"])],
+        ["an exchange: `on_contract_info()` to 'live'", _spread(found["exchange_live"])],
+    ]
+    return f"""In ms, in a new process each time, {found["contracts"]} contracts. The local server sends the canary at
+once, Binance within 3 s. The extra `socks` is hidden, which websocket-client would import.
+
+{_table(["what", "ms"], rows)}"""
+
+
+# The aims
+
+
+def _aims(results: Results) -> str:
+    rows = [[aim, figure, "yes" if is_met else "**no**"] for aim, figure, is_met in _found_aims(results)]
+    return f"## Aims\n\n{_table(['aim', 'found', 'met'], rows)}"
+
+
+def _found_aims(results: Results) -> Iterable[tuple[str, str, bool]]:
+    ours, floors = (_dig(results, "throughput", "subjects", name) for name in ("contractinfo", "floor"))
+    if ours and floors:
+        for kind, name in (("status", "status"), ("brackets", "8 brackets")):
+            ratio = ours[kind]["cpu"]["median"] / floors[kind]["cpu"]["median"]
+            yield f"throughput, {name}: within 2.0 times the floor", f"{ratio:.1f} times", ratio <= 2
+    for rate, each in (_dig(results, "latency", "rates") or {}).items():
+        ours, floors = (_dig(each, "subjects", name, "callback", "p99") for name in ("contractinfo", "floor"))
+        if ours and floors:
+            ratio = ours["median"] / floors["median"]
+            aim = f"latency at {rate} a second, 99th percentile: within 3 times the floor's"
+            yield aim, f"{ratio:.1f} times", ratio <= 3
+    contracts = _dig(results, "growth", "contracts")
+    if contracts:
+        for kind in ("status", "brackets"):
+            costs = [each[kind]["median"] for each in contracts.values()]
+            ratio = max(costs) / min(costs)
+            aim = f"a push ({kind}) costs the same whatever the number of contracts (within 1.4 times)"
+            yield aim, f"{ratio:.2f} times", ratio < 1.4
+    for name in ("exchanges with markets of their own", "exchanges that share markets"):
+        sizes = _dig(results, "growth", name)
+        if sizes:
+            size = list(sizes)[-1]
+            for kind in ("status", "brackets"):
+                each = sizes[size][kind]["median"] / int(size)
+                yield f"{size} {name}, {kind}: under 10 µs a push each", f"{each:.1f} µs", each < 10
+    adds = _dig(results, "start", "adds", "median")
+    if adds:
+        yield "import adds less than 5 % to `import ccxt`", f"{100 * (adds - 1):.1f} %", adds < 1.05
+    idle = _dig(results, "cost", "idle", "percent")
+    if idle is not None:
+        yield "an idle stream takes less than 0.1 % of a core", f"{idle:.3f} %", idle < 0.1
+    aim = "from the first tenth to the last"  # by then, what is kept has filled
+    for kind in ("status", "brackets"):
+        memory = _dig(results, "growth", "pushes", kind, "memory")
+        if memory:
+            ratio = memory[-1] / memory[1]
+            yield f"memory is flat ({kind}): within 2 % {aim}", f"{ratio:.3f} times", ratio <= 1.02
+
+
+# The forms
+
+
+def _dig(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _spread(found: Results) -> str:
+    return f"{_number(found['median'])} ({found['low']:.2f}–{found['high']:.2f})"
+
+
+def _times(found: Results, base: Results | None) -> str:
+    return f"{found['median'] / base['median']:.1f}×" if base and base["median"] else "–"
+
+
+def _number(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _faults(found: Results) -> str:
+    return ", ".join(f"{count} {name}" for name, count in found.items()) or "none"
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [names, ["---"] * len(names), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

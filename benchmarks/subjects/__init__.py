@@ -1,0 +1,11 @@
+"""What is measured: each module here runs in a process of its own, ``python -m benchmarks.subjects.<name> <job>``."""
+
+NAMES = (
+    "floor",
+    "websocket_app",
+    "official_sdk",
+    "python_binance",
+    "unicorn",
+    "ccxt_pro",
+    "contractinfo",
+)
