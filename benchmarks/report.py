@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .subjects.profiled import what_it_is
+
 Results = dict[str, Any]
 
 HEAD = """# Benchmarks
@@ -30,6 +32,7 @@ def markdown(results: Results) -> str:
         "polling": _polling,
         "growth": _growth,
         "start": _start,
+        "profile": _profile,
     }
     for name, section in sections.items():
         if name in results:
@@ -166,6 +169,22 @@ def _start(found: Results) -> str:
 once, Binance within 3 s. The extra `socks` is hidden, which websocket-client would import.
 
 {_table(["what", "ms"], rows)}"""
+
+
+def _profile(found: Results) -> str:
+    shares = found["shares"]
+    modules = sorted(shares["brackets"], key=lambda name: -shares["brackets"][name])
+    rows = []
+    for name in modules:
+        of_each = [shares[kind].get(name, 0) for kind in ("status", "brackets")]
+        if max(of_each) >= 0.01:
+            rows.append([f"`{name}`", what_it_is(name), *(f"{100 * share:.0f} %" for share in of_each)])
+    return f"""Where the time of the reader's thread goes: the share of each module in what a push takes, without
+waiting, over {found["pushes"]} pushes of each kind. Most of it is work that the floor does not do: each value is
+checked, a new market is made beside the old one, with brackets ccxt's tiers and what changed between them and the old
+ones, too; then the update is made, and handed to the callback's thread.
+
+{_table(["module", "what it is", "status", "8 brackets"], rows)}"""
 
 
 # The aims

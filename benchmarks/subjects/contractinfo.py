@@ -18,6 +18,7 @@ import ccxt_contractinfo as cci
 from benchmarks.frames import contract_id, expected
 
 from .common import Job
+from .profiled import Profiled
 
 DOES = "reads, decodes with orjson, validates, updates both views of the markets, hands over an update on a thread of "
 DOES += "its own; reconnects, proves delivery by the canary, makes up for what was missed"
@@ -57,11 +58,16 @@ def main() -> None:
     stream = last.contract_info_stream()
     assert stream.wait_until_live(120), stream.health()
 
+    profiled = Profiled(stream.received)
+    if job.settings.get("profile"):
+        stream.received = profiled  # type: ignore[method-assign]
+
     def check() -> dict[str, Any]:
         health = stream.health()
         wrong = sum(_wrong(exchange, job) for exchange in exchanges)
         missed = sum(job.wanted - other.count for other in others)
-        return {"dropped": health["dropped_updates"], "events": health["events"], "wrong": wrong, "missed": missed}
+        result = {"dropped": health["dropped_updates"], "events": health["events"], "wrong": wrong, "missed": missed}
+        return result | ({"profile": profiled.shares()} if job.settings.get("profile") else {})
 
     job.check = check
     job.ready()
