@@ -148,6 +148,7 @@ def _difference(new: float | None, old: float | None) -> float | None:
     """In decimals: as floats, 0.025 - 0.01 is not 0.015."""
     if new is None or old is None:
         return None
-    if float(new).is_integer() and float(old).is_integer():
-        return float(new - old)
+    difference = float(new - old)
+    if not difference or (difference.is_integer() and float(new).is_integer()):
+        return difference
     return float(EXACT.subtract(Decimal(str(new)), Decimal(str(old))))
