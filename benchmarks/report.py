@@ -151,8 +151,8 @@ def _growth(found: Results) -> str:
 live, before the pushes:
 
 {joined}
-Memory before, and after each {every} of {count} pushes, with default settings (MiB; the newest updates, up to
-`buffer_size`, are kept for `since`):
+Memory before, and after each {every} of {count} pushes, with default settings (MiB; the newest updates
+are kept for `since`):
 
 {_table(["pushes", "MiB", "faults"], rows)}"""
 

@@ -10,7 +10,7 @@ from benchmarks.processes import summary
 
 from .throughput import faults
 
-RATE = 4000
+RATE = 5000
 """Pushes a second of the long run: no faster than the callback takes them, so that none waits."""
 
 
