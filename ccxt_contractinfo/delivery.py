@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from typing import Any
 
 import ccxt
 
@@ -83,14 +83,6 @@ class Backlog:
         key = self._key(item)
         self._latest.pop(key, None)  # the latest goes to the end
         self._latest[key] = item
-
-
-class Receiver(Protocol):
-    """Whoever a channel hands its items to."""
-
-    def offer(self, item: Any) -> int:
-        """Take an item without waiting; returns how many older ones were dropped for it."""
-        ...
 
 
 class Channel:
@@ -225,7 +217,7 @@ class Subscription:
             self._condition.release()
 
     def offer(self, item: Any) -> int:
-        """See `Receiver`."""
+        """Take an item without waiting; returns how many older ones were dropped for it."""
         if self.is_cancelled or (self._wants is not None and not self._wants(item)):
             return 0
         with self._condition:
@@ -310,7 +302,7 @@ class Watcher:
         self._error: ccxt.BaseError | None = None
 
     def offer(self, item: Any) -> int:
-        """See `Receiver`."""
+        """Take an item without waiting; returns how many older ones were dropped for it."""
         if self._wants is not None and not self._wants(item):
             return 0
         with self._condition:

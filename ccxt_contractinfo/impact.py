@@ -127,8 +127,10 @@ def _impact(
     position: Position, market: Market, previous: Before, old: LeverageTiers | None, now: int, are_fresh: bool
 ) -> PositionImpact:
     new = LeverageTiers(market["leverageTiers"]) if "leverageTiers" in market else None
+    # A position may have outgrown its tiers; by the last one it has a margin and a liquidation price all the same.
+    old_open, new_open = old and old.without_end(), new and new.without_end()
     notional = _notional(position, market)
-    balance = _balance(position, market, old, new, notional, are_fresh)
+    balance = _balance(position, market, old_open, new_open, notional, are_fresh)
     delivery = market.get("expiry") or market.get("delisting")
     return {
         "symbol": market["symbol"],
@@ -137,13 +139,13 @@ def _impact(
         "previous": previous,
         "tierChanges": LeverageTiers.diff(old, new) if old and new and "leverageTiers" in previous else None,
         "notional": float(notional),
-        "maintenanceMargin": _maintenance_margin(new, notional),
-        "previousMaintenanceMargin": _maintenance_margin(old, notional),
+        "maintenanceMargin": _maintenance_margin(new_open, notional),
+        "previousMaintenanceMargin": _maintenance_margin(old_open, notional),
         "leverage": _leverage(position, notional),
         "maxLeverage": _max_leverage(new, notional),
         "previousMaxLeverage": _max_leverage(old, notional),
-        "liquidationPrice": _liquidation_price(new, position, market, balance),
-        "previousLiquidationPrice": _liquidation_price(old, position, market, balance),
+        "liquidationPrice": _liquidation_price(new_open, position, market, balance),
+        "previousLiquidationPrice": _liquidation_price(old_open, position, market, balance),
         "expiry": market.get("expiry"),
         "delisting": market.get("delisting"),
         "timeLeft": None if delivery is None else max(0, delivery - now),
@@ -151,7 +153,7 @@ def _impact(
 
 
 def _maintenance_margin(tiers: LeverageTiers | None, notional: Decimal) -> float | None:
-    return None if tiers is None else float(_margin_of(tiers, notional))
+    return None if tiers is None else float(tiers.maintenance_margin(notional))
 
 
 def _max_leverage(tiers: LeverageTiers | None, notional: Decimal) -> float | None:
@@ -166,7 +168,7 @@ def _liquidation_price(
 ) -> float | None:
     if tiers is None or balance is None:
         return None
-    price = tiers.without_end().liquidation_price(
+    price = tiers.liquidation_price(
         _decimal(position["entryPrice"]),
         _decimal(position["contracts"]),
         position["side"],
@@ -216,7 +218,7 @@ def _balance(
     if "maintMargin" in info:
         told = _decimal(info["maintMargin"])
         tables = [
-            tiers for tiers in (old, new) if tiers and abs(_margin_of(tiers, notional) - told) < _ROUNDED
+            tiers for tiers in (old, new) if tiers and abs(tiers.maintenance_margin(notional) - told) < _ROUNDED
         ] or tables
     balances = {None if tiers is None else _behind(tiers, position, market) for tiers in tables}
     return balances.pop() if len(balances) == 1 else None
@@ -227,12 +229,8 @@ def _behind(tiers: LeverageTiers, position: Position, market: Market) -> Decimal
     size = _decimal(position["contracts"]) * _decimal(market["contractSize"])
     price, entry = _decimal(position["liquidationPrice"]), _decimal(position["entryPrice"])
     gained = size / entry - size / price if market["inverse"] else size * price - size * entry
-    left = _margin_of(tiers, size / price if market["inverse"] else size * price)
+    left = tiers.maintenance_margin(size / price if market["inverse"] else size * price)
     return left - (gained if position["side"] == "long" else -gained)
-
-
-def _margin_of(tiers: LeverageTiers, notional: Decimal) -> Decimal:
-    return tiers.without_end().maintenance_margin(notional)
 
 
 def _decimal(number: Any) -> Decimal:

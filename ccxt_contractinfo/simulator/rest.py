@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from . import statements
 from .account import Account, number
-from .universe import Universe, rest_brackets
+from .universe import Contract, Universe, rest_brackets
 from .wire import compact
 
 _ACCOUNTS = {
@@ -113,8 +113,8 @@ class RestApi:
         if path in _RISKS:
             symbol = self._signed(query, headers, now).get("symbol")
             contracts = self._universe.visible(inverse=False)
-            if symbol is not None and all(contract.id != symbol for contract in contracts):
-                raise ApiError(400, -1121, "Invalid symbol.")
+            if symbol is not None:
+                _named(contracts, symbol)
             return compact(_RISKS[path](self._account, contracts, symbol))
         if path == "/dapi/v1/positionRisk":
             return self._inverse_risk(self._signed(query, headers, now))
@@ -137,9 +137,7 @@ class RestApi:
     def _leverage_bracket(self, inverse: bool, params: Mapping[str, str]) -> str:
         contracts = self._universe.visible(inverse=inverse)
         if "symbol" in params:
-            contracts = [contract for contract in contracts if contract.id == params["symbol"]]
-            if not contracts:
-                raise ApiError(400, -1121, "Invalid symbol.")
+            contracts = [_named(contracts, params["symbol"])]
         return compact([{"symbol": contract.id, "brackets": rest_brackets(contract)} for contract in contracts])
 
     def _inverse_risk(self, params: Mapping[str, str]) -> str:
@@ -153,10 +151,7 @@ class RestApi:
 
     def _order(self, inverse: bool, params: Mapping[str, str], now: int) -> str:
         """Fill a reduce-only market order at the mark price; the simulator has no others."""
-        visible = self._universe.visible(inverse=inverse)
-        contract = next((contract for contract in visible if contract.id == params.get("symbol")), None)
-        if contract is None:
-            raise ApiError(400, -1121, "Invalid symbol.")
+        contract = _named(self._universe.visible(inverse=inverse), params.get("symbol"))
         if params.get("type") != "MARKET" or params.get("reduceOnly") != "true":
             raise ApiError(400, -1000, "The simulator fills reduce-only market orders, and no others.")
         if params.get("side") not in ("BUY", "SELL"):
@@ -202,6 +197,14 @@ class RestApi:
         if not hmac.compare_digest(expected.encode(), params["signature"].encode()):
             raise ApiError(400, -1022, "Signature for this request is not valid.")
         return params
+
+
+def _named(contracts: Iterable[Contract], symbol: str | None) -> Contract:
+    """The contract of a symbol that a request names. Raises ApiError."""
+    for contract in contracts:
+        if contract.id == symbol:
+            return contract
+    raise ApiError(400, -1121, "Invalid symbol.")
 
 
 _COINS = (
