@@ -13,6 +13,7 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 PATIENCE = 30.0
@@ -116,6 +117,15 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def time_stands_still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Meanwhile no time passes, by the package's clock: nothing expires, however slow the machine is."""
+    now = clock.now()
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: now)
+        yield
 
 
 @contextlib.contextmanager

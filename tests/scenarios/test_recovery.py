@@ -15,7 +15,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live
+from tests.conftest import PATIENCE, Inbox, eventually, go_live, time_stands_still
 
 Make = Callable[..., Any]
 NEVER = 4133404800000
@@ -244,7 +244,7 @@ def test_a_comparison_that_breaks(sim: BinanceSimulator, make: Make, mocker: Moc
 
 def test_an_older_answer_does_not_undo_a_push(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """An answer that was asked for before a push came does not undo it, and is asked for again once it has settled."""
-    exchange = bot(contractInfo={"settle_time": 0.3})
+    exchange = bot(contractInfo={"settle_time": 0.2})
     stream, questions = exchange.contract_info_stream(), asked(sim)
     sim.hold_rest()
     stream.resync(timeout=0)
@@ -258,27 +258,36 @@ def test_an_older_answer_does_not_undo_a_push(sim: BinanceSimulator, bot: Make, 
     assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
 
 
-def test_a_lagging_answer_wins_only_later(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+def test_a_lagging_answer_wins_only_later(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """REST may lag behind the stream: what contradicts a fresh push is not believed before `settle_time` has passed,
     and then it is asked once more by itself."""
-    exchange = bot(contractInfo={"settle_time": 1.0})
+    exchange = bot(contractInfo={"settle_time": 0.2})
     push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
-    sim.push({**push, "E": exchange.milliseconds(), "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
-    inbox.wait()
-    assert exchange.contract_info_stream().resync()
-    assert "TRADING_HALT" == exchange.market("BTCUSDT")["status"]
+    with time_stands_still(monkeypatch):
+        sim.push({**push, "E": exchange.milliseconds(), "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
+        inbox.wait()
+        assert exchange.contract_info_stream().resync()
+        assert "TRADING_HALT" == exchange.market("BTCUSDT")["status"]
     assert ("BTCUSDT", ["resumed", "status"], "resync") == told(inbox, 2)[1]
     assert "TRADING" == exchange.market("BTCUSDT")["status"]
 
 
-def test_a_contract_that_rest_does_not_know_yet_stays(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+def test_a_contract_that_rest_does_not_know_yet_stays(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A contract that was pushed just now does not vanish because an answer lacks it."""
-    exchange = bot(contractInfo={"settle_time": 0.5})
-    sim.list_contract("NEWUSDT", status="TRADING")
-    inbox.wait()
-    sim.remove_contract("NEWUSDT")
-    assert exchange.contract_info_stream().resync()
-    assert exchange.market("NEWUSDT")["active"]
+    exchange = bot(contractInfo={"settle_time": 0.2})
+    stream = exchange.contract_info_stream()
+    with time_stands_still(monkeypatch):
+        sim.list_contract("NEWUSDT", status="TRADING")
+        eventually(lambda: stream.health()["events"])
+        assert stream.resync()
+        inbox.wait()
+        sim.remove_contract("NEWUSDT")
+        assert stream.resync()
+        assert exchange.market("NEWUSDT")["active"]
     assert ("NEWUSDT", ["delisted", "status"], "resync") == told(inbox, 2)[1]
 
 
@@ -320,13 +329,17 @@ def test_a_push_that_comes_too_late_for_a_stop(sim: BinanceSimulator, bot: Make,
     assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
 
 
-def test_an_answer_that_lags_behind_a_gap(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+def test_an_answer_that_lags_behind_a_gap(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What happened just before a connection may be missing from the first answer, if REST lags; so REST is asked again
     once `settle_time` has passed."""
-    exchange = bot(contractInfo={"settle_time": 0.5})
-    sim.list_contract("NEWUSDT", status="TRADING", push=False, rest_after=1)
-    live_again(sim, exchange)
-    assert "NEWUSDT" not in exchange.markets_by_id
+    exchange = bot(contractInfo={"settle_time": 0.2})
+    assert exchange.contract_info_stream().resync()
+    with time_stands_still(monkeypatch):
+        sim.list_contract("NEWUSDT", status="TRADING", push=False, rest_after=1)
+        live_again(sim, exchange)
+        assert "NEWUSDT" not in exchange.markets_by_id
     assert [("NEWUSDT", ["listed"], "resync")] == told(inbox)
 
 
@@ -346,7 +359,7 @@ def test_a_push_of_a_time_to_come(sim: BinanceSimulator, bot: Make, inbox: Inbox
 def test_an_answer_that_is_cut_off(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """An answer that lacks a great part of all contracts is not believed at once, nor told; a second one has to say
     the same."""
-    exchange, errors = bot(contractInfo={"settle_time": 0.3}), Inbox()
+    exchange, errors = bot(contractInfo={"settle_time": 0.2}), Inbox()
     stream = exchange.contract_info_stream()
     stream.on_error(errors)
     entries = [entry for entry in sim.contracts.values() if "contractStatus" not in entry]
@@ -542,16 +555,19 @@ def test_a_missed_bracket_change_is_told(sim: BinanceSimulator, bot: Make, inbox
     assert ["halted", "status", "tiers"] == inbox.wait(2)[1]["kinds"]
 
 
-def test_pushed_brackets_are_newer(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+def test_pushed_brackets_are_newer(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Brackets that were pushed just now are not undone by an answer that lags; later it counts."""
-    exchange = bot(apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 1.0})
+    exchange = bot(apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 0.2})
     old = exchange.leverage_tiers("BTCUSDT")
     entry = sim.contracts["BTCUSDT"]
     push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING", "bks": BRACKETS}
-    sim.push({**push, "E": exchange.milliseconds(), "ot": entry["onboardDate"]})
-    inbox.wait()
-    assert exchange.contract_info_stream().resync()
-    assert 2 == len(exchange.leverage_tiers("BTCUSDT"))
+    with time_stands_still(monkeypatch):
+        sim.push({**push, "E": exchange.milliseconds(), "ot": entry["onboardDate"]})
+        inbox.wait()
+        assert exchange.contract_info_stream().resync()
+        assert 2 == len(exchange.leverage_tiers("BTCUSDT"))
     assert ("BTCUSDT", ["tiers"], "resync") == told(inbox, 2)[1]
     assert old == exchange.leverage_tiers("BTCUSDT")
 

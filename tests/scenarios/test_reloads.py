@@ -13,7 +13,7 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread
+from tests.conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread, time_stands_still
 
 Make = Callable[..., Any]
 NEVER = 4133404800000
@@ -107,16 +107,19 @@ def test_a_reload_does_not_undo_a_push(sim: BinanceSimulator, slow: Any, inbox: 
     assert 2 == len(slow.leverage_tiers("ETHUSDT"))
 
 
-def test_a_reload_that_lags_is_not_believed_at_once(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+def test_a_reload_that_lags_is_not_believed_at_once(
+    sim: BinanceSimulator, make: Make, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reload that begins less than `settle_time` after a push does not undo it; REST is asked again later."""
-    exchange = make(contractInfo={"settle_time": 1.0, "resync_interval": None})
+    exchange = make(contractInfo={"settle_time": 0.2, "resync_interval": None})
     exchange.on_contract_info(inbox)
     go_live(exchange)
     push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
-    sim.push({**push, "E": exchange.milliseconds(), "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
-    inbox.wait()
-    exchange.load_markets(True)
-    assert "TRADING_HALT" == exchange.market("BTCUSDT")["status"]
+    with time_stands_still(monkeypatch):
+        sim.push({**push, "E": exchange.milliseconds(), "ot": sim.contracts["BTCUSDT"]["onboardDate"]})
+        inbox.wait()
+        exchange.load_markets(True)
+        assert "TRADING_HALT" == exchange.market("BTCUSDT")["status"]
     assert ("BTCUSDT", ["resumed", "status"], "resync") == told(inbox, 2)[1]
 
 
