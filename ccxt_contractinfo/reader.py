@@ -263,14 +263,20 @@ class Link:
                 connection.ping()
                 self._pong_due = min(self._pong_due, now + settings.ping_timeout)
                 self._ping_due = now + settings.ping_interval
-            if now >= self._pong_due:
-                raise PongTimeout(f"{reader.endpoint.url}: no pong within {settings.ping_timeout:g} s, so it is dead")
-            if now >= self._canary_due:
-                raise CanaryTimeout(
-                    f"{reader.endpoint.url}: no {settings.canary} within {settings.canary_timeout:g} s, so it is dead, "
-                    "or delivers nothing on this path (Binance's market streams need /market/ws)"
-                )
+            if message is None:  # else what is awaited may have come already, behind this message
+                self._check_signs_of_life(now)
         return False
+
+    def _check_signs_of_life(self, now: float) -> None:
+        """Raise where a pong or a canary push is overdue at `now` (s by `clock.now`)."""
+        settings, url = self.reader.settings, self.reader.endpoint.url
+        if now >= self._pong_due:
+            raise PongTimeout(f"{url}: no pong within {settings.ping_timeout:g} s, so it is dead")
+        if now >= self._canary_due:
+            raise CanaryTimeout(
+                f"{url}: no {settings.canary} within {settings.canary_timeout:g} s, so it is dead, "
+                "or delivers nothing on this path (Binance's market streams need /market/ws)"
+            )
 
     def canary(self, event_time: float, now: float) -> None:
         """A push of the canary came, with this event time (ms)."""

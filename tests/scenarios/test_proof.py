@@ -68,6 +68,26 @@ def test_a_misrouted_connection(sim: BinanceSimulator, make: Make) -> None:
     assert stream.wait_until_live(PATIENCE)
 
 
+def test_a_busy_reader_is_not_a_dead_connection(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
+    """A reader that needs longer than `canary_timeout` for what has come goes on: the canary is behind it."""
+    exchange, inbox = make(contractInfo={"canary_timeout": 1.0, "ping_interval": 0.2, "ping_timeout": 1.0}), Inbox()
+    stream = go_live(exchange)
+    handle = exchange._contract_info().handle
+
+    def busy(*push: Any) -> Any:
+        time.sleep(1.2)
+        return handle(*push)
+
+    mocker.patch.object(exchange._contract_info(), "handle", busy)
+    exchange.on_contract_info(inbox)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    sim.set_status("BTCUSDT", "TRADING")
+    assert [["halted", "status"], ["resumed", "status"]] == [update["kinds"] for update in inbox.wait(2)]
+    canaries = stream._run.reader._link.last_canary
+    eventually(lambda: stream._run.reader._link.last_canary > canaries)
+    assert {} == stream.health()["reconnects"]
+
+
 def test_detection_takes_no_longer_than_it_may(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
     """The reader looks up in time for each deadline: it never waits beyond the next one."""
     exchange = make(contractInfo={"ping_interval": 20.0, "ping_timeout": 10.0, "canary_timeout": 15.0})
