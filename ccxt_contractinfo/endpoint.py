@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import ccxt
@@ -14,8 +14,7 @@ SANDBOX = "wss://fstream.binancefuture.com"  # for demo trading too
 CONTRACT_INFO = "!contractInfo"
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An address and the way to it.
 
     `url` is a full WebSocket URL; `proxy` the URL of an HTTP or SOCKS proxy, or None; `verify` True, False, or the path
@@ -25,7 +24,7 @@ class Endpoint:
     url: str
     proxy: str | None = None
     verify: bool | str = True
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def split_url(url: str, schemes: Collection[str]) -> SplitResult | None:

@@ -7,7 +7,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import ccxt
@@ -115,7 +114,7 @@ class ContractInfoStream:
 
         def find() -> Endpoint:
             endpoint = endpoint_of(exchange)
-            return replace(endpoint, url=full_url(url or endpoint.url))
+            return endpoint._replace(url=full_url(url or endpoint.url))
 
         first = find()
         settings = {**stream_settings(exchange), "url": first.url}
