@@ -7,7 +7,6 @@ import contextlib
 import copy
 import logging
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -16,6 +15,7 @@ import ccxt
 
 from . import clock
 from .forking import renew_after_fork
+from .weakly import Weakly
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -107,7 +107,7 @@ class Channel:
         self.limit = limit
         self._history: deque[Any] = deque(maxlen=history)
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        self._watchers: Weakly[Watcher] = Weakly()
         renew_after_fork(self)
 
     def publish(self, item: Any) -> None:
@@ -119,9 +119,8 @@ class Channel:
                     self._subscriptions = self._not_cancelled()
                 else:
                     self.dropped += subscription.offer(item)
-            if self._watchers:  # to iterate over none of them costs as much as to offer
-                for watcher in self._watchers:
-                    self.dropped += watcher.offer(item)
+            for watcher in self._watchers:
+                self.dropped += watcher.offer(item)
 
     def subscribe(
         self, callback: Callable[..., object], wants: Wants | None = None, concerns: Concerns | None = None
@@ -153,7 +152,7 @@ class Channel:
         """Make every watcher raise `error` as soon as it has nothing left to give, but for those of the calling
         thread: it waits for none of them now."""
         with self._lock:
-            for watcher in list(self._watchers):
+            for watcher in self._watchers:
                 if watcher.thread != threading.get_ident():
                     watcher.close(error)
 
@@ -171,7 +170,7 @@ class Channel:
         self._lock = threading.RLock()
         for subscription in self._subscriptions:
             subscription.after_fork()
-        self._watchers = weakref.WeakSet()
+        self._watchers = Weakly()
 
 
 class Subscription:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .events import ContractInfoEvent
 from .forking import renew_after_fork
 from .mapping import LiveMapping
 from .markets import Change, Market, is_contract, pick_contract
-from .updates import ContractInfo, Source, make_update
+from .updates import ContractInfo, Source, make_update_alike
+from .weakly import Weakly
 
 
 class Sharer(Protocol):
@@ -37,37 +37,13 @@ class Sharer(Protocol):
         ...
 
 
-class Sharers:
-    """Exchanges, for as long as somebody else holds them. Not thread-safe, but it may be iterated while it changes.
-
-    A `weakref.WeakSet` would do, but its iteration costs as much as an event.
-    """
-
-    def __init__(self) -> None:
-        self._refs: tuple[weakref.ref[Sharer], ...] = ()
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __iter__(self) -> Iterator[Sharer]:
-        return iter([sharer for ref in self._refs if (sharer := ref()) is not None])
-
-    def add(self, sharer: Sharer) -> None:
-        """Take one in, if it is not in."""
-        self._refs = (*(ref for ref in self._refs if ref() not in (None, sharer)), weakref.ref(sharer))
-
-    def discard(self, sharer: Sharer) -> None:
-        """Let one go, if it is in."""
-        self._refs = tuple(ref for ref in self._refs if ref() not in (None, sharer))
-
-
 class PublishedMarkets:
     """The mappings `markets` (by symbol) and `by_id`, for one exchange or several. Readers need no lock; whoever
     changes something holds `lock`."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.sharers = Sharers()
+        self.sharers: Weakly[Sharer] = Weakly()
         self.version = 0
         """Grows with each change."""
         self.ever: set[str] = set()
@@ -132,7 +108,7 @@ class PublishedMarkets:
         # waits for nobody: telling ends in a backlog.
         self.publish_brackets(change.market, event)
         if change.kinds:
-            update = make_update(event, change, source)
+            update = make_update_alike(event, change, source)
             for sharer in self.sharers:
                 sharer.tell(update)
 

@@ -26,10 +26,11 @@ class Pushes:
 
     def remember(self, arrival: Arrival) -> None:
         """Take note of a push, if it is the newest."""
-        if self.is_news(arrival.event):
-            self._newest[arrival.event.id] = arrival
-        if self.has_news_of_brackets(arrival.event):
-            self._bracketed[arrival.event.id] = arrival
+        event = arrival.event
+        if _is_news(event, self._newest):
+            self._newest[event.id] = arrival
+        if event.brackets and _is_news(event, self._bracketed):
+            self._bracketed[event.id] = arrival
 
     def is_news(self, event: ContractInfoEvent) -> bool:
         """Whether no newer push of the contract has come, nor this very one."""

@@ -13,6 +13,7 @@ from .listings import WaitingRoom
 from .markets import (
     Change,
     Market,
+    apply_alike,
     apply_brackets,
     apply_event,
     complete,
@@ -116,7 +117,7 @@ class MarketTable(PublishedMarkets):
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
         event = arrival.event
         if self._pushes.is_news(event):
-            change = apply_event(market, event)
+            change = apply_alike(market, event)
         elif self._pushes.has_news_of_brackets(event):
             change = apply_brackets(market, event)
         else:

@@ -22,7 +22,7 @@ LAYERS = (
     ("published", "reader", "schedule", "delivery", "rest", "resync", "listings", "impact", "updates", "markets"),
     ("margin", "tierchanges"),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
-    ("clock", "errors", "forking"),
+    ("clock", "errors", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 

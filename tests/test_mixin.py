@@ -1275,6 +1275,24 @@ def test_two_exchanges_share_one_connection(sim: BinanceSimulator, make: Make) -
         cci.attach(linear, stream=cci.ContractInfoStream(sim.ws_url))
 
 
+def test_what_a_user_puts_into_a_market_stays_there(sim: BinanceSimulator, make: Make) -> None:
+    """Two exchanges on one stream, with markets that are alike: what a user writes into one's, the other never gets."""
+    first, second, inboxes = make(), make(), (Inbox(), Inbox())
+    cci.attach(second, stream=first.contract_info_stream())
+    for each, inbox in zip((first, second), inboxes, strict=True):
+        each.on_contract_info(inbox)
+    go_live(first)
+    for count, status in enumerate(("TRADING_HALT", "TRADING", "TRADING_HALT"), start=1):
+        sim.set_status("BTCUSDT", status)
+        for inbox in inboxes:
+            inbox.wait(count)
+        assert status == first.market("BTCUSDT")["status"] == second.market("BTCUSDT")["status"]
+        first.market("BTCUSDT")["taker"] = count
+    assert 3 == first.market("BTCUSDT")["taker"]
+    assert 0.0005 == second.market("BTCUSDT")["taker"]
+    assert first.market("BTCUSDT") is not second.market("BTCUSDT")
+
+
 def test_shared_markets_are_told_of_on_both_exchanges(sim: BinanceSimulator, make: Make) -> None:
     """set_markets_from_exchange() shares the mappings, and each exchange is told of each change once."""
     first, second = make(), make(load=False)

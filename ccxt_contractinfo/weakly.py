@@ -1,0 +1,36 @@
+"""A collection of what lasts for as long as somebody else holds it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Weakly(Generic[_T]):
+    """Objects, in the order in which they came, for as long as somebody else holds them. Not thread-safe, but it may be
+    iterated while it changes.
+
+    A `weakref.WeakSet` would do, but to iterate over one, or to ask whether it is empty, costs as much as an event.
+    """
+
+    def __init__(self) -> None:
+        self._refs: tuple[weakref.ref[_T], ...] = ()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[_T]:
+        for ref in self._refs:
+            if (item := ref()) is not None:
+                yield item
+
+    def add(self, item: _T) -> None:
+        """Take one in, if it is not in."""
+        self._refs = (*(ref for ref in self._refs if ref() not in (None, item)), weakref.ref(item))
+
+    def discard(self, item: _T) -> None:
+        """Let one go, if it is in."""
+        self._refs = tuple(ref for ref in self._refs if ref() not in (None, item))
