@@ -10,6 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import ccxt
+
+from .cli_common import Failure, told
+
 NAME = "ccxt-contractinfo"
 
 INTERRUPTED = 130
@@ -29,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except (Failure, ccxt.BaseError) as error:
+        sys.stdout.flush()
+        print(f"{NAME}: {told(error)}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever read the output wants no more of it (`| head`); without this, Python complains of it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
