@@ -21,7 +21,7 @@ PROXIES = ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "wsSo
 """ccxt's names. Those without `ws` are for REST, of which ccxt takes one at most; so it does of the others."""
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818
     """A command could not do what it was asked to; the text says to the user why, and what to do."""
 
 
@@ -88,8 +88,8 @@ def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
 
 @contextmanager
 def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterator[Any]:
-    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator that lives
-    for as long.
+    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator that
+    lives for as long, and on which `life.toml` is played.
 
     :param settings: for ``options['contractInfo']``
     :raises Failure: where options contradict each other
@@ -99,9 +99,11 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
             raise Failure("--simulator goes with neither --url nor --sandbox: it is a place of its own")
         exchange = make_exchange(arguments, **settings)
         if arguments.simulator:
-            from .simulator import BinanceSimulator  # users of Binance need none
+            from .simulator import scenario  # users of Binance need none
 
-            simulator = stack.enter_context(BinanceSimulator())
+            life = scenario.load(scenario.LIFE)
+            simulator = stack.enter_context(life.simulator())
+            stack.enter_context(life.playing(simulator))
             simulator.connect(exchange)
             exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
         yield stack.enter_context(exchange)
