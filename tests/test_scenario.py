@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import cli_common
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 from ccxt_contractinfo.simulator.scenario import LIFE, Played, ScenarioError, load
 
@@ -262,3 +263,15 @@ def test_life_has_something_of_every_kind(sim: BinanceSimulator) -> None:
         states = {id: entry.get("status", entry.get("contractStatus")) for id, entry in simulator.contracts.items()}
         markets = {market["id"]: market["status"] for market in exchange.markets.values() if market["contract"]}
         assert states == {id: status for id, status in markets.items() if id in states}
+
+
+def test_commands_with_a_simulator_live() -> None:
+    """With --simulator, a command's exchange has a key, and something happens on it for as long as it lives."""
+    arguments = cli_common.connection_options().parse_args(["--simulator"])
+    with cli_common.connected_exchange(arguments) as exchange:
+        updates = Inbox()
+        exchange.on_contract_info(updates)
+        assert updates.wait(2)
+        assert exchange.fetch_leverage_tiers(["BTC/USDT:USDT"])
+        names = [thread.name for thread in threading.enumerate()]
+    assert "ccxt-contractinfo-scenario" in names
