@@ -12,7 +12,7 @@ from typing import Any
 
 import ccxt
 
-from . import cli_simulate
+from . import cli_check, cli_simulate
 from .cli_common import Failure, told
 
 NAME = "ccxt-contractinfo"
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    cli_check.add(commands)
     cli_simulate.add(commands)
     return parser
 
