@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib.metadata
 import math
 import os
@@ -33,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
+        # Python's last look for garbage among all that ccxt has made would take longer than anything else here does.
+        atexit.register(gc.freeze)
         return INTERRUPTED
     except (Failure, ccxt.BaseError) as error:
         sys.stdout.flush()
