@@ -30,8 +30,9 @@ def connection_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     group = options.add_argument_group(
         "exchange",
-        "API keys come from the environment alone: <EXCHANGE>_APIKEY and <EXCHANGE>_SECRET (BINANCEUSDM_APIKEY...),\n"
-        "else BINANCE_APIKEY and BINANCE_SECRET. They are needed for leverage tiers that were not pushed.",
+        "API keys come from the environment alone: <EXCHANGE>_APIKEY and <EXCHANGE>_SECRET\n"
+        "(BINANCEUSDM_APIKEY...), else BINANCE_APIKEY and BINANCE_SECRET. They are needed for leverage\n"
+        "tiers that were not pushed.",
     )
     group.add_argument(
         "--exchange", choices=EXCHANGES, default=EXCHANGES[0], help="ccxt's name of it (default: %(default)s)"

@@ -21,10 +21,12 @@ POLL = 0.2
 """s; how soon a new connection is shown. Nothing else is waited for so long, so Ctrl-C is heard as soon."""
 
 DESCRIPTION = """\
-Serves a Binance futures of your own, REST and WebSocket, on a port of this machine, and plays a scenario on
-it: by default one in which something happens every second or two, for ever. Serves until Ctrl-C.
+Serves a Binance futures of your own, REST and WebSocket, on a port of this machine, and plays a
+scenario on it: by default one in which something happens every second or two, for ever. Serves
+until Ctrl-C.
 
-A scenario is a file in TOML: settings, and steps with a time, a method of BinanceSimulator and its arguments.
+A scenario is a file in TOML: settings, and steps with a time, a method of BinanceSimulator and its
+arguments.
 
     repeat = true
 
