@@ -21,6 +21,10 @@ PROXIES = ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "wsSo
 """ccxt's names. Those without `ws` are for REST, of which ccxt takes one at most; so it does of the others."""
 
 
+TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+"""The module that reads scenarios."""
+
+
 class Failure(Exception):  # noqa: N818
     """A command could not do what it was asked to; the text says to the user why, and what to do."""
 
@@ -100,6 +104,7 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
             raise Failure("--simulator goes with neither --url nor --sandbox: it is a place of its own")
         exchange = make_exchange(arguments, **settings)
         if arguments.simulator:
+            need("cli", TOML)
             from .simulator import scenario  # users of Binance need none
 
             life = scenario.load(scenario.LIFE)

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_common import Failure, is_for_people, need, output_options, write_json
+from .cli_common import TOML, Failure, is_for_people, need, output_options, write_json
 
 if TYPE_CHECKING:
     from .simulator import BinanceSimulator
@@ -69,7 +69,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve and play; returns 0 after ``--once``."""
-    need("cli", "rich")
+    need("cli", "rich", TOML)
     from .simulator.scenario import LIFE, ScenarioError, load
 
     settings = {name: getattr(arguments, name) for name in ("port", "seed") if getattr(arguments, name) is not None}
