@@ -195,8 +195,8 @@ def no_websocket() -> Iterator[str]:
     [
         (no_name, LONG, "dns", "no-such-host.invalid", "whether this machine resolves others"),
         (nowhere, LONG, "tcp", "Connection refused", "Nothing listens at that address and port"),
-        (dumb, "0.5", "handshake", "not connected within 0.5 s", "says nothing"),
-        (lambda: dumb("wss"), "0.5", "tls", "not connected within 0.5 s", "says nothing"),
+        (dumb, "1", "handshake", "not connected within 1 s", "says nothing"),
+        (lambda: dumb("wss"), "1", "tls", "not connected within 1 s", "says nothing"),
         (no_websocket, LONG, "handshake", "", "is no WebSocket server"),
     ],
 )
@@ -274,7 +274,7 @@ def test_nothing_is_delivered(check: Check, sim: BinanceSimulator, path: str) ->
     """A connection without a canary, because Binance is mute or the path has no route, fails at the canary."""
     if path == "/market/ws":
         sim.mute()
-    code, results = check("--url", f"{sim.ws_url}{path}", timeout="0.7")
+    code, results = check("--url", f"{sim.ws_url}{path}", timeout="2")
     assert (14, "oossof") == (code, statuses(results)[:6])
     assert "/market/ws" in results["canary"]["advice"]
 
