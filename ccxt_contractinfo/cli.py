@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib.metadata
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import ccxt
+
+from . import cli_check, cli_simulate
+from .cli_common import Failure, told
 
 NAME = "ccxt-contractinfo"
 
@@ -28,7 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
+        # Python's last look for garbage among all that ccxt has made would take longer than anything else here does.
+        atexit.register(gc.freeze)
         return INTERRUPTED
+    except (Failure, ccxt.BaseError) as error:
+        sys.stdout.flush()
+        print(f"{NAME}: {told(error)}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever read the output wants no more of it (`| head`); without this, Python complains of it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    cli_check.add(commands)
+    cli_simulate.add(commands)
     return parser
 
 

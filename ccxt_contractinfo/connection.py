@@ -18,7 +18,7 @@ import websocket
 
 from . import clock
 from .backoff import retry_after
-from .dial import dial
+from .dial import Passed, dial, ignore
 from .endpoint import Endpoint
 from .errors import (
     ConnectionClosed,
@@ -56,6 +56,8 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, *, connect_timeout: float, max_frame_size: int, tick: float) -> None:
         self.endpoint = endpoint
+        self.passed: Passed = ignore
+        """Called by `open`, on another thread, after each stage of the dialling."""
         self._connect_timeout = connect_timeout
         self._tick = tick
         self._websocket = _WebSocket(max_frame_size, tick)
@@ -145,7 +147,7 @@ class Connection:
 
     def _dial(self) -> None:
         try:
-            sock = dial(self.endpoint, self._connect_timeout, self._hold)
+            sock = dial(self.endpoint, self._connect_timeout, self._hold, self.passed)
             self._websocket.shake_hands(self.endpoint, sock)
         except BaseException as error:
             self._failure = error

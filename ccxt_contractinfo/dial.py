@@ -23,8 +23,17 @@ SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
 Hold = Callable[[socket.socket], None]
 """Called with each socket as soon as it exists, before anything blocks on it, so that another thread can shut it."""
 
+Passed = Callable[[str, socket.socket | None], None]
+"""Called after each stage, in this order: 'dns' (without a socket yet), 'tcp', 'proxy', 'tls'; where there is a proxy,
+the first two are the way to it. Those that the way has not are left out; so are the first two with a SOCKS proxy, whose
+library shows them to nobody."""
 
-def dial(endpoint: Endpoint, timeout: float, hold: Hold) -> socket.socket:
+
+def ignore(stage: str, sock: socket.socket | None) -> None:
+    """Take no notice of a stage."""
+
+
+def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore) -> socket.socket:
     """Connect to the endpoint's host, through its proxy and TLS where it has them.
 
     :param timeout: s; bounds each single wait, so a peer that drips bytes must be cut by whoever holds the socket
@@ -41,21 +50,23 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold) -> socket.socket:
     target = urlsplit(endpoint.url)
     host, port = str(target.hostname), target.port or (443 if target.scheme == "wss" else 80)
     if endpoint.proxy is None:
-        sock = _connect(host, port, left, hold)
+        sock = _connect(host, port, left, hold, passed)
     else:
         proxy = proxy_address(endpoint.proxy)
         if proxy.scheme.startswith("socks"):
             sock = _through_socks(proxy, host, port, left())
             hold(sock)
         else:
-            sock = _connect(str(proxy.hostname), proxy.port or 80, left, hold)
+            sock = _connect(str(proxy.hostname), proxy.port or 80, left, hold, passed)
             sock.settimeout(left())
             _tunnel(sock, proxy, host, port)
+        passed("proxy", sock)
     if target.scheme == "wss":
         sock.settimeout(left())
         sock = _tls_context(endpoint.verify).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
         hold(sock)
         sock.do_handshake()
+        passed("tls", sock)
     sock.settimeout(left())
     return sock
 
@@ -82,9 +93,10 @@ def proxy_address(url: str) -> SplitResult:
     return parts
 
 
-def _connect(host: str, port: int, left: Callable[[], float], hold: Hold) -> socket.socket:
+def _connect(host: str, port: int, left: Callable[[], float], hold: Hold, passed: Passed) -> socket.socket:
     failure: OSError | None = None
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    passed("dns", None)
     for untried, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         sock = socket.socket(family, kind, protocol)
         hold(sock)
@@ -96,6 +108,7 @@ def _connect(host: str, port: int, left: Callable[[], float], hold: Hold) -> soc
             sock.close()
             failure = error
         else:
+            passed("tcp", sock)
             return sock
     raise failure or ConnectionLost(f"{host} has no address")
 

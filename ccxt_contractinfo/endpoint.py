@@ -76,15 +76,23 @@ def endpoint_of(exchange: Any) -> Endpoint:
 
     :raises ccxt.InvalidProxySettings: where its proxy settings contradict each other
     """
-    sockets = exchange.urls["api"].get("ws") if isinstance(exchange.urls["api"], dict) else None
-    url = sockets.get("linear") if isinstance(sockets, dict) else None
-    if not url:
-        options = exchange.options
-        is_sandbox = exchange.isSandboxModeEnabled or options.get("sandboxMode") or options.get("enableDemoTrading")
-        url = f"{SANDBOX if is_sandbox else PRODUCTION}/ws"
+    url = own_url(exchange) or f"{SANDBOX if is_sandbox(exchange) else PRODUCTION}/ws"
     proxies: list[str | None] = exchange.check_ws_proxy_settings()
     verify = exchange.verify if getattr(exchange, "validateServerSsl", True) else False
     return Endpoint(routed(url), next(filter(None, proxies), None), verify, _headers(exchange))
+
+
+def own_url(exchange: Any) -> str | None:
+    """The exchange's own WebSocket URL, without a route, where it has one."""
+    sockets = exchange.urls["api"].get("ws") if isinstance(exchange.urls["api"], dict) else None
+    url: str | None = sockets.get("linear") if isinstance(sockets, dict) else None
+    return url
+
+
+def is_sandbox(exchange: Any) -> bool:
+    """Whether the exchange's environment is sandbox or demo, and not production."""
+    options = exchange.options
+    return bool(exchange.isSandboxModeEnabled or options.get("sandboxMode") or options.get("enableDemoTrading"))
 
 
 def _headers(exchange: Any) -> dict[str, str]:

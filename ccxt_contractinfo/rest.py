@@ -42,8 +42,8 @@ class Rest:
     def snapshot(self, universe: Universe) -> Snapshot:
         """Ask exchangeInfo about all contracts; without the exchange's key.
 
-        :raises ccxt.BaseError: as ccxt does, with `retry_after` (s) where the answer had one; ccxt.BadResponse where
-            the answer is no exchangeInfo
+        :raises ccxt.BaseError: as ccxt does, with `retry_after` (s) where the answer had one, and `reason`, the text of
+            what lies behind it; ccxt.BadResponse where the answer is no exchangeInfo
         """
         asked = clock.now()
         text = self._ask(_exchange_info, universe)
@@ -89,6 +89,7 @@ class Rest:
             failure = type(error)(*error.args)
             headers: Any = client.last_response_headers or {}
             failure.retry_after = retry_after(headers.get("Retry-After"))
+            failure.reason = _reason(error)
         finally:
             client.close()
             self._idle.append(client)
@@ -149,6 +150,12 @@ def _exchange_info(client: _Client, universe: Universe) -> str:
 def _leverage_bracket(client: _Client, universe: Universe) -> str:
     linear, inverse = client.fapiPrivateGetLeverageBracket, client.dapiPrivateV2GetLeverageBracket
     return _text(linear() if universe == "linear" else inverse())
+
+
+def _reason(error: BaseException) -> str:
+    """What requests said, without the URL that ccxt has told; empty where it said nothing."""
+    text = "" if error.__cause__ is None else str(error.__cause__)
+    return text.partition("(Caused by ")[2].removesuffix(")") or text
 
 
 def _text(answer: Any) -> str:

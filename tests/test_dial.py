@@ -228,6 +228,22 @@ def test_the_time_is_up_between_two_steps(sim: BinanceSimulator) -> None:
         sock.close()
 
 
+@pytest.mark.parametrize("secure", [False, True], ids=["ws", "wss"])
+@pytest.mark.parametrize("through", [None, "http", "socks5"])
+def test_the_stages_are_told(sim: BinanceSimulator, tls_port: int, secure: bool, through: str | None) -> None:
+    """Each stage of the way is told in its order, once it is passed, with the socket that it has led to."""
+    proxies: dict[str | None, Any] = {None: contextlib.nullcontext, "http": http_proxy, "socks5": socks_proxy}
+    passed: list[tuple[str, Any]] = []
+    with proxies[through]([]) as port:
+        proxy = None if through is None else f"{through}://127.0.0.1:{port}"
+        url = f"wss://127.0.0.1:{tls_port}" if secure else sim.ws_url
+        endpoint = Endpoint(url, proxy, verify=False)
+        dial(endpoint, PATIENCE, lambda sock: None, lambda *each: passed.append(each)).close()
+    way = {None: ["dns", "tcp"], "http": ["dns", "tcp", "proxy"], "socks5": ["proxy"]}[through]
+    assert [*way, *(["tls"] if secure else [])] == [stage for stage, _ in passed]
+    assert [stage == "dns" for stage, _ in passed] == [sock is None for _, sock in passed]
+
+
 def test_a_slow_name_server_does_not_hold_up_the_deadline_or_the_stop(mocker: MockerFixture) -> None:
     """A look-up that hangs cannot be interrupted; it is left behind, and ends by itself."""
     release, asked = threading.Event(), threading.Event()

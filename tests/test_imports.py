@@ -15,7 +15,7 @@ SIMULATOR = f"{PACKAGE}.simulator"
 ROOT = Path(ccxt_contractinfo.__file__).parent
 
 LAYERS = (
-    ("__init__", "__main__", "cli", "demo", "exchanges"),
+    ("__init__", "__main__", "cli", "cli_check", "cli_common", "cli_simulate", "demo", "exchanges"),
     ("mixin",),
     ("keeper",),
     ("stream", "follower", "table"),
@@ -126,7 +126,7 @@ def test_one_module_alone_speaks_websocket() -> None:
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    assert importers <= {f"{PACKAGE}.cli", f"{PACKAGE}.demo"}
+    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli", "cli_common", "cli_simulate", "demo")}
 
 
 def test_only_the_command_uses_the_demo() -> None:

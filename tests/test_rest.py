@@ -214,6 +214,18 @@ def test_retry_after_of_an_earlier_answer_is_forgotten(sim: BinanceSimulator, pl
     assert caught.value.retry_after is None
 
 
+def test_what_lies_behind_an_error_is_kept(sim: BinanceSimulator, plain: Any) -> None:
+    """What requests said, of which ccxt's own message has nothing, stays with the error; there may be nothing."""
+    plain.urls["api"]["fapiPublic"] = "http://no-such-host.invalid/fapi/v1"
+    with pytest.raises(ccxt.NetworkError) as caught:
+        Rest(plain).snapshot("linear")
+    assert "resolve 'no-such-host.invalid'" in caught.value.reason
+    sim.fail_rest(200, body="[]")
+    with pytest.raises(ccxt.BadResponse) as refused:
+        Rest(plain).snapshot("inverse")
+    assert "" == getattr(refused.value, "reason", "")
+
+
 def test_the_time_of_day_can_be_set_back(sim: BinanceSimulator, plain: Any, mocker: MockerFixture) -> None:
     """After the time of day was set back by an hour, the next request goes out at once."""
     rest = Rest(plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -24,6 +25,9 @@ import requests
 import websocket
 
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.simulator.journal import Journal
+from ccxt_contractinfo.simulator.rest import Credentials
+from ccxt_contractinfo.simulator.server import Server, Timing
 
 NEVER = 4133404800000
 STREAM = "!contractInfo"
@@ -204,6 +208,27 @@ def test_stop_ends_whatever_is_under_way(fault: str) -> None:
         with contextlib.suppress(ConnectionResetError):
             while client.ws.sock.recv(4096):
                 pass
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_stop_closes_what_was_accepted_that_very_moment(turns: int) -> None:
+    """However far the loop has come with a new connection, the end of the server is the end of its socket."""
+    clock = Timing(canary_interval=3, ping_interval=180, pong_timeout=600, lifetime=86400)
+
+    async def accept_and_shut() -> socket.socket:
+        server = Server(0, Credentials("key", "secret"), clock, Journal())
+        client = socket.create_connection(("127.0.0.1", await server.open(0)), timeout=10)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.shut()
+        return client
+
+    loop = asyncio.SelectorEventLoop()
+    try:
+        with loop.run_until_complete(accept_and_shut()) as client, contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    finally:
+        loop.close()
 
 
 def test_a_stop_lifts_the_faults() -> None:

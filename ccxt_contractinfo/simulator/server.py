@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,6 +102,21 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+class _Listening(socket.socket):
+    """A listening socket that knows what it has accepted, for as long as that lives."""
+
+    def __init__(self, port: int) -> None:
+        """Listen on loopback. Raises OSError if the port is taken."""
+        super().__init__(fileno=socket.create_server(("127.0.0.1", port)).detach())
+        self.accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """As any socket does."""
+        accepted = super().accept()
+        self.accepted.add(accepted[0])
+        return accepted
+
+
 class Server:
     """REST and WebSocket over one universe. For the loop's thread only, except for construction."""
 
@@ -122,6 +138,7 @@ class Server:
         self._last_event = 0
         self._unanswered_handshakes: dict[asyncio.Transport, None] = {}
         self._http: web.Server | None = None
+        self._listening: _Listening | None = None
         self._listener: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
 
@@ -132,13 +149,15 @@ class Server:
         # Cancelled handlers are how one that waits, stalled, learns that its client has gone.
         self._http = web.Server(self._handle, handler_cancellation=True, access_log=None)
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._http, "127.0.0.1", port)
+        self._listening = _Listening(port)
+        self._listener = await loop.create_server(self._http, sock=self._listening)
         self._ticking = loop.create_task(self._tick())
-        return int(self._listener.sockets[0].getsockname()[1])
+        return int(self._listening.getsockname()[1])
 
     async def shut(self) -> None:
         """Close every socket, end every task, lift every fault."""
         assert self._http is not None
+        assert self._listening is not None
         assert self._listener is not None
         self._listener.close()
         self.recover()
@@ -152,6 +171,9 @@ class Server:
         await asyncio.gather(*others, return_exceptions=True)
         await self._http.shutdown(0.0)
         await self._listener.wait_closed()
+        # Of what was accepted a moment ago, asyncio may have made no transport yet; nobody else would close that.
+        for accepted in list(self._listening.accepted):
+            accepted.close()
 
     def now(self) -> int:
         """Server time, ms; never behind an event time that was given out."""

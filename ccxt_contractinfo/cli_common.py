@@ -1,0 +1,130 @@
+"""What the commands share: their options, the exchange that these ask for, and how results are written."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import ccxt
+import orjson
+
+from . import exchanges
+
+EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
+
+PROXIES = ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "wsSocksProxy")
+"""ccxt's names. Those without `ws` are for REST, of which ccxt takes one at most; so it does of the others."""
+
+
+TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+"""The module that reads scenarios."""
+
+
+class Failure(Exception):  # noqa: N818
+    """A command could not do what it was asked to; the text says to the user why, and what to do."""
+
+
+def connection_options() -> argparse.ArgumentParser:
+    """A parent for the parser of each command that has an exchange."""
+    options = argparse.ArgumentParser(add_help=False)
+    group = options.add_argument_group(
+        "exchange",
+        "API keys come from the environment alone: <EXCHANGE>_APIKEY and <EXCHANGE>_SECRET\n"
+        "(BINANCEUSDM_APIKEY...), else BINANCE_APIKEY and BINANCE_SECRET. They are needed for leverage\n"
+        "tiers that were not pushed.",
+    )
+    group.add_argument(
+        "--exchange", choices=EXCHANGES, default=EXCHANGES[0], help="ccxt's name of it (default: %(default)s)"
+    )
+    group.add_argument("--sandbox", action="store_true", help="Binance's testnet instead of production")
+    group.add_argument("--url", metavar="URL", help="of the WebSocket: wss://host, or a full one")
+    for name in PROXIES:
+        group.add_argument(f"--{name}", metavar="URL", help=f"as ccxt's exchange.{name}")
+    group.add_argument(
+        "--simulator",
+        action="store_true",
+        help="a Binance simulated in this process, on which something happens all the time; no keys, no network",
+    )
+    return options
+
+
+def output_options() -> argparse.ArgumentParser:
+    """A parent for the parser of each command that has results."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--json", action="store_true", help="JSON Lines, which is also what is written to a pipe")
+    return options
+
+
+def is_for_people(arguments: argparse.Namespace) -> bool:
+    """Whether to write for somebody who reads, and not JSON Lines."""
+    return not arguments.json and sys.stdout.isatty()
+
+
+def write_json(item: Any) -> None:
+    """Write one line, which a reader of the pipe has at once."""
+    sys.stdout.buffer.write(orjson.dumps(item, default=str) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
+    """The exchange that `connection_options` ask for; it connects to nothing yet.
+
+    :param settings: for ``options['contractInfo']``
+    """
+    if arguments.url:
+        settings["url"] = arguments.url
+    config: dict[str, Any] = {"options": {"contractInfo": settings}}
+    config.update({name: getattr(arguments, name) for name in PROXIES if getattr(arguments, name)})
+    for prefix in (arguments.exchange.upper(), "BINANCE"):
+        key, secret = os.environ.get(f"{prefix}_APIKEY"), os.environ.get(f"{prefix}_SECRET")
+        if key and secret:
+            config.update({"apiKey": key, "secret": secret})
+            break
+    exchange = getattr(exchanges, arguments.exchange)(config)
+    if arguments.sandbox:
+        exchange.set_sandbox_mode(True)
+    return exchange
+
+
+@contextmanager
+def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterator[Any]:
+    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator that
+    lives for as long, and on which `life.toml` is played.
+
+    :param settings: for ``options['contractInfo']``
+    :raises Failure: where options contradict each other
+    """
+    with ExitStack() as stack:
+        if arguments.simulator and (arguments.url or arguments.sandbox):
+            raise Failure("--simulator goes with neither --url nor --sandbox: it is a place of its own")
+        exchange = make_exchange(arguments, **settings)
+        if arguments.simulator:
+            need("cli", TOML)
+            from .simulator import scenario  # users of Binance need none
+
+            life = scenario.load(scenario.LIFE)
+            simulator = stack.enter_context(life.simulator())
+            stack.enter_context(life.playing(simulator))
+            simulator.connect(exchange)
+            exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
+        yield stack.enter_context(exchange)
+
+
+def need(extra: str, *modules: str) -> None:
+    """See to it that the libraries of an extra are there.
+
+    :raises Failure: which says how to get them, where they are not
+    """
+    if not all(importlib.util.find_spec(module) for module in modules):
+        raise Failure(f"this needs the extra {extra!r}: pip install 'ccxt-contractinfo[{extra}]'")
+
+
+def told(error: Exception) -> str:
+    """An error as one line for a user."""
+    name = type(error).__name__ if isinstance(error, ccxt.BaseError) else ""
+    return f"{name}: {error}" if name else str(error)
