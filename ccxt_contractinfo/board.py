@@ -157,8 +157,8 @@ def changes_of(update: ContractInfo, currency: str) -> list[tuple[str, str | Non
 def _change(name: str, old: str | None, new: str) -> Text:
     text = Text(f"{name} ")
     if old is not None:
-        text.append(old, style="red").append(" → ", style="dim")
-    return text.append(new, style="green")
+        text.append(f"{old} → ", style="dim")
+    return text.append(new, style="bold")
 
 
 def _highest(tiers: Sequence[Mapping[str, Any]] | None) -> str:

@@ -9,7 +9,7 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any, TypedDict
 
-from . import words
+from . import clock, words
 from .cli_common import (
     Failure,
     connected_exchange,
@@ -154,11 +154,13 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
     if exchange._contract_info().has_key:
         told = exchange.fetch_leverage_tiers([symbol], {"subType": market_universe(market)})
         known = LeverageTiers(told.get(symbol), market)
-    for update in heard(exchange, wait, [symbol]):
-        if update["tiers"]:
-            pushed = LeverageTiers(update["tiers"])
-            if known is None or LeverageTiers.diff(known, pushed):
-                return known, pushed
+    deadline = clock.now() + wait
+    while (left := deadline - clock.now()) > 0:
+        # What the first comparison with REST finds is no update, so the market is looked at as well.
+        any(heard(exchange, min(left, 1.0), [symbol]))
+        pushed = exchange.leverage_tiers(symbol)
+        if pushed and (known is None or LeverageTiers.diff(known, pushed)):
+            return known, LeverageTiers(pushed)
     if known is None:
         raise Failure(
             f"the leverage tiers of {symbol} are not known: public REST does not tell them"
@@ -181,7 +183,7 @@ def _print(market: Market, before: LeverageTiers | None, tiers: LeverageTiers, p
         console.print("\nWhat changed", style="bold")
         for each in LeverageTiers.diff(before, tiers):
             old, new = words.terms(each)
-            console.print(f"  {words.notional_range(each, currency)}: [red]{old}[/] → [green]{new}[/]")
+            console.print(f"  {words.notional_range(each, currency)}: [dim]{old} →[/] [bold]{new}[/]")
     for line in _position_lines(position, currency):
         console.print(line)
 

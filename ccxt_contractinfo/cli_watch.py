@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .backoff import is_final
 from .cli_common import (
     connected_exchange,
     connection_options,
@@ -80,12 +81,17 @@ def _watch(arguments: argparse.Namespace) -> int:
 def _write(exchange: Any, arguments: argparse.Namespace) -> None:
     kinds = frozenset(arguments.kind or ())
     exchange.load_markets()
-    exchange.contract_info_stream().on_error(lambda error: print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr))
+    exchange.contract_info_stream().on_error(_complain)
     while True:
         for update in heard(exchange, 1.0, arguments.symbols):
             if _is_wanted(update, kinds):
                 write_json(update)
         _check_reader()
+
+
+def _complain(error: BaseException) -> None:
+    if not is_final(error):  # such a one ends the command, and is told then
+        print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr)
 
 
 def _draw(exchange: Any, arguments: argparse.Namespace) -> None:

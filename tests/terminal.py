@@ -20,7 +20,7 @@ PATIENCE = 60.0
 def environment() -> dict[str, str]:
     """Of a process that finds the package and the tests, and a terminal with colours."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environ = {name: value for name, value in os.environ.items() if "BINANCE" not in name and name != "NO_COLOR"}
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     return {**environ, "PYTHONPATH": path, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
 
 
