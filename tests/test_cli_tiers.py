@@ -108,7 +108,7 @@ def test_without_a_key_they_are_not_known(
 def test_without_a_key_the_next_push_tells_them(monkeypatch: pytest.MonkeyPatch, sim: BinanceSimulator) -> None:
     """With --wait, a push of the contract's brackets ends the waiting; that of another contract does not."""
     monkeypatch.delenv("BINANCE_APIKEY")
-    process = piped(sim.port, "tiers", "BTCUSDT", "--wait", "600")
+    process = piped(sim.port, "tiers", "BTCUSDT", "--wait", "60")
     eventually(lambda: bool(sim.messages))  # it has subscribed
     sim.set_brackets("ETHUSDT", CUT)
     sim.set_brackets("BTCUSDT", PUSHED)
@@ -130,7 +130,7 @@ def test_waiting_in_vain_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_a_change_is_shown_with_what_was_before(tmp_path: Path, sim: BinanceSimulator) -> None:
     """A change while waiting: both tables, what is different, what it means, and one picture of both."""
     file = tmp_path / "tiers.svg"
-    arguments = ["--wait", "600", "--notional", "10000", "--leverage", "20", "--plot", str(file)]
+    arguments = ["--wait", "60", "--notional", "10000", "--leverage", "20", "--plot", str(file)]
     with Terminal(sim.port, "tiers", "BTCUSDT", *arguments, height=40) as terminal:
         eventually(lambda: bool(sim.messages))  # it has subscribed
         sim.set_brackets("BTCUSDT", PUSHED)
