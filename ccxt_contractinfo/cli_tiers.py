@@ -33,10 +33,10 @@ def add(commands: Any) -> None:
         "tiers",
         help="show the leverage tiers of a contract, and what they mean for a position",
         description=(
-            "The leverage tiers of a contract. Binance's REST tells them only to those who have an API key; without\n"
-            "one, they are known once they have been pushed, so --wait for that. A change that comes while waiting\n"
-            "is shown with what was before. Notionals are in the currency of the margin: USDT, or the coin of a\n"
-            "COIN-M contract."
+            "The leverage tiers of a contract. Binance's REST tells them only to those who have an API key;\n"
+            "without one, they are known once they have been pushed, so --wait for that. A change that comes\n"
+            "while waiting is shown with what was before. Notionals are in the currency of the margin: USDT,\n"
+            "or the coin of a COIN-M contract."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
