@@ -14,7 +14,7 @@ from typing import Any
 
 import ccxt
 
-from . import cli_check, cli_simulate
+from . import cli_calendar, cli_check, cli_simulate, cli_tiers, cli_watch
 from .cli_common import Failure, told
 
 NAME = "ccxt-contractinfo"
@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    cli_watch.add(commands)
+    cli_calendar.add(commands)
+    cli_tiers.add(commands)
     cli_check.add(commands)
     cli_simulate.add(commands)
     return parser

@@ -18,7 +18,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -155,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
 def endpoint_used(exchange: Any) -> Endpoint:
     """The endpoint that the stream of the exchange would use."""
     usual = endpoint_of(exchange)
-    return replace(usual, url=full_url(Settings.of(exchange).url or usual.url))
+    return usual._replace(url=full_url(Settings.of(exchange).url or usual.url))
 
 
 def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) -> list[Choice]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import ccxt
 import orjson
 
-from . import exchanges
+from . import clock, exchanges
+from .updates import ContractInfo
 
 EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
 
@@ -25,7 +27,7 @@ TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 """The module that reads scenarios."""
 
 
-class Failure(Exception):  # noqa: N818
+class Failure(Exception):  # noqa: N818 (a user reads its text, never its name)
     """A command could not do what it was asked to; the text says to the user why, and what to do."""
 
 
@@ -58,6 +60,24 @@ def output_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument("--json", action="store_true", help="JSON Lines, which is also what is written to a pipe")
     return options
+
+
+def number_type(what: str, lowest: float, highest: float = math.inf) -> Callable[[str], float]:
+    """A type for an argument that is a finite number from `lowest` to `highest`.
+
+    :param what: what it should be, for the error
+    """
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (lowest <= value <= highest and math.isfinite(value)):
+            raise argparse.ArgumentTypeError(f"should be {what}, not {text!r}")
+        return value
+
+    return number
 
 
 def is_for_people(arguments: argparse.Namespace) -> bool:
@@ -112,7 +132,27 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
             stack.enter_context(life.playing(simulator))
             simulator.connect(exchange)
             exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
-        yield stack.enter_context(exchange)
+        stack.enter_context(exchange)
+        try:
+            yield exchange
+        except (KeyboardInterrupt, SystemExit):
+            exchange.contract_info_stream().stop(timeout=0.3)  # a user who has had enough waits for no network
+            raise
+
+
+def heard(exchange: Any, seconds: float, symbols: Sequence[str] = ()) -> Iterator[ContractInfo]:
+    """The updates of so many seconds, as they come. Called again, it goes on where it ended.
+
+    :param exchange: whose markets are loaded
+    :raises ccxt.BadSymbol: for a contract that the exchange does not have
+    :raises ccxt.RestrictedLocation: where the stream fails for good
+    """
+    deadline = clock.now() + seconds
+    while (left := deadline - clock.now()) > 0:
+        try:
+            yield from exchange.watch_contract_info(symbols, params={"timeout": left * 1000})
+        except ccxt.RequestTimeout:
+            return
 
 
 def need(extra: str, *modules: str) -> None:
@@ -124,7 +164,7 @@ def need(extra: str, *modules: str) -> None:
         raise Failure(f"this needs the extra {extra!r}: pip install 'ccxt-contractinfo[{extra}]'")
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An error as one line for a user."""
     name = type(error).__name__ if isinstance(error, ccxt.BaseError) else ""
     return f"{name}: {error}" if name else str(error)

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any, NamedTuple, TextIO
 
 import ccxt
 
+from . import words
 from .exchanges import binanceusdm
 from .simulator import BinanceSimulator
 from .tiers import LeverageTier
@@ -123,7 +123,7 @@ def script(now: int) -> list[Act]:
             symbol,
             [
                 Step(
-                    f"announces {id}; trading opens at {_date(opening)}",
+                    f"announces {id}; trading opens at {words.date(opening)}",
                     lambda sim: sim.list_contract(id, onboard_time=opening, brackets=_brackets(first)),
                     ["listed", "tiers"],
                     View("PENDING_TRADING", False, opening, None, first, 75)._asdict(),
@@ -174,7 +174,7 @@ def script(now: int) -> list[Act]:
             symbol,
             [
                 Step(
-                    f"announces that {id} will be settled at {_date(settlement)}",
+                    f"announces that {id} will be settled at {words.date(settlement)}",
                     lambda sim: sim.schedule_delisting(id, settlement),
                     ["delisting"],
                     {"delisting": settlement},
@@ -487,8 +487,10 @@ def _brackets(tiers: Sequence[Tier]) -> list[dict[str, float]]:
 def _summary(view: View | None) -> str:
     if view is None:
         return "no such market"
-    margin = _percent(view.tiers[0].rate) if view.tiers else "unknown"
-    return _COLUMNS.format(view.status, _yes(view.active), _leverage(view.max_leverage), margin, _date(view.delisting))
+    margin = words.percent(view.tiers[0].rate) if view.tiers else "unknown"
+    return _COLUMNS.format(
+        view.status, _yes(view.active), words.leverage(view.max_leverage), margin, words.date(view.delisting)
+    )
 
 
 def _changes(update: ContractInfo) -> list[str]:
@@ -517,33 +519,18 @@ def _range(tier: Tier) -> str:
 
 
 def _tier(tier: Tier | None) -> str:
-    return "unknown" if tier is None else f"{_leverage(tier.leverage)}, margin {_percent(tier.rate)}"
-
-
-def _leverage(leverage: float | None) -> str:
-    return "unknown" if leverage is None else f"{leverage:g}x"
-
-
-def _percent(rate: float) -> str:
-    """0.01 is '1.0 %', 0.0065 is '0.65 %'."""
-    text = f"{rate * 100:.4f}".rstrip("0")
-    return f"{text}0 %" if text.endswith(".") else f"{text} %"
+    return "unknown" if tier is None else f"{words.leverage(tier.leverage)}, margin {words.percent(tier.rate)}"
 
 
 def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 
-def _date(time: int | None) -> str:
-    """A time in ms, as UTC to the minute."""
-    return "none" if time is None else f"{datetime.fromtimestamp(time / 1000, timezone.utc):%Y-%m-%d %H:%M} UTC"
-
-
 _WORDS: dict[str, Callable[[Any], str]] = {
     "status": str,
     "active": _yes,
-    "created": _date,
-    "delisting": _date,
-    "max_leverage": _leverage,
+    "created": words.date,
+    "delisting": words.date,
+    "max_leverage": words.leverage,
 }
 """How a field of a view is written."""

@@ -15,19 +15,32 @@ SIMULATOR = f"{PACKAGE}.simulator"
 ROOT = Path(ccxt_contractinfo.__file__).parent
 
 LAYERS = (
-    ("__init__", "__main__", "cli", "cli_check", "cli_common", "cli_simulate", "demo", "exchanges"),
+    ("__init__", "__main__", "cli", "cli_calendar", "cli_check", "cli_simulate", "cli_tiers", "cli_watch"),
+    ("cli_common", "demo", "exchanges", "board", "icalendar_file", "tierplot"),
     ("mixin",),
     ("keeper",),
     ("stream", "follower", "table"),
-    ("published", "reader", "schedule", "delivery", "rest", "resync", "listings", "impact", "updates", "markets"),
-    ("margin", "tierchanges"),
+    (
+        "published",
+        "reader",
+        "schedule",
+        "delivery",
+        "rest",
+        "resync",
+        "listings",
+        "impact",
+        "updates",
+        "markets",
+        "upcoming",
+    ),
+    ("margin", "tierchanges", "words"),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
     ("clock", "errors", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
-PURE += ("tierchanges", "backoff", "settings", "endpoint", "errors", "mapping")
+PURE += ("tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
 WAITING = ("clock", "connection", "delivery", "dial", "keeper", "mixin", "published", "reader", "rest", "schedule")
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
@@ -126,7 +139,7 @@ def test_one_module_alone_speaks_websocket() -> None:
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli", "cli_common", "cli_simulate", "demo")}
+    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli_common", "cli_simulate", "demo")}
 
 
 def test_only_the_command_uses_the_demo() -> None:

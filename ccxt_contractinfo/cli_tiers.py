@@ -1,0 +1,241 @@
+"""The command ``tiers``: the leverage tiers of a contract, what they mean for a position, and a picture of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any, TypedDict
+
+from . import clock, words
+from .cli_common import (
+    Failure,
+    connected_exchange,
+    connection_options,
+    heard,
+    is_for_people,
+    need,
+    number_type,
+    output_options,
+    write_json,
+)
+from .margin import LeverageTiers
+from .markets import Market, iso8601, market_universe
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def add(commands: Any) -> None:
+    """Add the command to the command line."""
+    command = commands.add_parser(
+        "tiers",
+        help="show the leverage tiers of a contract, and what they mean for a position",
+        description=(
+            "The leverage tiers of a contract. Binance's REST tells them only to those who have an API key;\n"
+            "without one, they are known once they have been pushed, so --wait for that. A change that comes\n"
+            "while waiting is shown with what was before. Notionals are in the currency of the margin: USDT,\n"
+            "or the coin of a COIN-M contract."
+        ),
+        parents=[connection_options(), output_options()],
+        formatter_class=RawDescriptionHelpFormatter,
+        epilog="example:\n"
+        "  ccxt-contractinfo tiers BTC/USDT:USDT --simulator --notional 3000000 --leverage 20\n"
+        "  ccxt-contractinfo tiers BTCUSD_PERP --exchange binancecoinm --wait 3600 --plot tiers.png",
+    )
+    command.add_argument("symbol", metavar="SYMBOL", help="ccxt's symbol or Binance's id")
+    command.add_argument(
+        "--notional", type=_positive, metavar="X", help="what is allowed and asked for a position of this notional"
+    )
+    command.add_argument("--leverage", type=_positive, metavar="L", help="how large a position may be at this leverage")
+    command.add_argument(
+        "--plot", type=_picture, metavar="FILE", help="draw a picture: .png, .svg or .pdf (needs the extra plot)"
+    )
+    command.add_argument(
+        "--wait",
+        type=number_type("a number of seconds from 0 to 86400", 0, 86400),
+        default=0.0,
+        metavar="SECONDS",
+        help="listen to the stream until the tiers are pushed or change, for so long at most (default: 0)",
+    )
+    command.set_defaults(run=_tiers)
+
+
+_positive = number_type("a positive number", sys.float_info.min)
+
+
+def _picture(name: str) -> str:
+    if Path(name).suffix.lower() not in FORMATS:
+        raise argparse.ArgumentTypeError(f"should end with {', '.join(FORMATS)}, not {name!r}")
+    return name
+
+
+class Position(TypedDict):
+    """What tiers mean for a position. Notionals and margins are in the currency of the margin."""
+
+    notional: float | None
+    leverage: float | None
+    isAllowed: bool
+    """Whether so large a position may have so much leverage."""
+    maxLeverage: float | None
+    """Of this notional."""
+    maxNotional: float | None
+    """At this leverage."""
+    maintenanceMarginRate: float | None
+    maintenanceMargin: float | None
+    initialMargin: float | None
+    """At this leverage; without one, at the highest that is allowed. None where the leverage is not allowed."""
+
+
+def position_in(tiers: LeverageTiers, notional: float | None, leverage: float | None) -> Position:
+    """What the tiers mean for a position of this notional, at this leverage; either may be None.
+
+    :raises ValueError: for a notional beyond the last cap, or a leverage above the highest
+    """
+    position: Position = {
+        "notional": notional,
+        "leverage": leverage,
+        "isAllowed": True,
+        "maxLeverage": None,
+        "maxNotional": None if leverage is None else tiers.max_notional(leverage),
+        "maintenanceMarginRate": None,
+        "maintenanceMargin": None,
+        "initialMargin": None,
+    }
+    if notional is not None:
+        highest = tiers.max_leverage(notional)
+        position["isAllowed"] = leverage is None or leverage <= highest
+        position["maxLeverage"] = highest
+        position["maintenanceMarginRate"] = tiers.maintenance_margin_rate(notional)
+        position["maintenanceMargin"] = tiers.maintenance_margin(notional)
+        if position["isAllowed"]:
+            position["initialMargin"] = tiers.initial_margin(notional, leverage or highest)
+    return position
+
+
+def _tiers(arguments: argparse.Namespace) -> int:
+    need("cli", "rich")
+    if arguments.plot:
+        need("plot", "matplotlib")
+    with connected_exchange(arguments) as exchange:
+        exchange.load_markets()
+        market = exchange._contract_info().contract(arguments.symbol)
+        before, tiers = _find(exchange, market, arguments.wait)
+        now = time.time_ns() // 1_000_000
+    try:
+        position = position_in(tiers, arguments.notional, arguments.leverage)
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    if is_for_people(arguments):
+        _print(market, before, tiers, position, now)
+    else:
+        write_json(
+            {
+                "symbol": market["symbol"],
+                "id": market["id"],
+                "currency": market["settle"],
+                "timestamp": now,
+                "datetime": iso8601(now),
+                "tiers": list(tiers),
+                "previousTiers": before and list(before),
+                "tierChanges": before and LeverageTiers.diff(before, tiers),
+                "position": position,
+            }
+        )
+    if arguments.plot:
+        _plot(arguments.plot, market, before, tiers, now)
+    return 0
+
+
+def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | None, LeverageTiers]:
+    """The tiers of a contract; first, where they changed while this waited, those that they took the place of."""
+    symbol, known = market["symbol"], None
+    if exchange._contract_info().has_key:
+        told = exchange.fetch_leverage_tiers([symbol], {"subType": market_universe(market)})
+        known = LeverageTiers(told.get(symbol), market)
+    deadline = clock.now() + wait
+    while (left := deadline - clock.now()) > 0:
+        # What the first comparison with REST finds is no update, so the market is looked at as well.
+        any(heard(exchange, min(left, 1.0), [symbol]))
+        pushed = exchange.leverage_tiers(symbol)
+        if pushed and (known is None or LeverageTiers.diff(known, pushed)):
+            return known, LeverageTiers(pushed)
+    if known is None:
+        raise Failure(
+            f"the leverage tiers of {symbol} are not known: public REST does not tell them"
+            f"{f', and none were pushed within {wait:g} s' if wait else ''}. Put an API key into the environment "
+            f"({exchange.id.upper()}_APIKEY and {exchange.id.upper()}_SECRET), or wait for the next push of them "
+            "(--wait SECONDS), which may take days"
+        )
+    return None, known
+
+
+def _print(market: Market, before: LeverageTiers | None, tiers: LeverageTiers, position: Position, now: int) -> None:
+    from rich.console import Console
+
+    console, symbol, currency = Console(highlight=False), market["symbol"], market["settle"]
+    if before:
+        console.print(_table(f"{symbol} before, in {currency}", before))
+        console.print()
+    console.print(_table(f"{symbol} on {words.date(now)}, in {currency}", tiers))
+    if before:
+        console.print("\nWhat changed", style="bold")
+        for each in LeverageTiers.diff(before, tiers):
+            old, new = words.terms(each)
+            console.print(f"  {words.notional_range(each, currency)}: [dim]{old} →[/] [bold]{new}[/]")
+    for line in _position_lines(position, currency):
+        console.print(line)
+
+
+def _table(title: str, tiers: LeverageTiers) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    heading = Text(title, style="bold")
+    table = Table(title=heading, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in ("tier", "over", "up to", "leverage", "maintenance", "cumulative"):
+        table.add_column(name, justify="right")
+    for number, tier in enumerate(tiers, 1):
+        cumulative = tier["info"].get("cum")
+        table.add_row(
+            str(number),
+            words.amount(tier["minNotional"]),
+            words.amount(tier["maxNotional"]),
+            words.leverage(tier["maxLeverage"]),
+            words.percent(tier["maintenanceMarginRate"]),
+            "" if cumulative is None else words.amount(float(cumulative)),
+        )
+    return table
+
+
+def _position_lines(position: Position, currency: str) -> list[str]:
+    lines = []
+    notional, margin, rate = position["notional"], position["maintenanceMargin"], position["maintenanceMarginRate"]
+    if notional is not None and margin is not None and rate is not None:
+        used = words.leverage(position["leverage"] or position["maxLeverage"])
+        initial = position["initialMargin"]
+        lines += [
+            f"\nA position of {words.amount(notional)} {currency}",
+            f"  leverage            {words.leverage(position['maxLeverage'])} at most",
+            f"  maintenance margin  {words.amount(margin)} {currency}, rate {words.percent(rate)}",
+            f"  initial margin      {used} is not allowed"
+            if initial is None
+            else f"  initial margin      {words.amount(initial)} {currency} at {used}",
+        ]
+    if position["maxNotional"] is not None:
+        lines += [
+            f"\nA leverage of {words.leverage(position['leverage'])}",
+            f"  notional            {words.amount(position['maxNotional'])} {currency} at most",
+        ]
+    return lines
+
+
+def _plot(file: str, market: Market, before: LeverageTiers | None, tiers: LeverageTiers, now: int) -> None:
+    from .tierplot import save_plot
+
+    title = f"{market['symbol']}: leverage tiers on {words.date(now)}"
+    try:
+        save_plot(file, title, market["settle"], tiers, before)
+    except OSError as error:
+        raise Failure(f"the picture cannot be written to {file}: {error.strerror}") from error

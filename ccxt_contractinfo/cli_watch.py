@@ -1,0 +1,174 @@
+"""The command ``watch``: a live view on a terminal, JSON Lines in a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .backoff import is_final
+from .cli_common import (
+    connected_exchange,
+    connection_options,
+    heard,
+    is_for_people,
+    need,
+    output_options,
+    told,
+    write_json,
+)
+from .markets import KINDS
+from .tierchanges import DIRECTIONS
+from .upcoming import upcoming
+from .updates import ContractInfo, tier_directions
+
+DAYS = 30
+"""How far ahead the view looks."""
+
+PAUSE = 0.1
+"""s between two pictures at least, however much happens."""
+
+LOOK = 0.25
+"""s between two looks at the clock and at the size of the terminal."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the command line."""
+    command = commands.add_parser(
+        "watch",
+        help="show what happens to contracts, as it happens",
+        description=(
+            "Follows the stream and shows each update: on a terminal in a live view, with the state of the\n"
+            "connection and what lies ahead in the next 30 days; piped or with --json, as one JSON object a line.\n"
+            "Ends with Ctrl-C."
+        ),
+        parents=[connection_options(), output_options()],
+        formatter_class=RawDescriptionHelpFormatter,
+        epilog="example:\n"
+        "  ccxt-contractinfo watch --simulator\n"
+        "  ccxt-contractinfo watch BTC/USDT:USDT ETHUSDT --kind tiers_tightened --kind delisting\n"
+        "  ccxt-contractinfo watch --kind listed | jq -r .symbol",
+    )
+    command.add_argument("symbols", nargs="*", metavar="SYMBOL", help="ccxt's symbol or Binance's id (default: all)")
+    command.add_argument(
+        "--kind",
+        action="append",
+        choices=(*KINDS, *DIRECTIONS),
+        metavar="KIND",
+        help=f"only updates of this kind; may be repeated: {', '.join((*KINDS, *DIRECTIONS))}",
+    )
+    command.set_defaults(run=_watch)
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    need("cli", "rich")
+    with _ended_by_sigterm(), connected_exchange(arguments) as exchange:
+        if is_for_people(arguments) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
+            _draw(exchange, arguments)
+        else:
+            _write(exchange, arguments)
+    return 0
+
+
+def _write(exchange: Any, arguments: argparse.Namespace) -> None:
+    kinds = frozenset(arguments.kind or ())
+    exchange.load_markets()
+    exchange.contract_info_stream().on_error(_complain)
+    while True:
+        for update in heard(exchange, 1.0, arguments.symbols):
+            if _is_wanted(update, kinds):
+                write_json(update)
+        _check_reader()
+
+
+def _complain(error: BaseException) -> None:
+    if not is_final(error):  # such a one ends the command, and is told then
+        print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr)
+
+
+def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from .board import Board
+
+    board = Board(_name(arguments), lambda symbol: exchange.markets[symbol]["settle"])
+    stream, console = exchange.contract_info_stream(), Console()
+    contract = exchange._contract_info().contract
+    changed, drawn = threading.Event(), (0, 0, 0)
+
+    def picture(now: int) -> Group:
+        markets = map(contract, arguments.symbols) if arguments.symbols else exchange.markets.values()
+        ahead = upcoming(markets, now, now + DAYS * 86400_000)
+        return Group(*board.lines(console.width, console.height, now, stream.health(), ahead))
+
+    def note(update: ContractInfo) -> None:
+        board.add(update)
+        changed.set()
+
+    def complain(error: BaseException) -> None:
+        board.fail(_now(), told(error))
+        changed.set()
+
+    stream.on_error(complain)
+    stream.on_state(lambda old, new: changed.set())
+    loading = Text("loading markets...", no_wrap=True, overflow="ellipsis")
+    with Live(loading, console=console, screen=True, auto_refresh=False, redirect_stdout=False) as live:
+        live.refresh()
+        exchange.load_markets()
+        exchange.on_contract_info(note, arguments.symbols, arguments.kind)
+        while stream.state != "failed":
+            now = _now()
+            # A picture is as good for a whole second, unless something happens or the terminal changes its size.
+            if changed.is_set() or drawn != (*console.size, now // 1000):
+                changed.clear()
+                drawn = (*console.size, now // 1000)
+                live.update(picture(now), refresh=True)
+                time.sleep(PAUSE)
+            changed.wait(LOOK)
+    raise stream.error
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    place = "simulator" if arguments.simulator else "sandbox" if arguments.sandbox else ""
+    return f"{arguments.exchange} {place}".strip()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _is_wanted(update: ContractInfo, kinds: frozenset[str]) -> bool:
+    return not kinds or not kinds.isdisjoint((*update["kinds"], *tier_directions(update)))
+
+
+def _check_reader() -> None:
+    """Raise BrokenPipeError where whoever read the output has gone: without an update, nothing else would tell."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sys.stdout, 0)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+            raise BrokenPipeError
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does, the terminal as it was, with the exit code that shells expect of it."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,29 @@
+"""The command line on a simulator that runs already: ``python -m tests.against PORT COMMAND...``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ccxt_contractinfo import cli, cli_common
+from ccxt_contractinfo.simulator import BinanceSimulator
+
+from .conftest import FAST
+
+make_exchange = cli_common.make_exchange
+
+
+def connecting(port: int) -> Callable[..., Any]:
+    """What makes the exchanges of commands, but connects them to the simulator that listens on a port."""
+
+    def connected(arguments: argparse.Namespace, **settings: Any) -> Any:
+        return BinanceSimulator(port=port).connect(make_exchange(arguments, **{**FAST, **settings}))
+
+    return connected
+
+
+if __name__ == "__main__":
+    cli_common.make_exchange = connecting(int(sys.argv[1]))
+    sys.exit(cli.main(sys.argv[2:]))

@@ -1,0 +1,95 @@
+"""Commands as processes: on a real pseudo-terminal, whose screen can be read, and in pipes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60.0
+
+
+def environment() -> dict[str, str]:
+    """Of a process that finds the package and the tests, and a terminal with colours."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    return {**environ, "PYTHONPATH": path, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+
+
+def command(port: int, *arguments: str) -> list[str]:
+    """The command line, on a simulator that listens on a port."""
+    return [sys.executable, "-m", "tests.against", str(port), *arguments]
+
+
+def piped(port: int, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command in pipes."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command(port, *arguments), env=environment(), stdout=pipe, stderr=pipe, text=True, cwd=ROOT)
+
+
+class Terminal:
+    """A command on a pseudo-terminal."""
+
+    def __init__(self, port: int, *arguments: str, width: int = 80, height: int = 24) -> None:
+        self.screen = pyte.Screen(width, height)
+        self.raw = b""
+        self._stream = pyte.ByteStream(self.screen)
+        program, *rest = command(port, *arguments)
+        self.process: Any = pexpect.spawn(
+            program, rest, env=environment(), dimensions=(height, width), cwd=str(ROOT), echo=True
+        )
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.close(force=True)
+
+    @property
+    def lines(self) -> list[str]:
+        """What the screen shows, without blanks at the ends of lines."""
+        return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def read(self) -> bool:
+        """Take what the command has written, waiting a moment for it; False once it has ended."""
+        try:
+            data = self.process.read_nonblocking(65536, timeout=0.1)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return True
+
+    def wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Read until the screen is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_so():
+            assert self.read(), f"the command has ended:\n{self.text}"
+            assert time.monotonic() < deadline, f"waited in vain:\n{self.text}"
+
+    def resize(self, width: int, height: int) -> None:
+        self.screen.resize(height, width)
+        self.process.setwinsize(height, width)
+
+    def end(self) -> int:
+        """Read until the command ends; its exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while self.read():
+            assert time.monotonic() < deadline, f"the command does not end:\n{self.text}"
+        self.process.wait()
+        code: int = self.process.exitstatus
+        return code

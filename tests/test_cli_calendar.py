@@ -1,0 +1,127 @@
+"""`calendar` tells what lies ahead: on a terminal, in a pipe, and in a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import icalendar
+import orjson
+import pytest
+
+from ccxt_contractinfo import cli, cli_calendar, cli_common
+from ccxt_contractinfo.simulator import BinanceSimulator
+
+from .against import connecting
+from .conftest import go_live
+from .terminal import PATIENCE, Terminal, piped
+
+HOUR = 3600_000
+
+
+@pytest.fixture(autouse=True)
+def ahead(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> int:
+    """One thing more than usual lies ahead, at this time (ms): a delisting."""
+    monkeypatch.setattr(cli_common, "make_exchange", connecting(sim.port))
+    at = int(time.time() * 1000) + HOUR
+    sim.schedule_delisting("BTCUSDT", at)
+    return at
+
+
+def written(output: bytes) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in output.splitlines()]
+
+
+def test_each_thing_ahead_is_a_line_of_json(capsysbinary: pytest.CaptureFixture[bytes], ahead: int) -> None:
+    """Piped, it writes JSON Lines, the soonest first, and needs no stream."""
+    assert 0 == cli.main(["calendar", "--days", "0.5"])
+    lines = written(capsysbinary.readouterr().out)
+    expected = {"time": ahead, "symbol": "BTC/USDT:USDT", "kind": "delisting", "id": "BTCUSDT", "status": "TRADING"}
+    assert expected == {name: value for name, value in lines[0].items() if name != "datetime"}
+    assert "Z" == lines[0]["datetime"][-1]
+    assert sorted(line["time"] for line in lines) == [line["time"] for line in lines]
+
+
+def test_no_stream_is_opened_without_wait(sim: BinanceSimulator, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Public REST alone is asked, where nobody wants to wait for the stream."""
+    assert 0 == cli.main(["calendar"])
+    assert [] == sim.handshakes
+
+
+def test_days_say_how_far_to_look(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """What comes later than so many days is left out."""
+    counts = []
+    for days in ("0", "1", "400"):
+        assert 0 == cli.main(["calendar", "--exchange", "binance", "--days", days])
+        counts.append({line["kind"] for line in written(capsysbinary.readouterr().out)})
+    assert [set(), {"delisting", "listing"}, {"delisting", "listing", "delivery"}] == counts
+
+
+def test_a_file_is_written_instead(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """With --ics, the file holds what is ahead, and nothing else is written."""
+    file = tmp_path / "futures.ics"
+    assert 0 == cli.main(["calendar", "--days", "0.1", "--ics", str(file)])
+    assert (b"", b"") == capsysbinary.readouterr()
+    (event,) = icalendar.Calendar.from_ical(file.read_bytes()).walk("VEVENT")
+    assert "BTC/USDT:USDT is delisted" == event["summary"]
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the file, and the command ends with 1."""
+    file = tmp_path / "nowhere" / "futures.ics"
+    assert 1 == cli.main(["calendar", "--ics", str(file)])
+    assert f"ccxt-contractinfo: the calendar cannot be written to {file}: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--days", "-1"], ["--days", "soon"], ["--wait", "nan"], ["--wait", "1e9"]])
+def test_what_cannot_be_meant_is_a_usage_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """A number that is none, or out of bounds, ends with 2 and what it should be."""
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["calendar", *arguments])
+    assert raised.value.code == 2
+    assert f"should be a number of {'days' if '--days' in arguments else 'seconds'} from 0" in capsys.readouterr().err
+
+
+def test_what_the_stream_tells_while_waiting_is_in_it(
+    sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], ahead: int
+) -> None:
+    """With --wait, what is pushed meanwhile is told; and the file named - is the standard output."""
+
+    def heard(exchange: Any, seconds: float) -> Iterator[Any]:
+        assert 5 == seconds
+        go_live(exchange)
+        sim.list_contract("NEWUSDT", onboard_time=ahead)
+        updates: list[Any] = exchange.watch_contract_info(since=0)  # which reaches back to what has come already
+        return iter(updates)
+
+    monkeypatch.setattr(cli_calendar, "heard", heard)
+    assert 0 == cli.main(["calendar", "--wait", "5", "--days", "0.1", "--ics", "-"])
+    events = icalendar.Calendar.from_ical(capsysbinary.readouterr().out).walk("VEVENT")
+    assert {"BTC/USDT:USDT is delisted", "NEW/USDT:USDT opens for trading"} == {event["summary"] for event in events}
+
+
+def test_in_a_pipe_it_is_the_same(sim: BinanceSimulator) -> None:
+    """As a process in a pipe, it writes JSON Lines, and ends after the time to wait."""
+    process = piped(sim.port, "calendar", "--days", "0.1", "--wait", "0.1")
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert ("", 0) == (errors, process.returncode)
+    assert ["BTCUSDT"] == [line["id"] for line in written(output.encode())]
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_on_a_terminal_it_is_for_people(sim: BinanceSimulator, width: int) -> None:
+    """On a terminal there is a line each, with a countdown, that fits the width."""
+    with Terminal(sim.port, "calendar", "--days", "0.1", width=width) as terminal:
+        assert 0 == terminal.end()
+    (line,) = [line for line in terminal.lines if line]
+    assert line.startswith("in 59 min ")
+    assert "delisting BTC/" in line
+
+
+def test_nothing_ahead_is_said(sim: BinanceSimulator) -> None:
+    """On a terminal, an empty calendar is no empty screen."""
+    with Terminal(sim.port, "calendar", "--days", "0") as terminal:
+        assert 0 == terminal.end()
+    assert ["Nothing lies ahead in the next 0 days."] == list(filter(None, terminal.lines))

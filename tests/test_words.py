@@ -1,0 +1,79 @@
+"""Numbers and times are written for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from ccxt_contractinfo import words
+from ccxt_contractinfo.tierchanges import TierChange
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-5, "0 s"),
+        (0.9, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min 0 s"),
+        (6725, "1 h 52 min"),
+        (86400, "1 d 0 h"),
+        (100 * 86400 + 7200, "100 d 2 h"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, expected: str) -> None:
+    """A countdown or an age is as exact as its size."""
+    assert expected == words.duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.0, "0"), (0.25, "0.25"), (50000.0, "50,000"), (1e12, "1,000,000,000,000"), (0.00001, "0.00001")],
+)
+def test_an_amount_has_no_exponent(value: float, expected: str) -> None:
+    """However large or small, an amount is written out."""
+    assert expected == words.amount(value)
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [(None, "none"), (1790000000000, "2026-09-21 14:13 UTC"), (10**17, "100000000000000000 ms")],
+)
+def test_a_date_is_utc(time: int | None, expected: str) -> None:
+    """A time is written as UTC; one beyond the calendar as it came."""
+    assert expected == words.date(time)
+
+
+def change(leverage: tuple[float | None, float | None], rate: tuple[float | None, float | None]) -> TierChange:
+    return {
+        "minNotional": 0.0,
+        "maxNotional": 5000.0,
+        "maxLeverage": leverage[1],
+        "previousMaxLeverage": leverage[0],
+        "maxLeverageChange": None,
+        "maintenanceMarginRate": rate[1],
+        "previousMaintenanceMarginRate": rate[0],
+        "maintenanceMarginRateChange": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("leverage", "rate", "expected"),
+    [
+        ((50.0, 25.0), (0.01, 0.01), ("50x", "25x")),
+        ((50.0, 50.0), (0.01, 0.02), ("margin 1.0 %", "margin 2.0 %")),
+        ((50.0, 25.0), (0.01, 0.02), ("50x, margin 1.0 %", "25x, margin 2.0 %")),
+        ((50.0, None), (0.01, None), ("50x, margin 1.0 %", "not allowed")),
+    ],
+)
+def test_terms_name_what_differs(
+    leverage: tuple[float | None, float | None], rate: tuple[float | None, float | None], expected: tuple[str, str]
+) -> None:
+    """Of a range in which tiers changed, only what is different is written."""
+    assert expected == words.terms(change(leverage, rate))
+
+
+def test_a_range_that_begins_at_nothing_has_only_an_end() -> None:
+    """The first range is 'up to'; another one has both ends."""
+    first = change((50.0, 25.0), (0.01, 0.01))
+    ranges = [words.notional_range(each, "USDT") for each in (first, {**first, "minNotional": 100.0})]  # type: ignore[typeddict-item]
+    assert ["up to 5,000 USDT", "100 to 5,000 USDT"] == ranges
