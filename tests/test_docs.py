@@ -109,7 +109,7 @@ class Freqtrade:
 
     def __init__(self, sim: BinanceSimulator) -> None:
         config = {"options": {"defaultType": "swap"}}
-        self.exchanges = [sim.connect(ccxt.binanceusdm(dict(config))) for _ in range(3)]
+        self.exchanges = [sim.connect(ccxt.binance(dict(config))) for _ in range(3)]
         self._api, self._api_async, self._ws_async = self.exchanges
         self.messages = Inbox()
         self.reload_markets()
