@@ -1,7 +1,5 @@
 """The errors of this package, each one of ccxt's own, so that what a bot catches already is enough.
 
-::
-
     ccxt.BaseError
     ├── ccxt.ExchangeError
     │   ├── ccxt.BadRequest                a setting, a kind or an argument that does not exist

@@ -47,19 +47,20 @@ class ContractInfoStream:
     ``attach(exchange, stream=...)``. All methods may be called from any thread, callbacks included.
 
     :param url: base (``wss://host``) or full WebSocket URL; None: Binance's production
-    :param canary: the chatty stream on the same connection that proves delivery (Binance acknowledges subscriptions
-        that deliver nothing, and `!contractInfo` may be silent for hours); None: no proof
-    :param canary_timeout: s; no canary push for so long, and the connection is dead or misrouted
-    :param ping_interval: s between the client's own pings
-    :param ping_timeout: s to wait for a pong
-    :param connect_timeout: s, for DNS, TCP, TLS and handshake together
-    :param rotate_after: s; a connection is replaced after that, without a break: Binance cuts it after 24 hours
-    :param resync_interval: s between comparisons of the markets with REST, beside those on connecting; None: only those
-    :param settle_time: s; an answer of REST that was asked for less than this after a push does not undo the push
-    :param backoff_base: s; reconnecting waits for a random time up to ``backoff_base * 2**tries``...
-    :param backoff_max: s; ...and up to this
-    :param buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
-    :param max_frame_size: bytes; a larger frame drops the connection
+    :param str|None canary: the chatty stream on the same connection that proves delivery (Binance acknowledges
+        subscriptions that deliver nothing, and `!contractInfo` may be silent for hours); None: no proof
+    :param float canary_timeout: s; no canary push for so long, and the connection is dead or misrouted
+    :param float ping_interval: s between the client's own pings
+    :param float ping_timeout: s to wait for a pong
+    :param float connect_timeout: s, for DNS, TCP, TLS and handshake together
+    :param float rotate_after: s; a connection is replaced after that, without a break: Binance cuts it after 24 hours
+    :param float|None resync_interval: s between comparisons of the markets with REST, beside those on connecting; None:
+        only those
+    :param float settle_time: s; an answer of REST that was asked for less than this after a push does not undo the push
+    :param float backoff_base: s; reconnecting waits for a random time up to ``backoff_base * 2**tries``...
+    :param float backoff_max: s; ...and up to this
+    :param int buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
+    :param int max_frame_size: bytes; a larger frame drops the connection
     :param proxy: URL of an HTTP or SOCKS proxy
     :param verify: TLS verification: True, False, or the path of a CA bundle
     :param headers: of the handshake

@@ -13,7 +13,7 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import clock
+from ccxt_contractinfo import clock, endpoint
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 PATIENCE = 30.0
@@ -47,6 +47,29 @@ def nothing_left_behind() -> Iterator[None]:
 def sim() -> Iterator[BinanceSimulator]:
     with BinanceSimulator(canary_interval=0.05) as simulator:
         yield simulator
+
+
+@pytest.fixture
+def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Exchanges connect to the simulator, whoever makes them; gives those that were made."""
+    made: list[Any] = []
+
+    def connected(kind: Any) -> Any:
+        def connect(self: Any, config: Any = {}) -> None:
+            key = {"apiKey": sim.api_key, "secret": sim.secret} if "apiKey" in config else {}
+            kind.__init__(self, {**config, **key})
+            sim.connect(self)
+            made.append(self)
+
+        return type(kind.__name__, (kind,), {"__init__": connect})
+
+    for module in (ccxt, cci):
+        for name in ("binanceusdm", "binancecoinm"):
+            monkeypatch.setattr(module, name, connected(getattr(module, name)))
+    monkeypatch.setattr(endpoint, "PRODUCTION", sim.ws_url)
+    yield made
+    for exchange in made:
+        exchange.close()
 
 
 FAST = {"backoff_base": 0.01, "backoff_max": 0.05}

@@ -3,87 +3,47 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
 import pytest
 
-import ccxt_contractinfo as cci
-from ccxt_contractinfo import endpoint
 from ccxt_contractinfo.markets import KINDS
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import PATIENCE, eventually
+from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
+from .conftest import PATIENCE
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = [block for block in blocks(ROOT / "README.md") if block.language == "python"]
 
 
 @pytest.fixture
-def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Exchanges connect to the simulator, whoever makes them; gives those that were made."""
-    made: list[Any] = []
-
-    def connected(kind: Any) -> Any:
-        def connect(self: Any, config: Any = {}) -> None:
-            key = {"apiKey": sim.api_key, "secret": sim.secret} if "apiKey" in config else {}
-            kind.__init__(self, {**config, **key})
-            sim.connect(self)
-            made.append(self)
-
-        return type(kind.__name__, (kind,), {"__init__": connect})
-
-    for module in (ccxt, cci):
-        for name in ("binanceusdm", "binancecoinm"):
-            monkeypatch.setattr(module, name, connected(getattr(module, name)))
-    monkeypatch.setattr(endpoint, "PRODUCTION", sim.ws_url)
-    yield made
-    for exchange in made:
-        exchange.close()
+def play(
+    local_binance: list[Any], sim: BinanceSimulator, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Block, str], str]:
+    """What an example prints while contracts are halted and resumed, until some lines are in it."""
+    return lambda example, until: played(
+        example, local_binance, sim, lambda: halt_and_resume(sim, "BTCUSDT", "BTCUSD_PERP"), capsys, shows(until)
+    )
 
 
-def played(
-    example: str, made: list[Any], sim: BinanceSimulator, capsys: pytest.CaptureFixture[str], *until: str
-) -> str:
-    """What an example prints while contracts are halted and resumed, until all of `until` is in it."""
-    thread = threading.Thread(target=exec, args=(example, {}))
-    thread.start()
-    printed = ""
-
-    def is_done() -> bool:
-        nonlocal printed
-        if made and all(exchange.contract_info_stream().state == "live" for exchange in made):
-            for id in ("BTCUSDT", "BTCUSD_PERP"):
-                halted = sim.contracts[id].get("status", sim.contracts[id].get("contractStatus")) == "TRADING_HALT"
-                sim.set_status(id, "TRADING" if halted else "TRADING_HALT")
-        printed += capsys.readouterr().out
-        return all(text in printed for text in until)
-
-    eventually(is_done)
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
-    return printed
-
-
-def test_the_callback(local_binance: list[Any], sim: BinanceSimulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_callback(play: Callable[[Block, str], str]) -> None:
     """The first example prints the status that is known and each halt that comes."""
-    printed = played(EXAMPLES[0], local_binance, sim, capsys, "BTC/USDT:USDT ['halted', 'status'] was")
-    assert printed.startswith("TRADING\n")
+    play(EXAMPLES[0], "TRADING...\nBTC/USDT:USDT ['halted', 'status'] was ...")
 
 
-def test_the_waiting_call(local_binance: list[Any], sim: BinanceSimulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_waiting_call(play: Callable[[Block, str], str]) -> None:
     """The second example prints what its contracts do and ends."""
-    printed = played(EXAMPLES[1], local_binance, sim, capsys, "BTC/USDT:USDT TRADING")
+    printed = play(EXAMPLES[1], "20...Z BTC/USDT:USDT TRADING...")
     assert "BTC/USD:BTC" not in printed
 
 
-def test_attach(local_binance: list[Any], sim: BinanceSimulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_attach(play: Callable[[Block, str], str], sim: BinanceSimulator) -> None:
     """The third example hears of both universes over one connection."""
-    played(EXAMPLES[2], local_binance, sim, capsys, "BTC/USDT:USDT ['halted'", "BTC/USD:BTC ['halted'")
+    play(EXAMPLES[2], "BTC/USDT:USDT ['halted'...\nBTC/USD:BTC ['halted'...")
     assert 1 == len(sim.handshakes)
 
 
@@ -97,7 +57,7 @@ def test_the_bracket_cut(local_binance: list[Any], sim: BinanceSimulator) -> Non
     sim.set_price("ETHUSDT", 2_000)
     sim.set_brackets("ETHUSDT", tiers)
     sim.open_position("ETHUSDT", -50, leverage=20)
-    exec(EXAMPLES[3], {})
+    exec(EXAMPLES[3].text, {})
     (exchange,) = local_binance
     assert exchange.contract_info_stream().wait_until_live(PATIENCE)
     sim.set_brackets("ETHUSDT", cut)
@@ -109,7 +69,7 @@ def test_the_bracket_cut(local_binance: list[Any], sim: BinanceSimulator) -> Non
 
 def test_the_simulator(capsys: pytest.CaptureFixture[str]) -> None:
     """The last example needs nothing at all."""
-    exec(EXAMPLES[4], {})
+    exec(EXAMPLES[4].text, {})
     printed = capsys.readouterr().out
     assert "TRADING_HALT\n" in printed
     assert "BTC/USDT:USDT ['halted', 'status']\n" in printed

@@ -1,0 +1,109 @@
+"""Code blocks of Markdown pages, and what they print when they run on a local Binance."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ccxt_contractinfo import clock
+from ccxt_contractinfo.simulator import BinanceSimulator
+
+from .conftest import PATIENCE, eventually
+
+ROOT = Path(__file__).parent.parent
+_FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+PAUSE = 0.1
+"""s between two rounds of what happens: callbacks that are slow shall keep up."""
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    name = page.relative_to(ROOT).as_posix()
+    return [Block(name, text.count("\n", 0, found.start()) + 1, found[1], found[2]) for found in _FENCED.finditer(text)]
+
+
+def played(
+    block: Block,
+    made: list[Any],
+    sim: BinanceSimulator,
+    happen: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+    is_enough: Callable[[str], bool],
+) -> str:
+    """What a block prints until that `is_enough`. Meanwhile, as soon as its streams are live, `happen` is called again
+    and again. Then its exchanges are closed, by which it has to end.
+
+    :param made: the exchanges that it makes: see `conftest.local_binance`
+    """
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    printed, due = "", 0.0
+
+    def is_done() -> bool:
+        nonlocal printed, due
+        printed += capsys.readouterr().out
+        if failures or is_enough(printed.rpartition("\n")[0]):
+            return True
+        is_live = all(each.contract_info_stream().state == "live" for each in made) if made else sim.connections
+        if is_live and clock.now() >= due:
+            happen()
+            due = clock.now() + PAUSE
+        return False
+
+    try:
+        eventually(is_done)
+    except AssertionError as error:
+        raise AssertionError(f"{block} has only printed:\n{printed}") from error
+    finally:
+        for exchange in made:
+            exchange.close()
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
+    if failures:
+        raise failures[0]
+    return printed
+
+
+def shows(expected: str) -> Callable[[str], bool]:
+    """Whether a text has these lines, in this order, be others between them; `...` stands for anything."""
+    patterns = [".*".join(map(re.escape, line.split("..."))) for line in expected.splitlines()]
+
+    def is_shown(printed: str) -> bool:
+        lines = iter(printed.splitlines())
+        return all(any(re.fullmatch(pattern, line) for line in lines) for pattern in patterns)
+
+    return is_shown
+
+
+def halt_and_resume(sim: BinanceSimulator, *ids: str) -> None:
+    """Two changes of each of these contracts, which trade before and after."""
+    for status in ("TRADING_HALT", "TRADING"):
+        for id in ids:
+            sim.set_status(id, status)

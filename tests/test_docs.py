@@ -1,0 +1,218 @@
+"""The documentation is true: its examples run and print what they say, and what it lists is what there is."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import logging
+import re
+import shlex
+import sys
+import types
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import ccxt
+import pytest
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo import cli, errors
+from ccxt_contractinfo.markets import KINDS
+from ccxt_contractinfo.settings import Settings
+from ccxt_contractinfo.simulator import BinanceSimulator
+
+from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
+from .conftest import PATIENCE, Inbox, go_live
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+FREQTRADE = "docs/freqtrade.md"
+EXAMPLES = [
+    (code, output)
+    for code, output in pairwise(BLOCKS)
+    if code.language == "python" and (code.page, output.language) == (output.page, "text")
+]
+COMMANDS = [
+    (block, line.partition("ccxt-contractinfo ")[2])
+    for block in BLOCKS
+    if block.language == "sh"
+    for line in block.text.splitlines()
+    if "ccxt-contractinfo " in line
+]
+
+TIERS = [
+    {"bnf": 0, "bnc": 50_000, "mmr": 0.01, "ma": 50},
+    {"bnf": 50_000, "bnc": 250_000, "mmr": 0.025, "ma": 20},
+]
+CUT = [{**TIERS[0], "mmr": 0.02, "ma": 25}, {**TIERS[1], "mmr": 0.05, "ma": 10}]
+NEXT_YEAR = 1_830_000_000_000
+
+
+@pytest.fixture
+def happen(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Something of every kind that the examples wait for; the account has a position."""
+    monkeypatch.setenv("ALERT_URL", f"{sim.url}/alerts")
+    sim.set_price("ETHUSDT", 2_000)
+    sim.set_brackets("ETHUSDT", TIERS)
+    sim.open_position("ETHUSDT", -50, leverage=20)
+
+    def happen() -> None:
+        halt_and_resume(sim, "BTCUSDT", "BTCUSD_PERP")
+        for time in (NEXT_YEAR, None):
+            sim.schedule_delisting("SOLUSDT", time)
+        for brackets in (TIERS, CUT):
+            sim.set_brackets("ETHUSDT", brackets)
+
+    return happen
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Examples that set up logging do so for themselves alone."""
+    loggers = [logging.getLogger(name) for name in ("ccxt_contractinfo", "bot")]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+def test_each_example_says_what_it_prints() -> None:
+    """A block of Python is followed by one of text; the strategy for freqtrade is tested by itself."""
+    told = {code for code, _ in EXAMPLES}
+    assert [FREQTRADE] == [block.page for block in BLOCKS if block.language == "python" and block not in told]
+
+
+@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=lambda block: str(block))
+def test_examples_print_what_is_said(
+    code: Block,
+    output: Block,
+    local_binance: list[Any],
+    sim: BinanceSimulator,
+    happen: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each example prints the lines that follow it, ends, and leaves nothing behind."""
+    played(code, local_binance, sim, happen, capsys, shows(output.text))
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "python"], ids=str)
+def test_code_is_not_cut(block: Block) -> None:
+    """Code is as narrow as the column of a page."""
+    assert [] == [line for line in block.text.splitlines() if len(line) > 79]
+
+
+class Freqtrade:
+    """What freqtrade holds of ccxt, and how its `reload_markets()` goes."""
+
+    def __init__(self, sim: BinanceSimulator) -> None:
+        config = {"options": {"defaultType": "swap"}}
+        self.exchanges = [sim.connect(ccxt.binance(dict(config))) for _ in range(3)]
+        self._api, self._api_async, self._ws_async = self.exchanges
+        self.messages = Inbox()
+        self.reload_markets()
+
+    def reload_markets(self) -> None:
+        self._api_async.load_markets(True)
+        self._markets = self._api_async.markets
+        for each in (self._api, self._ws_async):
+            each.set_markets_from_exchange(self._api_async)
+            each.options = self._api_async.options
+
+    def strategy(self, kind: Any) -> Any:
+        strategy = kind()
+        strategy.config = {"runmode": types.SimpleNamespace(value="dry_run")}
+        strategy.dp = types.SimpleNamespace(_exchange=self, send_msg=lambda text, always_send: self.messages(text))
+        return strategy
+
+
+def test_freqtrade(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The strategy keeps true what freqtrade holds, before its next reload and after it, and sends its messages."""
+    module = types.ModuleType("freqtrade.strategy")
+    module.IStrategy = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "freqtrade", types.ModuleType("freqtrade"))
+    monkeypatch.setitem(sys.modules, "freqtrade.strategy", module)
+    (code,) = [block for block in BLOCKS if (block.page, block.language) == (FREQTRADE, "python")]
+    names: dict[str, Any] = {}
+    exec(compile(code.text, str(code), "exec"), names)
+    freqtrade = Freqtrade(sim)
+    freqtrade.strategy(names["Strategy"]).bot_start()
+    go_live(freqtrade._api)
+    for id, symbol in (("SOLUSDT", "SOL/USDT:USDT"), ("XRPUSDT", "XRP/USDT:USDT")):
+        held = [freqtrade._markets, *(each.markets for each in freqtrade.exchanges)]
+        sim.schedule_delisting(id, NEXT_YEAR)
+        freqtrade.messages.wait_for(lambda text=f"{symbol}: delisting": text in freqtrade.messages.items)
+        assert {NEXT_YEAR} == {markets[symbol]["info"]["deliveryDate"] for markets in held}
+        freqtrade.reload_markets()
+    sim.list_contract("NEWUSDT")
+    freqtrade._api.watch_contract_info(since=0, params={"timeout": PATIENCE * 1000})
+    for each in freqtrade.exchanges:
+        each.close()
+
+
+@pytest.mark.parametrize(("block", "command"), COMMANDS, ids=lambda each: str(each))
+def test_commands_can_be_given(block: Block, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command line has a command and options that there are."""
+    parser = cli._parser()
+    arguments = shlex.split(command, comments=True)
+    (commands,) = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not arguments[0].startswith("-") and arguments[0] not in commands:
+        pytest.skip(f"there is no command {arguments[0]} yet")
+    with contextlib.suppress(SystemExit):  # of --help
+        parser.parse_args(arguments)
+    assert "" == capsys.readouterr().err
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of all tables of a page."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
+
+
+def test_every_kind_has_advice() -> None:
+    """The table of kinds has all there are, in their order."""
+    assert list(KINDS) == [row[0].strip("` ") for row in rows("kinds.md")[1:]]
+
+
+def test_health_is_explained() -> None:
+    """The table of health has all its keys, in their order, and each cause of a reconnect has a line."""
+    first = [row[0].strip("` ") for row in rows("operating.md")]
+    keys = list(cci.ContractInfoStream().health())
+    assert sorted(keys) == sorted(set(first) & set(keys))
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "cause")]
+    assert {kind.cause for kind in kinds} - {"restricted_location"} <= set(first)
+
+
+def test_messages_are_explained() -> None:
+    """Each text that is logged has a line in the table of messages, and the other way round."""
+    logged = set()
+    for path in (ROOT / "ccxt_contractinfo").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="logger")), args=[ast.Constant(value=str(text)), *_]
+                ):
+                    logged.add(text.replace("%s", "…"))
+    explained = {row[0].strip("`") for row in rows("operating.md") if "…" in row[0] or " " in row[0].strip("`")}
+    explained -= {"what it is", "cause in `reconnects"}
+    assert logged - {"…", "contractInfo: …"} == explained
+
+
+def test_settings_have_their_defaults() -> None:
+    """The table of settings has all there are, with their defaults."""
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows("reference/stream.md")[1:]}
+    defaults = {
+        name: f"{value:.12g}" if isinstance(value, float) else str(value) for name, value in vars(Settings()).items()
+    }
+    assert told == {**defaults, "url": "None: by the environment", "canary": repr(defaults["canary"])}
+
+
+def test_the_reference_has_all_public_names() -> None:
+    """Each public name stands in the reference, and nothing that is none."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    names = re.findall(r"^::: ccxt_contractinfo\.([\w.]+)$", text, re.MULTILINE)
+    assert sorted({*cci.__all__, "errors", "simulator.BinanceSimulator", "simulator.Handshake"}) == sorted(
+        {*names, *(name for name in cci.__all__ if hasattr(errors, name))}
+    )
