@@ -15,12 +15,15 @@ SIMULATOR = f"{PACKAGE}.simulator"
 ROOT = Path(ccxt_contractinfo.__file__).parent
 
 LAYERS = (
-    ("__init__", "__main__", "cli", "demo", "exchanges"),
+    ("__init__", "__main__", "cli", "cli_common", "cli_journal", "demo"),
+    ("replaying",),
+    ("exchanges",),
     ("mixin",),
     ("keeper",),
     ("stream", "follower", "table"),
     ("published", "reader", "schedule", "delivery", "rest", "resync", "listings", "impact", "updates", "markets"),
     ("margin", "tierchanges"),
+    ("journal",),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
     ("clock", "errors", "forking"),
 )
@@ -28,7 +31,20 @@ LAYERS = (
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
 PURE += ("tierchanges", "backoff", "settings", "endpoint", "errors", "mapping")
-WAITING = ("clock", "connection", "delivery", "dial", "keeper", "mixin", "published", "reader", "rest", "schedule")
+WAITING = (
+    "clock",
+    "connection",
+    "delivery",
+    "dial",
+    "journal",
+    "keeper",
+    "mixin",
+    "published",
+    "reader",
+    "rest",
+    "schedule",
+)
+WAITING += ("replaying",)
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
 
@@ -126,7 +142,7 @@ def test_one_module_alone_speaks_websocket() -> None:
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    assert importers <= {f"{PACKAGE}.cli", f"{PACKAGE}.demo"}
+    assert importers <= {f"{PACKAGE}.cli_common", f"{PACKAGE}.demo"}
 
 
 def test_only_the_command_uses_the_demo() -> None:
