@@ -12,6 +12,7 @@ from typing import Any
 
 import ccxt
 
+from . import cli_journal
 from .cli_common import Failure, told
 
 NAME = "ccxt-contractinfo"
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    cli_journal.add(commands)
     return parser
 
 

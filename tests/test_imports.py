@@ -44,7 +44,7 @@ WAITING = (
     "rest",
     "schedule",
 )
-WAITING += ("replaying",)
+WAITING += ("journal", "replaying")
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
 
