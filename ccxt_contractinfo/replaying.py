@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -314,7 +315,7 @@ class _History:
         self.market: Market | None = None
         self.timestamp: int | None = None
         self._symbol = symbol
-        self._parser = binance()
+        self._parser = _parser()
         self._settle_time = Settings.settle_time
         self._pushes = Pushes()
         self._said = _Said()
@@ -389,6 +390,12 @@ class _History:
                 if market is not None and keep_name(market)["symbol"] == self._symbol:
                     return cast(Entry, entry)
         return None
+
+
+@functools.cache
+def _parser() -> Any:
+    """An exchange that makes markets of raw entries; it connects to nothing."""
+    return binance()
 
 
 def _unlisted(event: ContractInfoEvent) -> Market:
