@@ -279,7 +279,8 @@ def _leverage(tiers: list[LeverageTier] | None) -> str:
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
-    return iso8601(value) or str(value) if name in _DATES else str(value)
+    time = iso8601(value) if name in _DATES else None
+    return time[:19].replace("T", " ") if time else str(value)
 
 
 @contextlib.contextmanager

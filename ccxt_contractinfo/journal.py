@@ -121,6 +121,8 @@ class Journal:
         """The time (ms) of the file's first line."""
         self._retry_at = -clock.FOREVER
         self._is_failing = False
+        self._is_stuck = False
+        """Whether the file cannot be renamed; then it grows on."""
         self._missing = 0
         self._told: dict[str, _Told] = {}
         """What the file has of each universe."""
@@ -132,7 +134,7 @@ class Journal:
         :raises BlockingIOError: where another stream writes to the file
         """
         with self._lock:
-            self._is_open, self._retry_at = True, -clock.FOREVER
+            self._is_open, self._is_stuck, self._retry_at = True, False, -clock.FOREVER
             try:
                 if self._file is None:
                     self._open()
@@ -274,19 +276,22 @@ class Journal:
     def _is_full(self) -> bool:
         is_large = self._max_size is not None and self._size >= self._max_size
         is_old = self._max_age is not None and _now() - self._since >= self._max_age * 1000
-        return self._size > 0 and (is_large or is_old)
+        return self._size > 0 and (is_large or is_old) and not self._is_stuck
 
     def _rotate(self) -> None:
-        self._finish()
-        self._set_aside()
-        self._drop()
+        self._close()
+        try:
+            self._set_aside()
+        except OSError as error:  # rather a file that is too large than lines that are lost
+            self._is_stuck = True
+            self._failed(error)
         self._open()
 
     def _open(self) -> None:
         self._begin()
         if self._size and self._is_torn():
-            self._set_aside()
             self._drop()
+            self._set_aside()
             self._begin()
         self._told.clear()
         self._since = _now()

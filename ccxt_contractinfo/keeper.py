@@ -122,10 +122,8 @@ class MarketKeeper:
         with self._locked_table():
             own = self._own_table()
             now = self.exchange.milliseconds()
-            if asked is not None and self.stream is not None and self.stream.has_journal and self.is_following:
-                for universe, group in _by_universe(filter(is_contract, fresh["markets"].values())).items():
-                    entries = [market["info"] for market in group]
-                    self.stream.answered(Snapshot.of(entries, universe, asked, now), None, asked)
+            if asked is not None:
+                self._tell_journal(fresh["markets"].values(), asked, now)
             news, doubts = own.load(fresh["markets"], asked, now, self.universes(), self._settle_time())
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
             fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
@@ -141,6 +139,18 @@ class MarketKeeper:
         if doubts.again is not None or asked is None:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
+
+    def _tell_journal(self, markets: Iterable[Market], asked: float, now: int) -> None:
+        """Loaded markets are an answer of REST's, too. `asked` and `now` are as in `MarketTable.load`."""
+        if self.stream is None or not self.stream.has_journal or not self.is_following:
+            return
+        try:
+            for universe, group in _by_universe(filter(is_contract, markets)).items():
+                snapshot = Snapshot.of([market["info"] for market in group], universe, asked, now)
+                self.stream.answered(snapshot, None, asked)
+        except Exception as error:  # markets of a user's own making may hold anything
+            logger.exception("contractInfo: the markets could not be written to the journal")
+            self.report(error)
 
     def load_leverage_brackets(self, universe: Universe, load: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what

@@ -285,8 +285,8 @@ class ContractInfoStream:
         """How the stream is, as a plain dict: `state` (str); `connected_since` (ms since the epoch, or None);
         `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (s since the last
         comparison with REST that succeeded was begun, or None); `events`, `duplicates`, `malformed`, `unknown_values`,
-        `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause); `journal_lost` (count of lines
-        that could not be written to the journal)."""
+        `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause); with a journal, `journal_lost`
+        (count of lines that could not be written to it)."""
         now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
@@ -297,7 +297,7 @@ class ContractInfoStream:
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + dropped,
-            "journal_lost": 0 if self._journal is None else self._journal.lost,
+            **({} if self._journal is None else {"journal_lost": self._journal.lost}),
         }
 
     # For those who follow
@@ -614,8 +614,12 @@ class ContractInfoStream:
 
     def _note_markets(self, follower: Follower) -> None:
         if self._journal is not None:
-            for snapshot, brackets in follower.known():
-                self._journal.markets(snapshot, brackets)
+            try:
+                for snapshot, brackets in follower.known():
+                    self._journal.markets(snapshot, brackets)
+            except Exception as error:  # markets of a user's own making may hold anything
+                logger.exception("contractInfo: the markets could not be written to the journal")
+                self.report(error)
 
     def _journal_failed(self, error: OSError) -> None:
         logger.error("contractInfo: the journal cannot be written to, and is tried again and again: %s", error)

@@ -306,6 +306,21 @@ def test_a_file_that_is_set_aside_while_it_is_read_is_read_once(tmp_path: Path, 
 # What goes wrong
 
 
+def test_a_file_that_cannot_be_renamed_grows_on(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """Where a full file cannot be set aside, that is told once, and no line is lost."""
+    path = tmp_path / "a.jsonl.gz"
+    each = opened(path, max_size=100)
+    mocker.patch.object(module.os, "rename", side_effect=PermissionError(errno.EACCES, "no"))
+    for number in range(50):
+        each.journal.push(b'{"number":%d}' % number)
+    each.journal.close()
+    assert [PermissionError] == [type(error) for error in each.failures]
+    assert list(range(50)) == [raw["number"] for raw in raws(path)]
+    assert 0 == each.journal.lost
+
+
 def test_a_disk_that_is_full_is_told_once_and_tried_again(
     tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
 ) -> None:
@@ -416,6 +431,21 @@ def test_the_stream_goes_on_without_its_journal(tmp_path: Path, sim: BinanceSimu
     updates.wait()
     assert [FileNotFoundError] == [type(error) for error in errors.wait()]
     assert stream.health()["journal_lost"] > 0
+
+
+def test_markets_that_cannot_be_written_cost_no_push(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """What a user has put into a market need not be JSON; that is told, and the stream goes on."""
+    path = tmp_path / "a.jsonl"
+    exchange = make(contractInfo={"journal": path})
+    exchange.market("BTC/USDT:USDT")["info"]["mine"] = object()
+    errors, updates = Inbox(), Inbox()
+    exchange.contract_info_stream().on_error(errors)
+    exchange.on_contract_info(updates)
+    assert isinstance(errors.wait()[0], TypeError)
+    go_live(exchange)
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    updates.wait()
+    assert next(entry for entry in read_journal(path) if entry["kind"] == "rest")["complete"]
 
 
 def test_what_a_stream_writes(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:

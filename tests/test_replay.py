@@ -235,7 +235,7 @@ def test_a_replay_is_ended_while_it_waits(path: Path) -> None:
     """Stopping it, or closing the exchange, from another thread ends the iteration in the middle of a wait."""
     for end in (lambda replay, exchange: replay.stop(), lambda replay, exchange: exchange.close()):
         exchange = cci.binanceusdm()
-        replay = cci.replay(path, exchange, speed=1)
+        replay = cci.replay(path, exchange, speed=10)
         updates = iter(replay)
         assert ["halted", "status"] == next(updates)["kinds"]
         threading.Timer(0.05, end, (replay, exchange)).start()
