@@ -1,19 +1,20 @@
 """The journal: what a stream was told, one JSON object a line, written as it comes and read back in order.
 
 Whoever is given the same things in the same order comes to the same markets: see `replaying`. The kinds of entries,
-each with `kind` (str) and `time` (int, ms since the epoch, when it was written):
+each with `kind` (str) and `time` (int, ms since the epoch, when it was written; of a push, when it came):
 
 =========== ==========================================================================================================
-``start``     a stream was started: `url` (str), `settle_time` (s, its setting), `format` (int)
+``start``     a stream was started: `url` (str), `settle_time` (s, its setting), `format` (int), `clock` (s, by a clock
+              that nobody can set: only differences mean something)
 ``state``     its state changed: `old`, `new` (str)
 ``connection`` `event` (str): 'opened', 'lost' (`cause`, `error`: str), 'replacing' (`cause`), 'released'; `url` (str)
-``push``      a push came: `raw` is a dict; a str where it was no JSON object in one line; bytes where it was not even
-              UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next ``release``
+``push``      a push came, at `clock`: `raw` is a dict; a str where it was no JSON object in one line; bytes where it
+              was not even UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next ``release``
 ``release``   the pushes that were held back, until a comparison with REST was done, are applied now
 ``markets``   the contracts that an exchange knew when it began to follow: `universe` ('linear', 'inverse'),
               `entries` (list of raw entries of exchangeInfo), `gone` (list of ids), `brackets` (dict of raw entries of
-              leverageBracket by contract id), `cleared` (list of ids), `complete` (bool), `asked`, `brackets_asked`,
-              `server_time` (ms)
+              leverageBracket by contract id), `cleared` (list of ids), `complete` (bool), `server_time` (ms),
+              `asked` and `brackets_asked` (s, as `clock`)
 ``rest``      what REST has answered, as it is applied: the same fields. Where `complete` is False, what the entry
               before of its universe said still holds, but for these `entries`, the ids in `gone`, and these `brackets`
               (of a contract in `cleared` there are none any more). `brackets` is None where REST was not asked for them
@@ -60,9 +61,9 @@ RETRY = 5.0
 
 _ANSWER = {"universe", "complete", "asked", "brackets_asked", "server_time", "entries", "gone", "brackets", "cleared"}
 _FIELDS = {
-    "start": {"url", "settle_time"},
+    "start": {"url", "settle_time", "clock"},
     "state": {"old", "new"},
-    "push": {"raw"},
+    "push": {"raw", "clock"},
     "markets": _ANSWER,
     "rest": _ANSWER,
 }
@@ -143,7 +144,7 @@ class Journal:
                 raise
             except OSError as error:
                 self._fail(error)
-            self._put(_line("start", {**header, "format": FORMAT}))
+            self._put(_line("start", {**header, "format": FORMAT, "clock": clock.now()}))
 
     def close(self) -> None:
         """Write no more, and let the file go."""
@@ -154,9 +155,10 @@ class Journal:
             except OSError as error:
                 self._fail(error)
 
-    def push(self, data: bytes, *, is_held: bool = False, is_whole: bool = True) -> None:
+    def push(self, data: bytes, received: float, *, is_held: bool = False, is_whole: bool = True) -> None:
         """A push has come.
 
+        :param received: when, in s by `clock.now`
         :param is_held: it waits for the next ``release``
         :param is_whole: it is known to be a JSON object
         """
@@ -164,7 +166,8 @@ class Journal:
             data = _as_text(data)
         held = b'"held":true,' if is_held else b""
         with self._lock:
-            self._put(b'{"kind":"push","time":%d,%s"raw":%s}\n' % (_now(), held, data))
+            came = _now() - int((clock.now() - received) * 1000)
+            self._put(b'{"kind":"push","time":%d,"clock":%a,%s"raw":%s}\n' % (came, received, held, data))
 
     def note(self, kind: str, **fields: Any) -> None:
         """Something else has happened."""
@@ -203,8 +206,8 @@ class Journal:
             fields: dict[str, Any] = {
                 "universe": universe,
                 "complete": told is None,
-                "asked": _ms(snapshot.asked),
-                "brackets_asked": _ms(brackets_asked),
+                "asked": snapshot.asked,
+                "brackets_asked": brackets_asked,
                 "server_time": snapshot.time,
                 "entries": [snapshot.entry(id) for id, state in states.items() if known.get(id) != state],
                 "gone": [id for id in known if id not in states],
@@ -444,11 +447,6 @@ def _as_text(data: bytes) -> bytes:
 
 def _line(kind: str, fields: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"kind": kind, "time": _now(), **fields}) + b"\n"
-
-
-def _ms(moment: float) -> int:
-    """A time of `clock.now`, in ms since the epoch."""
-    return _now() - round((clock.now() - moment) * 1000)
 
 
 def _parts(path: Path) -> list[tuple[str, Path]]:

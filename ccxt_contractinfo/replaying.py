@@ -95,8 +95,8 @@ class Replay(ContractInfoStream):
         self._speed = speed
         self._ended = threading.Event()
         self._settle_time = Settings.settle_time
-        self._offset = clock.now() - wall_clock.time()
-        """s; from the time of day to that of `clock.now`."""
+        self._offset = 0.0
+        """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
         self._said = _Said()
         self._begun: set[str] = set()
         """The universes whose markets the stream that is played now has begun with."""
@@ -169,6 +169,7 @@ class Replay(ContractInfoStream):
                 self._set_state(entry["new"])
         elif kind == "start":
             self._settle_time = entry["settle_time"]
+            self._offset = clock.now() - (wall_clock.time() - entry["time"] / 1000) - entry["clock"]
             self._begun.clear()
         elif kind in _ANSWERS:
             self._said.take(entry)
@@ -185,16 +186,16 @@ class Replay(ContractInfoStream):
                 self._release()
             elif self._held_back is None:
                 self._held_back = []
-            self.received(cast(Any, self._run), _as_it_came(entry["raw"]), self._moment(entry["time"]))
+            self.received(cast(Any, self._run), _as_it_came(entry["raw"]), entry["clock"] + self._offset)
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
         universe = entry["universe"]
         if universe not in self._keeper.universes():
             return
-        asked, doubts = self._moment(entry["asked"]), Doubts()
+        asked, doubts = entry["asked"] + self._offset, Doubts()
         snapshot = Snapshot.of(self._said.entries[universe].values(), universe, asked, entry["server_time"])
         brackets = None if entry["brackets"] is None else dict(self._said.brackets[universe])
-        brackets_asked = self._moment(entry["brackets_asked"])
+        brackets_asked = entry["brackets_asked"] + self._offset
         self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts)
         for error in doubts.errors:
             self.report(error)
@@ -209,9 +210,6 @@ class Replay(ContractInfoStream):
         self._exchange.set_markets([market for market in parsed if market is not None])
         for universe in ours:
             self._keeper.know_brackets(self._said.brackets[universe])
-
-    def _moment(self, time: int) -> float:
-        return time / 1000 + self._offset
 
 
 class _Player:
@@ -346,10 +344,10 @@ class _History:
             self.market = apply_event(self.market, event).market
         elif self._pushes.has_news_of_brackets(event):
             self.market = apply_brackets(self.market, event).market
-        self._pushes.remember(Arrival(event, entry["time"] / 1000))
+        self._pushes.remember(Arrival(event, entry["clock"]))
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
-        universe, asked = answer["universe"], answer["asked"] / 1000
+        universe, asked = answer["universe"], answer["asked"]
         told = self._told(answer)
         if told is None:
             if answer["kind"] == "rest" and self._is_gone(universe, asked):

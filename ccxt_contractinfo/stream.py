@@ -442,7 +442,7 @@ class ContractInfoStream:
             self._understood(link, data, now)
         except ccxt.BaseError as error:
             if self._journal is not None and isinstance(error, MalformedEvent):
-                self._journal.push(data, is_whole=False)
+                self._journal.push(data, now, is_whole=False)
             logger.warning("%s", error)
             self.report(error)
 
@@ -496,7 +496,7 @@ class ContractInfoStream:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
             if self._journal is not None:
-                self._journal.push(data, is_held=self._held_back is not None)
+                self._journal.push(data, now, is_held=self._held_back is not None)
             self._times["event"] = now
             self._counts["events"] += 1
             self._counts["unknown_values"] += event.has_unknown_value

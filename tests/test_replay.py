@@ -195,16 +195,16 @@ def written(path: Path, *entries: dict[str, Any]) -> Path:
 
 
 def answer(kind: str, time: int, *entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    told = {"universe": "linear", "complete": kind == "markets", "asked": time, "brackets_asked": time}
+    told = {"universe": "linear", "complete": kind == "markets", "asked": time / 1000, "brackets_asked": time / 1000}
     lists = {"entries": entries, "gone": [], "brackets": None, "cleared": []}
     return {"kind": kind, "time": time, **told, "server_time": time, **lists, **changes}
 
 
 def pushed(time: int, id: str = "IOTAUSDT", **changes: Any) -> dict[str, Any]:
-    return {"kind": "push", "time": time, "raw": push(id, time, **changes).raw}
+    return {"kind": "push", "time": time, "clock": time / 1000, "raw": push(id, time, **changes).raw}
 
 
-START = {"kind": "start", "time": 1_000, "url": "ws://host", "settle_time": 10.0, "format": 1}
+START = {"kind": "start", "time": 1_000, "url": "ws://host", "settle_time": 10.0, "format": 1, "clock": 1.0}
 HALT = {"cs": "TRADING_HALT"}
 
 
@@ -350,10 +350,10 @@ def test_a_contract_at_a_time(tmp_path: Path) -> None:
         START,
         answer("markets", 1_002, entry()),
         pushed(2_000, bks=PUSHED),
-        {"kind": "push", "time": 2_500, "raw": "{"},
+        {"kind": "push", "time": 2_500, "clock": 2.5, "raw": "{"},
         pushed(3_000, dt=SCHEDULED),
         pushed(4_000, "OTHERUSDT"),
-        pushed(1_500, **HALT) | {"time": 5_000},  # older than the one before
+        pushed(1_500, **HALT) | {"time": 5_000, "clock": 5.0},  # older than the one before
         answer("rest", 60_000, brackets={"IOTAUSDT": told_by_rest(CUT)}),
         answer("rest", 70_000, gone=["IOTAUSDT"]),
     )
