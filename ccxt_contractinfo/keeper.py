@@ -119,7 +119,7 @@ class MarketKeeper:
         named = self.in_step().named(self.exchange.to_array(markets))
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
-        with self._locked_table():
+        with self._in_order(), self._locked_table():
             own = self._own_table()
             now = self.exchange.milliseconds()
             if asked is not None:
@@ -139,6 +139,9 @@ class MarketKeeper:
         if doubts.again is not None or asked is None:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
+
+    def _in_order(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
 
     def _tell_journal(self, markets: Iterable[Market], asked: float, now: int) -> None:
         """Loaded markets are an answer of REST's, too. `asked` and `now` are as in `MarketTable.load`."""
@@ -417,7 +420,7 @@ class MarketKeeper:
         while not is_over():
             table = self.in_step()
             listings, currencies = self._listings(table, snapshot, doubts)
-            with table.lock:
+            with self._in_order(), table.lock:
                 if table is self.table and not is_over():
                     if self.stream is not None:
                         self.stream.answered(snapshot, brackets, brackets_asked)

@@ -59,9 +59,8 @@ def replay(path: str | os.PathLike[str], exchange: Any, speed: float | None = No
     journal has none, because its stream had no exchange. From then on, the exchange connects nowhere by itself, neither
     to the stream nor to REST: callbacks and ``watch_contract_info()`` hear what is played.
 
-    The same, but for what the journal cannot know: whatever a user did to the markets by hand; which of two told
-    of a change first, where a push came within the very moment (some ms) in which an answer of REST's was applied; and
-    which one of several exchanges on the stream, with markets of their own, had them loaded anew.
+    The same, but for what the journal cannot know: whatever a user did to the markets by hand, and which one of several
+    exchanges on the stream, with markets of their own, had them loaded anew.
 
     :param path: of the journal, see `read_journal`
     :param exchange: any sync ccxt exchange of Binance's futures, without a stream; `attach` is done where it was not

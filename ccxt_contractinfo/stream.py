@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import threading
@@ -354,6 +355,11 @@ class ContractInfoStream:
         """An answer of REST's is applied now. With the lock of the markets."""
         if self._journal is not None:
             self._journal.rest(snapshot, brackets, brackets_asked)
+
+    def in_order(self) -> contextlib.AbstractContextManager[object]:
+        """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
+        order. To be entered before the lock of the markets."""
+        return contextlib.nullcontext() if self._journal is None else self._condition
 
     @property
     def has_journal(self) -> bool:
