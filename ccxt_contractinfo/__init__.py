@@ -8,12 +8,14 @@
 import logging
 
 from .delivery import Subscription
-from .errors import CumulativeMismatch, MalformedEvent
+from .errors import CumulativeMismatch, MalformedEvent, MalformedJournal
 from .events import Bracket, ContractInfoEvent, parse_event
 from .exchanges import binance, binancecoinm, binanceusdm
 from .impact import PositionImpact
+from .journal import read_journal
 from .margin import LeverageTiers
 from .mixin import ContractInfoMixin, attach
+from .replaying import Replay, contract_at, replay
 from .stream import ContractInfoStream
 from .tierchanges import TierChange
 from .updates import ContractInfo
@@ -27,14 +29,19 @@ __all__ = [
     "CumulativeMismatch",
     "LeverageTiers",
     "MalformedEvent",
+    "MalformedJournal",
     "PositionImpact",
+    "Replay",
     "Subscription",
     "TierChange",
     "attach",
     "binance",
     "binancecoinm",
     "binanceusdm",
+    "contract_at",
     "parse_event",
+    "read_journal",
+    "replay",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing is printed where nobody set up logging

@@ -14,7 +14,7 @@ from typing import Any
 
 import ccxt
 
-from . import cli_calendar, cli_check, cli_simulate, cli_tiers, cli_watch
+from . import cli_calendar, cli_check, cli_journal, cli_simulate, cli_tiers, cli_watch
 from .cli_common import Failure, told
 
 NAME = "ccxt-contractinfo"
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_watch.add(commands)
     cli_calendar.add(commands)
     cli_tiers.add(commands)
+    cli_journal.add(commands)
     cli_check.add(commands)
     cli_simulate.add(commands)
     return parser

@@ -326,6 +326,11 @@ class Watcher:
         """Do not raise what `close` said: the caller knows it already."""
         self._error = None
 
+    def taken(self) -> list[Any]:
+        """All items there are, oldest first, without waiting."""
+        with self._condition:
+            return self._backlog.take_all()
+
     def wait(self, accept: Wants, timeout: float | None) -> list[Any]:
         """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.
 

@@ -14,6 +14,7 @@
         ├── ccxt.BadResponse
         │   ├── MalformedEvent             a push that does not say what a push must say
         │   ├── CumulativeMismatch         pushed brackets whose cumulative amounts floors and rates do not imply
+    │   ├── MalformedJournal           a line of a journal that cannot be read
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
         └── ccxt.NetworkError
             ├── ConnectionLost             DNS, TCP, TLS or the proxy failed, or the peer reset
@@ -72,6 +73,22 @@ class CumulativeMismatch(ccxt.BadResponse):
         )
         told = ", ".join(each)
         return f"contractInfo: {self.id}: cumulative amounts that floors and rates do not imply are used: {told}"
+
+
+class MalformedJournal(ccxt.BadResponse):
+    """A line of a journal that cannot be read, and that no killed process explains.
+
+    `path` (str) and `line` (int, from 1) say where it is, `reason` (str) what is wrong with it.
+    """
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        super().__init__(path, line, reason)
+        self.path = path
+        self.line = line
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.line}: {self.reason}"
 
 
 class ProtocolViolation(ccxt.BadResponse):

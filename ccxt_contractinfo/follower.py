@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import ccxt
@@ -10,6 +10,7 @@ import ccxt
 from .events import ContractInfoEvent, Outcome
 from .rest import Answers
 from .resync import Doubts
+from .snapshot import Entry, Snapshot
 
 
 class Follower(Protocol):
@@ -27,6 +28,11 @@ class Follower(Protocol):
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare what is known with REST, and apply what was missed; but not where `is_over()`, asked before
         anything is applied. Raises what REST does."""
+        ...
+
+    def known(self) -> Iterable[tuple[Snapshot, Mapping[str, list[Entry]]]]:
+        """The contracts that are known, as an answer of REST's would have them, and their raw leverage brackets; of
+        each universe."""
         ...
 
     def is_waiting(self) -> bool:

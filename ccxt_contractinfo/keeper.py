@@ -20,15 +20,15 @@ from .forking import renew_after_fork
 from .impact import Position, PositionImpact, Unasked, impact_of, is_open
 from .listings import universe_of
 from .mapping import LiveMapping
-from .markets import KINDS, Market, complete, is_contract, keep_name, market_universe
+from .markets import KINDS, Market, apply_brackets, complete, is_contract, is_gone, keep_name, market_universe
 from .rest import Answers, Rest
 from .resync import Doubts
 from .settings import Settings, serves_tiers
-from .snapshot import Entry, Snapshot, Universe
+from .snapshot import Entry, Snapshot, Universe, event_of
 from .stream import ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
-from .tiers import LeverageTier, to_leverage_brackets, to_leverage_tiers
+from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers
 from .updates import ContractInfo, tier_directions
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -119,9 +119,11 @@ class MarketKeeper:
         named = self.in_step().named(self.exchange.to_array(markets))
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
-        with self._locked_table():
+        with self._in_order(), self._locked_table():
             own = self._own_table()
             now = self.exchange.milliseconds()
+            if asked is not None:
+                self._tell_journal(fresh["markets"].values(), asked, now)
             news, doubts = own.load(fresh["markets"], asked, now, self.universes(), self._settle_time())
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
             fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
@@ -137,6 +139,21 @@ class MarketKeeper:
         if doubts.again is not None or asked is None:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
+
+    def _in_order(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
+
+    def _tell_journal(self, markets: Iterable[Market], asked: float, now: int) -> None:
+        """Loaded markets are an answer of REST's, too. `asked` and `now` are as in `MarketTable.load`."""
+        if self.stream is None or not self.stream.has_journal or not self.is_following:
+            return
+        try:
+            for universe, group in _by_universe(filter(is_contract, markets)).items():
+                snapshot = Snapshot.of([market["info"] for market in group], universe, asked, now)
+                self.stream.answered(snapshot, None, asked)
+        except Exception as error:  # markets of a user's own making may hold anything
+            logger.exception("contractInfo: the markets could not be written to the journal")
+            self.report(error)
 
     def load_leverage_brackets(self, universe: Universe, load: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
@@ -387,15 +404,62 @@ class MarketKeeper:
                 continue
             brackets_asked = clock.now()
             brackets = self._brackets(universe, doubts)
-            while not is_over():
-                table = self.in_step()
-                listings, currencies = self._listings(table, snapshot, doubts)
-                with table.lock:
-                    if table is self.table and not is_over():
-                        found = table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked)
-                        doubts.add(found)
-                        break
+            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
         return doubts
+
+    def answered(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        brackets_asked: float,
+        settle_time: float,
+        doubts: Doubts,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`."""
+        while not is_over():
+            table = self.in_step()
+            listings, currencies = self._listings(table, snapshot, doubts)
+            with self._in_order(), table.lock:
+                if table is self.table and not is_over():
+                    if self.stream is not None:
+                        self.stream.answered(snapshot, brackets, brackets_asked)
+                    doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
+                    return
+
+    def known(self) -> list[tuple[Snapshot, Mapping[str, list[Entry]]]]:
+        """See `Follower`."""
+        with self._locked_table() as table:
+            contracts = [market for market in table.contracts().values() if not is_gone(market)]
+        return [
+            (
+                Snapshot.of([market["info"] for market in group], universe, clock.now(), self.exchange.milliseconds()),
+                {
+                    market["id"]: [tier["info"] for tier in market["leverageTiers"]]
+                    for market in group
+                    if "leverageTiers" in market
+                },
+            )
+            for universe, group in _by_universe(contracts).items()
+        ]
+
+    def forget_markets(self) -> None:
+        """Begin anew: without markets, and without what is known beyond them."""
+        self.table.sharers.discard(self)
+        self.exchange.markets = self.exchange.markets_by_id = None
+        self.table = MarketTable()
+        self.table.sharers.add(self)
+
+    def know_brackets(self, brackets: Mapping[str, list[Entry]]) -> None:
+        """Put in the raw leverage brackets of contracts, by id, as what was known already."""
+        with self._locked_table() as table:
+            for id, entries in brackets.items():
+                market = table.find(id)
+                if market is not None:
+                    universe, now = market_universe(market), self.exchange.milliseconds()
+                    table.publish(
+                        apply_brackets(market, event_of(market["info"], universe, now, brackets_of(entries))).market
+                    )
 
     def is_waiting(self) -> bool:
         """Whether a contract was pushed that REST has not completed yet, but will soon."""
@@ -557,6 +621,13 @@ class MarketKeeper:
     def _callback_failed(self, error: BaseException) -> None:
         if self.stream is not None:
             self.stream.callback_failed(error)
+
+
+def _by_universe(contracts: Iterable[Market]) -> dict[Universe, list[Market]]:
+    groups: dict[Universe, list[Market]] = {}
+    for market in contracts:
+        groups.setdefault(market_universe(market), []).append(market)
+    return groups
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -31,13 +32,19 @@ class Settings:
     backoff_max: float = 60.0
     buffer_size: int = 10000
     max_frame_size: int = 8 * 1024 * 1024
+    journal: str | os.PathLike[str] | None = None
+    journal_max_size: int | None = 64 * 1024 * 1024
+    journal_max_age: float | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value, kind = getattr(self, field.name), str(field.type)
             if value is None and kind.endswith("| None"):
                 continue
-            if kind.startswith("str"):
+            if field.name == "journal":
+                if not (isinstance(value, str | os.PathLike) and os.fspath(value)):
+                    raise ccxt.BadRequest(f"contractInfo: journal should be the path of a file or None, not {value!r}")
+            elif kind.startswith("str"):
                 if not (isinstance(value, str) and value):
                     raise ccxt.BadRequest(f"contractInfo: {field.name} should be a text or None, not {value!r}")
             elif not _is_positive(value, kind) and (field.name, value) != ("settle_time", 0):
@@ -91,5 +98,5 @@ def _options(exchange: Any) -> dict[str, Any]:
 
 
 def _is_positive(value: Any, kind: str) -> bool:
-    types = (int,) if kind == "int" else (int, float)
+    types = (int,) if kind.startswith("int") else (int, float)
     return isinstance(value, types) and not isinstance(value, bool) and 0 < value < float("inf")

@@ -68,6 +68,11 @@ class Snapshot:
         time = _SERVER_TIME.search(text)
         self.time = int(time[1]) if time else now
 
+    @classmethod
+    def of(cls, entries: Iterable[Entry], universe: Universe, asked: float, time: int) -> Snapshot:
+        """An answer that would have these entries and this time."""
+        return cls(orjson.dumps({"serverTime": time, "symbols": list(entries)}).decode(), universe, asked, time)
+
     @property
     def states(self) -> Mapping[str, State]:
         """The `State` of each contract by id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import threading
@@ -21,12 +22,14 @@ from .errors import CumulativeMismatch, MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome, decode, parse_event, unwrap
 from .follower import Follower
 from .forking import renew_after_fork
+from .journal import Journal
 from .margin import LeverageTiers
 from .reader import Link, Reader
 from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
 from .settings import Settings, stream_settings
+from .snapshot import Entry, Snapshot
 from .tiers import is_continuous
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -61,6 +64,15 @@ class ContractInfoStream:
     :param float backoff_max: s; ...and up to this
     :param int buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
     :param int max_frame_size: bytes; a larger frame drops the connection
+    :param str|os.PathLike|None journal: path of a file to which each push, each change of the connection, and what REST
+        has answered is appended as it comes (module `journal`); gzip where it ends in ``.gz``. It is for this stream
+        alone: starting another one that writes there raises ccxt.BadRequest. `read_journal` reads it, `replay` plays
+        it. Where it cannot be written to, `on_error` is told, and the stream goes on
+    :param int|None journal_max_size: bytes; a file that has grown so large is set aside, with the time in its name, and
+        a new one begun. Nothing is ever deleted. None: no limit
+    :param float|None journal_max_age: s; the same for a file whose first line is so old. None (the default): no limit.
+        A quiet stream fills about a MB a day, most of it the contracts with which each file begins, so that the size is
+        limit enough
     :param proxy: URL of an HTTP or SOCKS proxy
     :param verify: TLS verification: True, False, or the path of a CA bundle
     :param headers: of the handshake
@@ -106,6 +118,7 @@ class ContractInfoStream:
         self._reconnects: Counter[str] = Counter()
         self._times: dict[str, float] = {}
         self._connected_since: int | None = None
+        self._journal = self._own_journal()
         renew_after_fork(self)
 
     @classmethod
@@ -142,6 +155,7 @@ class ContractInfoStream:
             if self._run is not None:
                 return
             self._endpoint = self._find_endpoint()
+            self._open_journal()
             run = _Run(self, self._settings, self._endpoint)
             run.schedule.not_before = self._rest_not_before
             run.reader.start()
@@ -150,6 +164,7 @@ class ContractInfoStream:
             self._set_state("connecting")
             for follower in self._followers:
                 follower.started()
+                self._note_markets(follower)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
@@ -174,6 +189,8 @@ class ContractInfoStream:
             self._uncompared.clear()
             self._overlap = self._connected_since = None
             self._set_state(state)
+            if self._journal is not None:
+                self._journal.close()
             for follower in self._followers:
                 self._tell_stopped(follower, error)
         return run
@@ -270,7 +287,8 @@ class ContractInfoStream:
         """How the stream is, as a plain dict: `state` (str); `connected_since` (ms since the epoch, or None);
         `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (s since the last
         comparison with REST that succeeded was begun, or None); `events`, `duplicates`, `malformed`, `unknown_values`,
-        `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause)."""
+        `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause); with a journal, `journal_lost`
+        (count of lines that could not be written to it)."""
         now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
@@ -281,6 +299,7 @@ class ContractInfoStream:
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + dropped,
+            **({} if self._journal is None else {"journal_lost": self._journal.lost}),
         }
 
     # For those who follow
@@ -305,6 +324,7 @@ class ContractInfoStream:
                 self._followers += (follower,)
                 self._counts["dropped"] -= follower.dropped()
                 self._uncompared[follower] = clock.now() if self._proven else FOREVER
+                self._note_markets(follower)
                 self._compare_uncompared()
             follower.started()
 
@@ -332,6 +352,21 @@ class ContractInfoStream:
         if run is not None:
             run.schedule.request(delay)
 
+    def answered(self, snapshot: Snapshot, brackets: Mapping[str, list[Entry]] | None, brackets_asked: float) -> None:
+        """An answer of REST's is applied now. With the lock of the markets."""
+        if self._journal is not None:
+            self._journal.rest(snapshot, brackets, brackets_asked)
+
+    def in_order(self) -> contextlib.AbstractContextManager[object]:
+        """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
+        order. To be entered before the lock of the markets."""
+        return contextlib.nullcontext() if self._journal is None else self._condition
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether what REST has answered is of interest."""
+        return self._journal is not None
+
     def report(self, error: BaseException) -> None:
         """Give an error to those who listen to them."""
         if isinstance(error, MalformedEvent):
@@ -350,6 +385,8 @@ class ContractInfoStream:
     def connected(self, link: Link) -> None:
         """The handshake is done."""
         with self._condition:
+            if self._is_current(link):
+                self._note("connection", event="opened", url=self._endpoint.url)
             if self._is_current(link) and not self._proven:
                 self._held_back = [] if self._followers else None
                 self._connected_since = link.since
@@ -370,6 +407,8 @@ class ContractInfoStream:
         with self._condition:
             if not self._is_current(link):
                 return
+            cause = getattr(error, "cause", "other")
+            self._note("connection", event="lost", url=self._endpoint.url, cause=cause, error=str(error))
             self._proven.discard(link)
             self._forget_overlap()
             if is_final(error) and not self._proven:
@@ -377,7 +416,7 @@ class ContractInfoStream:
                 logger.error("contractInfo: failed for good: %s", error)
                 self._end("failed", error)
             else:
-                self._reconnects[getattr(error, "cause", "other")] += 1
+                self._reconnects[cause] += 1
                 logger.warning("contractInfo: reconnecting: %s", error)
                 if not self._proven:
                     self._release()
@@ -391,12 +430,14 @@ class ContractInfoStream:
         with self._condition:
             if self._is_current(link):
                 logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
+                self._note("connection", event="replacing", url=self._endpoint.url, cause=cause)
                 self._reconnects[cause] += 1
                 self._overlap = set()
 
     def released(self, link: Link) -> None:
         """A connection that was replaced has been let go."""
         with self._condition:
+            self._note("connection", event="released", url=self._endpoint.url)
             self._proven.discard(link)
             self._forget_overlap()
 
@@ -407,6 +448,8 @@ class ContractInfoStream:
         try:
             self._understood(link, data, now)
         except ccxt.BaseError as error:
+            if self._journal is not None and isinstance(error, MalformedEvent):
+                self._journal.push(data, now, is_whole=False)
             logger.warning("%s", error)
             self.report(error)
 
@@ -459,6 +502,8 @@ class ContractInfoStream:
         with self._condition:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
+            if self._journal is not None:
+                self._journal.push(data, now, is_held=self._held_back is not None)
             self._times["event"] = now
             self._counts["events"] += 1
             self._counts["unknown_values"] += event.has_unknown_value
@@ -485,6 +530,8 @@ class ContractInfoStream:
     def _release(self) -> list[Arrival]:
         """Deliver what was held back; returns what of it has changed anything. With the lock."""
         held, self._held_back, self._release_due = self._held_back or [], None, FOREVER
+        if held:
+            self._note("release")
         return [arrival for arrival in held if self._deliver(arrival)]
 
     def _deliver(self, arrival: Arrival) -> bool:
@@ -553,6 +600,38 @@ class ContractInfoStream:
             is_complete = not any(follower.is_waiting() for follower in self._followers)
             return Round(doubts.failure, is_complete, doubts.again)
 
+    # The journal
+
+    def _own_journal(self) -> Journal | None:
+        settings = self._settings
+        if settings.journal is None:
+            return None
+        return Journal(settings.journal, settings.journal_max_size, settings.journal_max_age, self._journal_failed)
+
+    def _open_journal(self) -> None:
+        if self._journal is not None:
+            try:
+                self._journal.open(url=self._endpoint.url, settle_time=self.settle_time)
+            except BlockingIOError as error:
+                raise ccxt.BadRequest(f"contractInfo: {self._journal.path}: {error.strerror}") from error
+
+    def _note(self, kind: str, **fields: Any) -> None:
+        if self._journal is not None:
+            self._journal.note(kind, **fields)
+
+    def _note_markets(self, follower: Follower) -> None:
+        if self._journal is not None:
+            try:
+                for snapshot, brackets in follower.known():
+                    self._journal.markets(snapshot, brackets)
+            except Exception as error:  # markets of a user's own making may hold anything
+                logger.exception("contractInfo: the markets could not be written to the journal")
+                self.report(error)
+
+    def _journal_failed(self, error: OSError) -> None:
+        logger.error("contractInfo: the journal cannot be written to, and is tried again and again: %s", error)
+        self._errors.publish(error)
+
     # State
 
     def _forget_overlap(self) -> None:
@@ -572,6 +651,7 @@ class ContractInfoStream:
         old, self._state = self._state, state
         if old != state:
             logger.info("contractInfo: %s, was %s", state, old)
+            self._note("state", old=old, new=state)
             self._states.publish((old, state))
         self._condition.notify_all()
 

@@ -15,8 +15,19 @@ SIMULATOR = f"{PACKAGE}.simulator"
 ROOT = Path(ccxt_contractinfo.__file__).parent
 
 LAYERS = (
-    ("__init__", "__main__", "cli", "cli_calendar", "cli_check", "cli_simulate", "cli_tiers", "cli_watch"),
-    ("cli_common", "demo", "exchanges", "board", "icalendar_file", "tierplot"),
+    (
+        "__init__",
+        "__main__",
+        "cli",
+        "cli_calendar",
+        "cli_check",
+        "cli_journal",
+        "cli_simulate",
+        "cli_tiers",
+        "cli_watch",
+    ),
+    ("cli_common", "demo", "replaying", "board", "icalendar_file", "tierplot"),
+    ("exchanges",),
     ("mixin",),
     ("keeper",),
     ("stream", "follower", "table"),
@@ -34,6 +45,7 @@ LAYERS = (
         "upcoming",
     ),
     ("margin", "tierchanges", "words"),
+    ("journal",),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
     ("clock", "errors", "forking", "weakly"),
 )
@@ -41,7 +53,20 @@ LAYERS = (
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
 PURE += ("tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
-WAITING = ("clock", "connection", "delivery", "dial", "keeper", "mixin", "published", "reader", "rest", "schedule")
+WAITING = (
+    "clock",
+    "connection",
+    "delivery",
+    "dial",
+    "journal",
+    "keeper",
+    "mixin",
+    "published",
+    "reader",
+    "replaying",
+    "rest",
+    "schedule",
+)
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -24,6 +25,9 @@ DEFAULTS = {
     "backoff_max": 60.0,
     "buffer_size": 10000,
     "max_frame_size": 8 * 1024 * 1024,
+    "journal": None,
+    "journal_max_size": 64 * 1024 * 1024,
+    "journal_max_age": None,
 }
 POSITIVE = [name for name, value in DEFAULTS.items() if isinstance(value, int | float)]
 WHOLE = [name for name, value in DEFAULTS.items() if isinstance(value, int)]
@@ -43,8 +47,8 @@ def test_settings_do_not_change() -> None:
 
 def test_some_settings_may_be_none_or_zero() -> None:
     """There need not be a timer, nor a time in which REST is not believed."""
-    settings = Settings(resync_interval=None, settle_time=0)
-    assert (None, 0) == (settings.resync_interval, settings.settle_time)
+    settings = Settings(resync_interval=None, settle_time=0, journal_max_size=None)
+    assert (None, 0, None) == (settings.resync_interval, settings.settle_time, settings.journal_max_size)
 
 
 SENSELESS = [0, -1, float("nan"), float("inf"), -float("inf"), "20", None, True, [1.0]]
@@ -56,7 +60,7 @@ SENSELESS = [0, -1, float("nan"), float("inf"), -float("inf"), "20", None, True,
         (name, value)
         for name in POSITIVE
         for value in SENSELESS
-        if (name, value) not in (("settle_time", 0), ("resync_interval", None))
+        if (name, value) not in (("settle_time", 0), ("resync_interval", None), ("journal_max_size", None))
     ],
     ids=repr,
 )
@@ -94,6 +98,26 @@ def test_what_is_no_text_is_refused(name: str, value: Any) -> None:
 def test_texts_may_be_none(name: str, value: str | None) -> None:
     """No URL means that of the environment, and no canary means no proof."""
     assert value == getattr(Settings(**{name: value}), name)
+
+
+@pytest.mark.parametrize("value", ["", 5, b"path", True, ["path"]], ids=repr)
+def test_what_is_no_path_is_refused(value: Any) -> None:
+    """A journal is a path, as text or as an object."""
+    with pytest.raises(ccxt.BadRequest, match="journal should be the path of a file or None"):
+        Settings(journal=value)
+
+
+@pytest.mark.parametrize("value", ["a.jsonl", Path("a.jsonl")], ids=repr)
+def test_a_path_is_a_text_or_an_object(value: Any) -> None:
+    """Both forms of a path are taken as they are."""
+    assert value == Settings(journal=value).journal
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("inf"), "1", True], ids=repr)
+def test_the_age_of_a_journal_is_positive(value: Any) -> None:
+    """An age that cannot be meant is refused, though there need not be one."""
+    with pytest.raises(ccxt.BadRequest, match="journal_max_age should be a positive number"):
+        Settings(journal_max_age=value)
 
 
 def test_names_that_do_not_exist_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import ccxt
 
@@ -61,6 +62,16 @@ def leverage_tiers(event: cci.ContractInfoEvent) -> None:
     exact_price: Decimal | None = tiers.liquidation_price(Decimal(50000), 100, "long", Decimal("0.1"), 100, True)
     changes: list[cci.TierChange] = cci.LeverageTiers.diff(tiers, same)
     print(impacts, leverage, exactly, margin, price, exact_price, changes, tiers[0]["maxLeverage"], len(tiers[1:]))
+
+
+def journal(path: Path) -> None:
+    cci.ContractInfoStream(journal=path, journal_max_size=None, journal_max_age=86400.0)
+    replay: cci.Replay = cci.replay(path, cci.binanceusdm(), speed=60)
+    for update in replay:
+        told(update)
+    replay.stop()
+    kinds: list[str] = [entry["kind"] for entry in cci.read_journal(str(path))]
+    print(kinds, cci.contract_at(path, "BTC/USDT:USDT", 1_700_000_000_000)["status"])
 
 
 def events() -> None:

@@ -1,0 +1,326 @@
+"""The commands `record` and `replay`: a journal of what Binance tells, and what it says afterwards."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import ccxt
+
+from .cli_common import (
+    Failure,
+    connected_exchange,
+    connection_options,
+    is_for_people,
+    need,
+    output_options,
+    told,
+    write_json,
+)
+from .markets import KINDS, iso8601
+from .replaying import contract_at, replay
+from .settings import Settings
+from .tierchanges import DIRECTIONS
+from .tiers import LeverageTier
+from .updates import ContractInfo, tier_directions
+
+_DATES = ("created", "expiry", "delisting")
+_SIZES = {"K": 1024, "M": 1024**2, "G": 1024**3}
+_AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+REFRESH = 1000
+"""ms; how often the status is drawn anew where nothing happens."""
+
+
+def add(commands: Any) -> None:
+    """Add the parsers of both commands."""
+    _add_record(commands)
+    _add_replay(commands)
+
+
+def _add_record(commands: Any) -> None:
+    command = commands.add_parser(
+        "record",
+        parents=[connection_options(), output_options()],
+        help="write each push, and what REST says, to a journal",
+        description=(
+            "Connects, and appends to FILE what Binance tells: each push as it came, with its time, each change of\n"
+            "the connection, and what REST has answered. Shows one line for each update. Ends with Ctrl-C."
+        ),
+        epilog="example:\n  ccxt-contractinfo record binance.jsonl.gz --max-age 1d",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("file", metavar="FILE", help="appended to; gzip where it ends in .gz")
+    command.add_argument(
+        "--max-size",
+        type=_size,
+        default=Settings.journal_max_size,
+        metavar="BYTES",
+        help="set the file aside, with the time in its name, and begin a new one when it is so large; K, M and G are "
+        "understood (default: 64M)",
+    )
+    command.add_argument(
+        "--max-age", type=_age, metavar="SECONDS", help="the same when it is so old; m, h and d are understood"
+    )
+    command.set_defaults(run=_record)
+
+
+def _add_replay(commands: Any) -> None:
+    command = commands.add_parser(
+        "replay",
+        parents=[connection_options(), output_options()],
+        help="play a journal again, or say what a contract was at some time",
+        description=(
+            "Plays FILE, which record has written, and shows the updates that were told then. Connects to nothing:\n"
+            "the markets are in the journal. (A journal of a stream without an exchange has none; then they are\n"
+            "loaded from public REST, or with --simulator from that.)"
+        ),
+        epilog=(
+            "examples:\n"
+            "  ccxt-contractinfo replay binance.jsonl.gz BTC/USDT:USDT --kind tiers\n"
+            "  ccxt-contractinfo replay binance.jsonl.gz BTCUSDT --at 2026-11-22T12:00:00Z"
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("symbols", nargs="*", metavar="SYMBOL", help="unified symbols or ids (default: all)")
+    _take_symbols_anywhere(command)
+    command.add_argument(
+        "--speed", type=_speed, metavar="S", help="1: as it came; 60: sixty times as fast (default: at once)"
+    )
+    command.add_argument(
+        "--kind",
+        action="append",
+        choices=(*KINDS, *DIRECTIONS),
+        metavar="K",
+        help=f"only updates of this kind, may be repeated: {', '.join((*KINDS, *DIRECTIONS))}",
+    )
+    command.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="show the state of one SYMBOL at this time (ISO 8601, UTC where it does not say, or ms since the epoch)",
+    )
+    command.set_defaults(run=_replay)
+
+
+def _take_symbols_anywhere(command: Any) -> None:
+    """Let symbols come behind options, too, as in ``FILE --speed 60 SYMBOL``: before Python 3.12.7, argparse takes a
+    positional argument that may be empty to be so as soon as the one before it has come."""
+    plain = command.parse_known_args
+
+    def parse_known_args(args: Any = None, namespace: Any = None) -> Any:
+        parsed, others = plain(args, namespace)
+        parsed.symbols += [other for other in others if not other.startswith("-")]
+        return parsed, [other for other in others if other.startswith("-")]
+
+    command.parse_known_args = parse_known_args
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    need("cli", "rich")
+    with _files():
+        open(arguments.file, "ab").close()  # rather now than when the first push cannot be written
+    settings = {"journal_max_size": arguments.max_size, "journal_max_age": arguments.max_age}
+    with connected_exchange(arguments, journal=arguments.file, **settings) as exchange, _page(arguments) as page:
+        stream = exchange.contract_info_stream()
+        stream.on_error(lambda error: sys.stderr.write(f"{told(error)}\n"))
+        count = 0
+        while True:
+            health = stream.health()
+            page.status(
+                f"{health['state']}, {health['events']} pushes and {count} updates recorded in {arguments.file}"
+            )
+            with contextlib.suppress(ccxt.RequestTimeout):
+                for update in exchange.watch_contract_info(params={"timeout": REFRESH}):
+                    count += 1
+                    page.update(update)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    need("cli", "rich")
+    if arguments.at is not None:
+        return _show_state(arguments)
+    with _files(), connected_exchange(arguments) as exchange, _page(arguments) as page:
+        for update in replay(arguments.file, exchange, arguments.speed):
+            if _is_wanted(update, arguments):
+                page.update(update)
+        known = {name for market in exchange.markets.values() for name in (market["id"], market["symbol"])}
+        if unknown := sorted(set(arguments.symbols) - known):
+            raise Failure(f"{arguments.file} has no contract {', '.join(unknown)}")
+    return 0
+
+
+def _show_state(arguments: argparse.Namespace) -> int:
+    if len(arguments.symbols) != 1:
+        raise Failure("--at shows one contract: give one SYMBOL with it")
+    (symbol,) = arguments.symbols
+    with _files():
+        state = contract_at(arguments.file, symbol, arguments.at)
+    if state["timestamp"] is None:
+        raise Failure(f"{arguments.file} says nothing of {symbol} until {iso8601(arguments.at)}")
+    if not is_for_people(arguments):
+        write_json({"at": arguments.at, **state})
+        return 0
+    with _page(arguments) as page:
+        page.state(state, arguments.at)
+    return 0
+
+
+def _is_wanted(update: ContractInfo, arguments: argparse.Namespace) -> bool:
+    kinds = {*update["kinds"], *tier_directions(update)}
+    is_chosen = not arguments.symbols or not {update["id"], update["symbol"]}.isdisjoint(arguments.symbols)
+    return is_chosen and (not arguments.kind or not kinds.isdisjoint(arguments.kind))
+
+
+class _Lines:
+    """Writes JSON Lines."""
+
+    def update(self, update: ContractInfo) -> None:
+        """Write an update."""
+        write_json(update)
+
+    def status(self, text: str) -> None:
+        """For people only."""
+
+    def state(self, state: dict[str, Any], at: int) -> None:
+        """For people only."""
+
+
+class _Page(_Lines):
+    """Writes for people."""
+
+    def __init__(self, console: Any, show_status: Callable[[str], None]) -> None:
+        self._console = console
+        self._show_status = show_status
+
+    def update(self, update: ContractInfo) -> None:
+        """Write an update in one line, or in more where the terminal is narrow."""
+        from rich.text import Text
+
+        text = Text.assemble(
+            (f"{(update['datetime'] or '')[:19].replace('T', ' ')} ", "dim"),
+            (f"{update['symbol']} ", "bold"),
+            (", ".join(update["kinds"]), "cyan"),
+            f"  {'; '.join(_changes(update))}" if update["previous"] else "",
+            ("  (by REST)" if update["source"] == "resync" else "", "dim"),
+        )
+        self._console.print(text, soft_wrap=True)
+
+    def status(self, text: str) -> None:
+        """Show how it goes, below what was written."""
+        self._show_status(text)
+
+    def state(self, state: dict[str, Any], at: int) -> None:
+        """Write what a contract was."""
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False)
+        for name in ("id", "contractType", "status", *_DATES):
+            value = state[name]
+            table.add_row(name, "unknown" if name == "status" and value is None else _shown(name, value))
+        table.add_row("known since", iso8601(state["timestamp"]))
+        self._console.print(f"{state['symbol'] or state['id']} at {iso8601(at)}", style="bold", highlight=False)
+        self._console.print(table)
+        if state["tiers"] is None:
+            self._console.print("leverage tiers: unknown")
+            return
+        tiers = Table(box=None)
+        for title in ("tier", "notional from", "to", "leverage", "maintenance margin"):
+            tiers.add_column(title, justify="right")
+        for tier in state["tiers"]:
+            low, high = f"{tier['minNotional']:,.15g}", f"{tier['maxNotional']:,.15g}"
+            rate = f"{tier['maintenanceMarginRate'] * 100:.4g} %"
+            tiers.add_row(f"{tier['tier']:g}", low, high, f"{tier['maxLeverage']:g}x", rate)
+        self._console.print(tiers)
+
+
+@contextlib.contextmanager
+def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
+    if not is_for_people(arguments):
+        yield _Lines()
+        return
+    from rich.console import Console
+
+    console = Console()
+    with contextlib.ExitStack() as stack:
+        status = console.status("")
+        is_shown = False
+
+        def show(text: str) -> None:
+            nonlocal is_shown
+            if not is_shown:
+                stack.enter_context(status)
+                is_shown = True
+            status.update(text)
+
+        yield _Page(console, show)
+
+
+def _changes(update: ContractInfo) -> Iterator[str]:
+    """What changed, with the values before and after."""
+    current: dict[str, Any] = {**update, "leverageTiers": update["tiers"]}
+    for name, value in update["previous"].items():
+        if name == "leverageTiers":
+            yield f"leverage {_leverage(value)} -> {_leverage(current[name])}"
+        elif name in ("status", *_DATES):
+            yield f"{name} {_shown(name, value)} -> {_shown(name, current[name])}"
+
+
+def _leverage(tiers: list[LeverageTier] | None) -> str:
+    return f"up to {tiers[0]['maxLeverage']:g}x in {len(tiers)} tiers" if tiers else "unknown"
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    time = iso8601(value) if name in _DATES else None
+    return time[:19].replace("T", " ") if time else str(value)
+
+
+@contextlib.contextmanager
+def _files() -> Iterator[None]:
+    """Tell of a file that cannot be read or written as users are told."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.filename is None:
+            raise
+        raise Failure(f"{error.filename}: {error.strerror}") from error
+
+
+def _size(text: str) -> int:
+    return math.ceil(_number_of(text, _SIZES, "a number of bytes, as 500000, 500K or 64M"))
+
+
+def _age(text: str) -> float:
+    return _number_of(text, _AGES, "a time, as 3600, 90m, 12h or 1d")
+
+
+def _speed(text: str) -> float:
+    return _number_of(text, {}, "a number, as 1 or 60")
+
+
+def _number_of(text: str, units: dict[str, int], expected: str) -> float:
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    with contextlib.suppress(ValueError):
+        if 0 < (value := float(number) * unit) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"should be {expected}, not {text!r}")
+
+
+def _time(text: str) -> int:
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+    except ValueError:
+        expected = "ISO 8601, as 2026-11-22T12:00:00Z, or ms since the epoch"
+        raise argparse.ArgumentTypeError(f"should be {expected}, not {text!r}") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return round(moment.timestamp() * 1000)

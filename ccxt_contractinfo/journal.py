@@ -1,0 +1,486 @@
+"""The journal: what a stream was told, one JSON object a line, written as it comes and read back in order.
+
+Whoever is given the same things in the same order comes to the same markets: see `replaying`. The kinds of entries,
+each with `kind` (str) and `time` (int, ms since the epoch, when it was written; of a push, when it came):
+
+=========== ==========================================================================================================
+``start``     a stream was started: `url` (str), `settle_time` (s, its setting), `format` (int), `clock` (s, by a clock
+              that nobody can set: only differences mean something)
+``state``     its state changed: `old`, `new` (str)
+``connection`` `event` (str): 'opened', 'lost' (`cause`, `error`: str), 'replacing' (`cause`), 'released'; `url` (str)
+``push``      a push came, at `clock`: `raw` is a dict; a str where it was no JSON object in one line; bytes where it
+              was not even UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next ``release``
+``release``   the pushes that were held back, until a comparison with REST was done, are applied now
+``markets``   the contracts that an exchange knew when it began to follow: `universe` ('linear', 'inverse'),
+              `entries` (list of raw entries of exchangeInfo), `gone` (list of ids), `brackets` (dict of raw entries of
+              leverageBracket by contract id), `cleared` (list of ids), `complete` (bool), `server_time` (ms),
+              `asked` and `brackets_asked` (s, as `clock`)
+``rest``      what REST has answered, as it is applied: the same fields. Where `complete` is False, what the entry
+              before of its universe said still holds, but for these `entries`, the ids in `gone`, and these `brackets`
+              (of a contract in `cleared` there are none any more). `brackets` is None where REST was not asked for them
+``missing``   lines that could not be written, because the disk was full, say: `count` (int)
+=========== ==========================================================================================================
+
+Pushes of the canary are not in it. A file may be plain, or gzip where its name ends in `.gz`.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import logging
+import os
+import re
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import orjson
+
+from . import clock
+from .errors import MalformedJournal
+from .forking import renew_after_fork
+from .snapshot import Entry, Snapshot, State
+
+try:
+    import fcntl
+except ImportError:  # Windows: there, nothing keeps two streams from one file
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+FORMAT = 1
+
+RETRY = 5.0
+"""s; how long to wait until a file that could not be written to is tried again."""
+
+_ANSWER = {"universe", "complete", "asked", "brackets_asked", "server_time", "entries", "gone", "brackets", "cleared"}
+_FIELDS = {
+    "start": {"url", "settle_time", "clock"},
+    "state": {"old", "new"},
+    "push": {"raw", "clock"},
+    "markets": _ANSWER,
+    "rest": _ANSWER,
+}
+"""What an entry has to have, by its kind."""
+
+_STAMP = re.compile(r"\d{8}T\d{9}Z")
+_GZIP = 31  # zlib's word for a window of full size in gzip's clothes
+_WHOLE = bytes.fromhex("1f8b08000000000000ff03000000000000000000")
+"""An empty member of gzip, which ends each file that was not torn. Readers of gzip pass over it."""
+
+_Brackets = Mapping[str, list[Entry]]
+
+
+class _Told(NamedTuple):
+    """What a file has of a universe: the last answer, its states, the brackets until then, and those given with it."""
+
+    snapshot: Snapshot
+    states: Mapping[str, State]
+    brackets: _Brackets | None
+    given: _Brackets | None
+
+
+class Journal:
+    """Writes a journal: each line is with the system, whatever becomes of the process, before the call returns.
+
+    All methods may be called from any thread. Where the file cannot be written to, they do not raise: `failed` is told
+    once, what is not written is counted in `lost`, and the file is tried again every `RETRY` s; once it works, the
+    journal says how much is missing. A file that exists is appended to, unless its end is torn, as a killed process may
+    leave it: then it is set aside, like one that is full.
+
+    :param path: of the file; gzip where it ends in ``.gz``
+    :param max_size: bytes (of the file, so compressed ones in gzip); a line that comes after that begins a new file,
+        and the full one gets the time into its name: ``name.20261123T072413123Z.jsonl``. None: no limit
+    :param max_age: s since the first line of the file, after which the same happens; None: no limit
+    :param failed: is told why the file cannot be written to; must neither wait nor raise
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        max_size: int | None,
+        max_age: float | None,
+        failed: Callable[[OSError], None],
+    ) -> None:
+        self.path = Path(path).absolute()  # the process may go elsewhere
+        self.lost = 0
+        self._max_size = max_size
+        self._max_age = max_age
+        self._failed = failed
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._file: int | None = None
+        self._packer: Any = None
+        self._size = 0
+        self._since = 0
+        """The time (ms) of the file's first line."""
+        self._retry_at = -clock.FOREVER
+        self._is_failing = False
+        self._is_stuck = False
+        """Whether the file cannot be renamed; then it grows on."""
+        self._missing = 0
+        self._told: dict[str, _Told] = {}
+        """What the file has of each universe."""
+        renew_after_fork(self)
+
+    def open(self, **header: Any) -> None:
+        """Begin to write, with a ``start`` entry of these fields.
+
+        :raises BlockingIOError: where another stream writes to the file
+        """
+        with self._lock:
+            self._is_open, self._is_stuck, self._retry_at = True, False, -clock.FOREVER
+            try:
+                if self._file is None:
+                    self._open()
+            except BlockingIOError:
+                self._is_open = False
+                raise
+            except OSError as error:
+                self._fail(error)
+            self._put(_line("start", {**header, "format": FORMAT, "clock": clock.now()}))
+
+    def close(self) -> None:
+        """Write no more, and let the file go."""
+        with self._lock:
+            self._is_open = False
+            try:
+                self._close()
+            except OSError as error:
+                self._fail(error)
+
+    def push(self, data: bytes, received: float, *, is_held: bool = False, is_whole: bool = True) -> None:
+        """A push has come.
+
+        :param received: when, in s by `clock.now`
+        :param is_held: it waits for the next ``release``
+        :param is_whole: it is known to be a JSON object
+        """
+        if not is_whole or b"\n" in data or b"\r" in data:
+            data = _as_text(data)
+        held = b'"held":true,' if is_held else b""
+        with self._lock:
+            came = _now() - int((clock.now() - received) * 1000)
+            self._put(b'{"kind":"push","time":%d,"clock":%a,%s"raw":%s}\n' % (came, received, held, data))
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Something else has happened."""
+        with self._lock:
+            self._put(_line(kind, fields))
+
+    def markets(self, snapshot: Snapshot, brackets: _Brackets) -> None:
+        """What an exchange knows that begins to follow; of each universe, the first after `open` counts."""
+        with self._lock:
+            if snapshot.universe not in self._told:
+                self._answer("markets", snapshot, brackets, snapshot.asked)
+
+    def rest(self, snapshot: Snapshot, brackets: _Brackets | None, brackets_asked: float) -> None:
+        """An answer of REST's is applied; the same one to several exchanges, but it is written once."""
+        with self._lock:
+            told = self._told.get(snapshot.universe)
+            if told is None or told.snapshot is not snapshot or told.given is not brackets:
+                self._answer("rest", snapshot, brackets, brackets_asked)
+
+    def after_fork(self) -> None:
+        """See `forking`: the file is the parent's."""
+        self._lock = threading.Lock()
+        self._is_open = False
+        if self._file is not None:
+            os.close(self._file)  # which leaves the parent's lock on it
+        self._file = self._packer = None
+
+    # What follows is called with the lock
+
+    def _answer(self, kind: str, snapshot: Snapshot, brackets: _Brackets | None, brackets_asked: float) -> None:
+        universe, states = snapshot.universe, snapshot.states
+
+        def line() -> bytes:
+            told = self._told.get(universe)
+            known, known_brackets = (told.states, told.brackets or {}) if told else ({}, {})
+            fields: dict[str, Any] = {
+                "universe": universe,
+                "complete": told is None,
+                "asked": snapshot.asked,
+                "brackets_asked": brackets_asked,
+                "server_time": snapshot.time,
+                "entries": [snapshot.entry(id) for id, state in states.items() if known.get(id) != state],
+                "gone": [id for id in known if id not in states],
+                "brackets": None,
+                "cleared": [],
+            }
+            if brackets is not None:
+                fields["brackets"] = {id: each for id, each in brackets.items() if known_brackets.get(id) != each}
+                fields["cleared"] = [id for id in known_brackets if id not in brackets]
+            return _line(kind, fields)
+
+        if self._put(line):
+            told = self._told.get(universe)
+            still = told.brackets if told and brackets is None else brackets
+            self._told[universe] = _Told(snapshot, states, still, brackets)
+
+    def _put(self, line: bytes | Callable[[], bytes]) -> bool:
+        """Write a line, in a file that has room for it; returns whether it was.
+
+        :param line: one that depends on what the file has already is made when it is known which file that is
+        """
+        if not self._is_open:
+            return False
+        try:
+            if self._file is not None and os.fstat(self._file).st_nlink == 0:
+                self._drop()  # somebody has deleted it
+            if self._file is None:
+                if clock.now() < self._retry_at:
+                    self._lose()
+                    return False
+                self._open()
+            elif self._is_full():
+                self._rotate()
+            if self._missing:
+                self._append(_line("missing", {"count": self._missing}))
+                self._missing = 0
+            self._append(line if isinstance(line, bytes) else line())
+        except OSError as error:
+            self._lose()
+            self._fail(error)
+            return False
+        self._is_failing = False
+        return True
+
+    def _lose(self) -> None:
+        self.lost += 1
+        self._missing += 1
+
+    def _fail(self, error: OSError) -> None:
+        self._drop()
+        self._retry_at = clock.now() + RETRY
+        if not self._is_failing:
+            self._is_failing = True
+            self._failed(error)
+
+    def _append(self, line: bytes) -> None:
+        data = line if self._packer is None else self._packer.compress(line) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        if not self._size:
+            self._since = _now()
+        self._write_all(data)
+
+    def _write_all(self, data: bytes) -> None:
+        assert self._file is not None
+        while data:
+            count = os.write(self._file, data)
+            self._size += count
+            data = data[count:]
+
+    def _is_full(self) -> bool:
+        is_large = self._max_size is not None and self._size >= self._max_size
+        is_old = self._max_age is not None and _now() - self._since >= self._max_age * 1000
+        return self._size > 0 and (is_large or is_old) and not self._is_stuck
+
+    def _rotate(self) -> None:
+        self._close()
+        try:
+            self._set_aside()
+        except OSError as error:  # rather a file that is too large than lines that are lost
+            self._is_stuck = True
+            self._failed(error)
+        self._open()
+
+    def _open(self) -> None:
+        self._begin()
+        if self._size and self._is_torn():
+            self._drop()
+            self._set_aside()
+            self._begin()
+        self._told.clear()
+        self._since = _now()
+        if self._size:
+            with contextlib.suppress(StopIteration, MalformedJournal, OSError):
+                self._since = next(_entries(self.path))["time"]
+        self._packer = zlib.compressobj(wbits=_GZIP) if _is_gzip(self.path) else None
+
+    def _begin(self) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = os.open(self.path, flags, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._drop()
+            if isinstance(error, BlockingIOError):
+                text = "another stream writes its journal there; each one needs a file of its own"
+                raise BlockingIOError(errno.EWOULDBLOCK, text, str(self.path)) from error
+            raise
+        self._size = os.fstat(self._file).st_size
+
+    def _is_torn(self) -> bool:
+        """Whether the file does not end as `_finish` leaves it."""
+        assert self._file is not None
+        end = _WHOLE if _is_gzip(self.path) else b"\n"
+        os.lseek(self._file, -min(len(end), self._size), os.SEEK_END)
+        return os.read(self._file, len(end)) != end
+
+    def _set_aside(self) -> None:
+        """Rename the file, so that those that are set aside are sorted by name as they are by time."""
+        stamp = _stamp(_now())
+        newest = max((part_stamp for part_stamp, _ in _parts(self.path)), default="")
+        if stamp <= newest:  # the clock was set back
+            stamp = _stamp(_time_of(newest) + 1)
+        stem, suffix = _stem_and_suffix(self.path)
+        os.rename(self.path, self.path.with_name(f"{stem}.{stamp}{suffix}"))
+
+    def _finish(self) -> None:
+        if self._packer is not None:
+            self._write_all(self._packer.flush(zlib.Z_FINISH) + _WHOLE)
+            self._packer = None
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._finish()
+        self._drop()
+
+    def _drop(self) -> None:
+        file, self._file, self._packer = self._file, None, None
+        self._told.clear()
+        if file is not None:
+            os.close(file)
+
+
+def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """The entries of a journal, oldest first: those of the files that were set aside, then those of the file itself.
+
+    See the module `journal` for the kinds of entries and their fields. May be called from any thread, and while the
+    journal is written. Where a killed process has torn the last line of a file, or the end of a gzip file, it is passed
+    over.
+
+    :raises FileNotFoundError: where there is no such journal
+    :raises MalformedJournal: for any other line that cannot be read, with file and line number, when it is its turn
+    """
+    path = Path(path).absolute()
+    with contextlib.ExitStack() as stack:
+        # The file first: if it is set aside meanwhile, it is among the others, too, and passed over there.
+        current = stack.enter_context(open(path, "rb")) if path.exists() else None
+        parts = [part for _, part in _parts(path)]
+        if current is None and not parts:
+            raise FileNotFoundError(errno.ENOENT, "there is no journal", str(path))
+        for part in parts:
+            with open(part, "rb") as file:
+                if current is None or not os.path.samestat(os.fstat(file.fileno()), os.fstat(current.fileno())):
+                    yield from _entries_of(file, part)
+        if current is not None:
+            yield from _entries_of(current, path)
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    with open(path, "rb") as file:
+        yield from _entries_of(file, path)
+
+
+def _entries_of(file: IO[bytes], path: Path) -> Iterator[dict[str, Any]]:
+    number = 0
+    rest = b""
+    try:
+        for chunk in _chunks(file, path):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                number += 1
+                yield _entry(line, path, number)
+    except zlib.error as error:
+        raise MalformedJournal(str(path), number + 1, f"gzip cannot read on: {error}") from error
+    if rest:
+        with contextlib.suppress(MalformedJournal):  # torn
+            yield _entry(rest, path, number + 1)
+
+
+def _chunks(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """What a file holds, unpacked."""
+    if not _is_gzip(path):
+        while data := file.read(65536):
+            yield data
+        return
+    unpacker = zlib.decompressobj(wbits=_GZIP)
+    while data := file.read(65536):
+        while data:
+            if unpacker.eof:
+                unpacker = zlib.decompressobj(wbits=_GZIP)
+            yield unpacker.decompress(data)
+            data = unpacker.unused_data
+
+
+def _entry(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        entry: dict[str, Any] = orjson.loads(line)
+    except ValueError as error:
+        raise MalformedJournal(str(path), number, f"is no JSON ({error}): {line[:200]!r}") from error
+    is_entry = isinstance(entry, dict) and isinstance(entry.get("kind"), str) and type(entry.get("time")) is int
+    if not is_entry:
+        raise MalformedJournal(str(path), number, f"has no kind and no time: {line[:200]!r}")
+    if lacking := sorted(_FIELDS.get(entry["kind"], set()) - entry.keys()):
+        raise MalformedJournal(str(path), number, f"has no {', '.join(lacking)}: {line[:200]!r}")
+    raw = entry.get("raw")
+    if isinstance(raw, list):
+        try:
+            (text,) = raw
+            entry["raw"] = base64.b64decode(text, validate=True)
+        except ValueError as error:
+            raise MalformedJournal(str(path), number, f"has bytes that are no base64: {line[:200]!r}") from error
+    return entry
+
+
+def _as_text(data: bytes) -> bytes:
+    """Any bytes as JSON: a JSON object as it is, if it is in one line; else the text of it; bytes that are no text as a
+    list of their base64."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return orjson.dumps([base64.b64encode(data).decode()])
+    try:
+        is_object = isinstance(orjson.loads(data), dict) and "\n" not in text and "\r" not in text
+    except ValueError:
+        is_object = False
+    return data if is_object else orjson.dumps(text)
+
+
+def _line(kind: str, fields: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"kind": kind, "time": _now(), **fields}) + b"\n"
+
+
+def _parts(path: Path) -> list[tuple[str, Path]]:
+    """The files that were set aside, oldest first, each with the stamp in its name."""
+    stem, suffix = _stem_and_suffix(path)
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(path.parent):
+            stamp = name[len(stem) + 1 : len(name) - len(suffix)]
+            if _STAMP.fullmatch(stamp) and name == f"{stem}.{stamp}{suffix}":
+                found.append((stamp, path.with_name(name)))
+    return sorted(found)
+
+
+def _stem_and_suffix(path: Path) -> tuple[str, str]:
+    """Such as ``('name', '.jsonl.gz')``."""
+    name, packed = (path.name[:-3], path.name[-3:]) if _is_gzip(path) else (path.name, "")
+    stem, suffix = os.path.splitext(name)
+    return stem, suffix + packed
+
+
+def _is_gzip(path: Path) -> bool:
+    return path.name.endswith(".gz")
+
+
+def _stamp(time: int) -> str:
+    moment = datetime.fromtimestamp(time // 1000, timezone.utc)
+    return f"{moment:%Y%m%dT%H%M%S}{time % 1000:03d}Z"
+
+
+def _time_of(stamp: str) -> int:
+    moment = datetime.strptime(stamp[:-4], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
+    return int(moment.timestamp()) * 1000 + int(stamp[-4:-1])
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,274 @@
+"""The commands `record` and `replay`."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo import cli, cli_journal
+from ccxt_contractinfo.simulator import BinanceSimulator
+
+from .conftest import PATIENCE, eventually
+from .contracts import CUT, PUSHED, SCHEDULED, entry
+from .test_cli import COMMAND, Screen, environment
+from .test_replay import HALT, START, answer, pushed, written
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A day of two contracts."""
+    return written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_000, entry(), entry("BTCUSDT")),
+        pushed(60_000, **HALT),
+        pushed(120_000, "BTCUSDT", bks=PUSHED),
+        pushed(180_000, "BTCUSDT", bks=CUT),
+        pushed(240_000, dt=SCHEDULED),
+        answer("rest", 600_000),
+    )
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command that succeeds, as into a pipe; gives what it wrote."""
+
+    def run(*arguments: object) -> str:
+        assert 0 == cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert "" == printed.err
+        return printed.out
+
+    return run
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command that succeeds, as on a terminal of 80 columns; gives the text without colours."""
+
+    def run(*arguments: object) -> str:
+        screen = Screen()
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert 0 == cli.main([str(argument) for argument in arguments])
+        return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", screen.getvalue())
+
+    return run
+
+
+def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What a command that fails says."""
+    assert 1 == cli.main([str(argument) for argument in arguments])
+    return capsys.readouterr().err
+
+
+# replay
+
+
+def test_replay_writes_what_was_told(path: Path, run: Run) -> None:
+    """Each update is a line of JSON, equal to what `cci.replay` gives."""
+    lines = [orjson.loads(line) for line in run("replay", path).splitlines()]
+    expected = [orjson.loads(orjson.dumps(update)) for update in cci.replay(path, cci.binanceusdm())]
+    assert expected == lines
+    assert [["halted", "status"], ["tiers"], ["tiers"], ["resumed", "delisting", "status"], ["delisting"]] == [
+        update["kinds"] for update in lines
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["BTC/USDT:USDT"], [["tiers"], ["tiers"]]),
+        (["BTCUSDT", "--kind", "halted"], []),
+        (["--kind", "halted", "--kind", "tiers_tightened"], [["halted", "status"], ["tiers"], ["tiers"]]),
+        (["--speed", "1e6", "BTCUSDT"], [["tiers"], ["tiers"]]),
+        (["--speed", "60000"], 5),
+    ],
+    ids=str,
+)
+def test_replay_chooses(path: Path, run: Run, arguments: list[str], expected: Any) -> None:
+    """Symbols and kinds choose, before and behind other options."""
+    kinds = [orjson.loads(line)["kinds"] for line in run("replay", path, *arguments).splitlines()]
+    assert expected == (len(kinds) if isinstance(expected, int) else kinds)
+
+
+def test_replay_on_a_terminal(path: Path, terminal: Run) -> None:
+    """People read one line for each update, with old and new values."""
+    assert [
+        "1970-01-01 00:01:00 IOTA/USDT:USDT halted, status  status TRADING -> TRADING_HALT",
+        "1970-01-01 00:02:00 BTC/USDT:USDT tiers  leverage unknown -> up to 50x in 2 tiers",
+        "1970-01-01 00:03:00 BTC/USDT:USDT tiers  leverage up to 50x in 2 tiers -> up to 25x in 2 tiers",
+        "1970-01-01 00:04:00 IOTA/USDT:USDT resumed, delisting, status  "
+        "status TRADING_HALT -> TRADING; delisting none -> 2026-09-21 14:13:20",
+        "1970-01-01 00:10:00 IOTA/USDT:USDT delisting  delisting 2026-09-21 14:13:20 -> none  (by REST)",
+    ] == terminal("replay", path).splitlines()
+
+
+@pytest.mark.parametrize("at", ["1970-01-01T00:02:30Z", "1970-01-01 00:02:30", "1970-01-01T01:02:30+01:00", "150000"])
+def test_replay_says_what_was_at_a_time(path: Path, run: Run, at: str) -> None:
+    """A time is ISO 8601, in UTC where it does not say, or ms."""
+    state = orjson.loads(run("replay", path, "BTCUSDT", "--at", at))
+    assert {"at": 150_000, **orjson.loads(orjson.dumps(cci.contract_at(path, "BTCUSDT", 150_000)))} == state
+
+
+def test_replay_shows_what_was_at_a_time(path: Path, terminal: Run) -> None:
+    """On a terminal, status, dates and tiers are a table that fits."""
+    lines = [line.split() for line in terminal("replay", path, "BTCUSDT", "--at", "150000").splitlines()]
+    assert ["BTC/USDT:USDT", "at", "1970-01-01T00:02:30.000Z"] == lines[0]
+    assert ["status", "TRADING"] in lines
+    assert ["delisting", "none"] in lines
+    assert ["2", "5,000", "25,000", "20x", "2.5", "%"] == lines[-1]
+    assert "leverage tiers: unknown" in terminal("replay", path, "BTCUSDT", "--at", "90000")
+
+
+def test_replay_fails_clearly(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be played ends with 1 and one line that says why."""
+    name = f"ccxt-contractinfo: {path}"
+    assert f"ccxt-contractinfo: {tmp_path}/none: there is no journal\n" == failed(capsys, "replay", tmp_path / "none")
+    assert f"{name} has no contract NONEUSDT\n" == failed(capsys, "replay", path, "NONEUSDT")
+    assert f"{name} says nothing of NONEUSDT until 1970" in failed(capsys, "replay", path, "NONEUSDT", "--at", "9")
+    assert "give one SYMBOL" in failed(capsys, "replay", path, "--at", "9")
+    assert "has linear contracts" in failed(capsys, "replay", path, "--exchange", "binancecoinm")
+    path.write_bytes(b"{\n\n")
+    assert f"MalformedJournal: {path}, line 1: is no JSON" in failed(capsys, "replay", path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["replay", "a", "--at", "soon"], "should be ISO 8601"),
+        (["replay", "a", "--speed", "0"], "should be a number, as 1 or 60, not '0'"),
+        (["replay", "a", "--kind", "nonsense"], "invalid choice: 'nonsense'"),
+        (["replay", "a", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["record", "a", "--max-size", "x"], "should be a number of bytes"),
+        (["record", "a", "--max-age", "-1d"], "expected one argument"),
+        (["record", "a", "--max-age", "infd"], "should be a time, as 3600, 90m, 12h or 1d, not 'infd'"),
+        (["record"], "the following arguments are required: FILE"),
+    ],
+    ids=str,
+)
+def test_arguments_that_cannot_be_meant(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    """They end with 2 and say what is expected."""
+    with pytest.raises(SystemExit) as raised:
+        cli.main(arguments)
+    assert 2 == raised.value.code
+    assert said in capsys.readouterr().err
+
+
+def test_units_are_understood() -> None:
+    """Sizes and ages may have a unit."""
+    assert [500, 64 * 1024**2, 512] == [cli_journal._size(text) for text in ("500", "64M", "0.5K")]
+    assert [90.0, 5400.0, 86400.0] == [cli_journal._age(text) for text in ("90", "90m", "1d")]
+
+
+@pytest.mark.parametrize("command", ["record", "replay"])
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """--help shows how to type it."""
+    with pytest.raises(SystemExit) as raised:
+        cli.main([command, "--help"])
+    assert 0 == raised.value.code
+    assert f"\n  ccxt-contractinfo {command} binance.jsonl.gz" in capsys.readouterr().out
+
+
+# record
+
+
+def test_record_needs_a_place_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that does not exist is told before anything is connected."""
+    path = tmp_path / "none" / "a.jsonl"
+    assert f"ccxt-contractinfo: {path}: No such file or directory\n" == failed(capsys, "record", path)
+
+
+@pytest.fixture
+def recording(tmp_path: Path, sim: BinanceSimulator) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Starts `record`, as a user does, but on this test's simulator."""
+    processes = []
+    code = (
+        "import sys; from ccxt_contractinfo import cli, cli_common; from ccxt_contractinfo.simulator import "
+        "BinanceSimulator; make = cli_common.make_exchange; sim = BinanceSimulator(port=int(sys.argv[1])); "
+        "cli_common.make_exchange = lambda *args, **settings: sim.connect(make(*args, **settings)); "
+        "sys.exit(cli.main(sys.argv[2:]))"
+    )
+
+    def start(name: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(sim.port), "record", str(tmp_path / name)],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell that runs the tests in the background may have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize(
+    ("name", "ending", "code"), [("a.jsonl", signal.SIGINT, 130), ("a.jsonl.gz", signal.SIGKILL, -9)], ids=str
+)
+def test_record_and_replay(
+    sim: BinanceSimulator,
+    tmp_path: Path,
+    run: Run,
+    recording: Callable[[str], subprocess.Popen[str]],
+    name: str,
+    ending: signal.Signals,
+    code: int,
+) -> None:
+    """What a recording process wrote to its output is what the replay writes, whether Ctrl-C has ended it, with 130, or
+    kill -9."""
+    process = recording(name)
+    path = tmp_path / name
+    eventually(lambda: is_live(path))
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    sim.list_contract("ORBITUSDT")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(2)]
+    process.send_signal(ending)
+    rest, errors = process.communicate(timeout=PATIENCE)
+    assert (code, "", "") == (process.returncode, rest, errors)
+    assert ["BTCUSDT", "ORBITUSDT"] == [orjson.loads(line)["id"] for line in lines]
+    assert lines == run("replay", path).splitlines(keepends=True)
+
+
+def is_live(path: Path) -> bool:
+    """Whether a journal that is being written says so."""
+    data = path.read_bytes() if path.exists() else b""
+    return b'"new":"live"' in (zlib.decompressobj(wbits=31).decompress(data) if path.suffix == ".gz" else data)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_record_on_the_simulator(tmp_path: Path) -> None:
+    """--simulator needs nothing at all, and the options for rotation are accepted."""
+    path = tmp_path / "a.jsonl"
+    arguments = ["record", str(path), "--simulator", "--max-size", "1G", "--max-age", "1d"]
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        eventually(lambda: is_live(path))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (130, b"") == (process.returncode, errors)

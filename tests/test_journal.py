@@ -1,0 +1,532 @@
+"""The journal as a file: what is written, what a killed process leaves, what is set aside, and what is read."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ccxt
+import orjson
+import pytest
+from pytest_mock import MockerFixture
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
+from ccxt_contractinfo import journal as module
+from ccxt_contractinfo.journal import Journal, read_journal
+from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.snapshot import Snapshot
+
+from .conftest import FAST, PATIENCE, Inbox, eventually, go_live
+from .contracts import CUT, PUSHED, entry, told_by_rest
+
+Make = Callable[..., Any]
+NAMES = ["a.jsonl", "a.jsonl.gz"]
+PUSH = b'{"e":"contractInfo","E":1,"s":"BTCUSDT"}'
+
+
+class Opened:
+    """A journal that a test writes to, and what it says that failed."""
+
+    def __init__(self, path: Path, max_size: int | None = None, max_age: float | None = None) -> None:
+        self.failures: list[OSError] = []
+        self.journal = Journal(path, max_size, max_age, self.failures.append)
+        self.journal.open(url="ws://host", settle_time=10.0)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Opened]]:
+    made: list[Opened] = []
+
+    def make(*args: Any, **kwargs: Any) -> Opened:
+        made.append(Opened(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.journal.close()
+
+
+def kinds(path: Path) -> list[str]:
+    return [entry["kind"] for entry in read_journal(path)]
+
+
+def raws(path: Path) -> list[Any]:
+    return [entry["raw"] for entry in read_journal(path) if entry["kind"] == "push"]
+
+
+def parts(path: Path) -> list[str]:
+    return sorted(each.name for each in path.parent.iterdir() if each != path)
+
+
+# What is written
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_push_is_in_the_file_as_it_came_at_once(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """Before the writer returns, the bytes of a push are in the file, spliced in as they came, with the time."""
+    path = tmp_path / name
+    before = time.time_ns() // 1_000_000
+    opened(path).journal.push(b'{"e": "contractInfo",  "x":1.50}', clock.now())
+    (start, push) = read_journal(path)
+    assert ("start", "ws://host", 10.0) == (start["kind"], start["url"], start["settle_time"])
+    assert ("push", {"e": "contractInfo", "x": 1.5}) == (push["kind"], push["raw"])
+    assert before <= push["time"] <= time.time_ns() // 1_000_000
+    if name.endswith("jsonl"):
+        assert b'"raw":{"e": "contractInfo",  "x":1.50}}\n' in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(b'{"e":"contractInfo"', '{"e":"contractInfo"', id="no JSON"),
+        pytest.param(b'{"e":\n1}', '{"e":\n1}', id="several lines"),
+        pytest.param(b'{"e":\r1}', '{"e":\r1}', id="a carriage return"),
+        pytest.param(b"[1]", "[1]", id="no object"),
+        pytest.param(b'"text"', '"text"', id="a text"),
+        pytest.param(b"", "", id="nothing"),
+        pytest.param(b'{"s":"\xff"}', b'{"s":"\xff"}', id="no UTF-8"),
+        pytest.param('{"s":"币安人生USDT"}'.encode(), {"s": "币安人生USDT"}, id="beyond ASCII"),
+    ],
+)
+def test_nothing_of_a_malformed_push_is_lost(
+    tmp_path: Path, opened: Callable[..., Opened], data: bytes, expected: Any
+) -> None:
+    """Whatever the bytes are, they are in one line, and are read as they were."""
+    path = tmp_path / "a.jsonl"
+    opened(path).journal.push(data, clock.now(), is_whole=False)
+    assert [expected] == raws(path)
+    assert 2 == path.read_bytes().count(b"\n")
+
+
+def test_an_answer_says_only_what_the_one_before_did_not(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """The first answer of a universe has all contracts; those after it what is other, what is gone, and new brackets;
+    the same answer to several exchanges is written once."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path).journal
+    tiers = {"BTCUSDT": told_by_rest(PUSHED), "IOTAUSDT": told_by_rest(PUSHED)}
+    journal.markets(Snapshot.of([entry(), entry("BTCUSDT")], "linear", 0.0, 1), {})
+    journal.markets(Snapshot.of([entry()], "linear", 0.0, 1), {})
+    journal.rest(Snapshot.of([entry(), entry("BTCUSDT")], "linear", 0.0, 2), tiers, 0.0)
+    answer = Snapshot.of([entry(status="CLOSE"), entry("ADAUSDT")], "linear", 0.0, 3)
+    journal.rest(answer, {"IOTAUSDT": told_by_rest(CUT)}, 0.0)
+    journal.rest(Snapshot.of([entry(status="CLOSE"), entry("ADAUSDT")], "linear", 0.0, 4), None, 0.0)
+    known, first, second, third = list(read_journal(path))[1:]
+    assert ("markets", True, 2) == (known["kind"], known["complete"], len(known["entries"]))
+    assert (False, [], [], tiers) == (first["complete"], first["entries"], first["gone"], first["brackets"])
+    assert [entry(status="CLOSE"), entry("ADAUSDT")] == second["entries"]
+    assert (["BTCUSDT"], ["BTCUSDT"], ["IOTAUSDT"]) == (second["gone"], second["cleared"], list(second["brackets"]))
+    assert ([], [], None) == (third["entries"], third["gone"], third["brackets"])
+
+
+def test_the_same_answer_to_two_exchanges_is_written_once(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Exchanges that share an answer share its entry."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path).journal
+    answer = Snapshot.of([entry()], "linear", 0.0, 1)
+    for _ in range(2):
+        journal.rest(answer, None, 0.0)
+    assert ["start", "rest"] == kinds(path)
+
+
+# Files that are there already, and those that are torn
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_was_closed_is_appended_to(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """Several runs share a file, also one of gzip, which any reader of gzip can read."""
+    path = tmp_path / name
+    for _ in range(3):
+        each = opened(path)
+        each.journal.push(PUSH, 0.0)
+        each.journal.close()
+    assert ["start", "push"] * 3 == kinds(path)
+    assert [] == parts(path)
+    data = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    assert 6 == data.count(b"\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_torn_end_is_passed_over_and_set_aside(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """Wherever the end is torn off, the lines before are read; the next run does not write behind it."""
+    whole = tmp_path / f"whole.{name}"
+    each = opened(whole)
+    for number in range(3):
+        each.journal.push(b'{"number":%d}' % number, 0.0)
+    each.journal.close()
+    data = whole.read_bytes()
+    for cut in range(1, len(data) - 1, 7):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        path = folder / name
+        path.write_bytes(data[:-cut])
+        found = raws(path)
+        assert found == [{"number": number} for number in range(len(found))]
+        assert cut > 40 or len(found) >= 2
+        each = opened(path)
+        each.journal.push(PUSH, 0.0)
+        each.journal.close()
+        assert [*found, orjson.loads(PUSH)] == raws(path)
+        is_torn = name.endswith(".gz") or not data[:-cut].endswith(b"\n")
+        assert is_torn == len(parts(path))
+
+
+def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    """It names file and line; what is before it is read."""
+    path = tmp_path / "a.jsonl"
+    line = b'{"kind":"push","time":1,"clock":0,"raw":{}}\n'
+    path.write_bytes(line * 2 + b'{"kind":"pu\n' + line)
+    entries = read_journal(path)
+    assert ["push", "push"] == [next(entries)["kind"] for _ in range(2)]
+    with pytest.raises(cci.MalformedJournal) as caught:
+        next(entries)
+    assert (str(path), 3) == (caught.value.path, caught.value.line)
+    assert str(caught.value).startswith(f"{path}, line 3: is no JSON")
+    assert isinstance(caught.value, ccxt.BadResponse)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"5", "has no kind and no time"),
+        (b'{"kind":"push"}', "has no kind and no time"),
+        (b'{"kind":"push","time":"1"}', "has no kind and no time"),
+        (b'{"kind":"push","time":1}', "has no clock, raw"),
+        (b'{"kind":"state","time":1,"old":"idle"}', "has no new"),
+        (b'{"kind":"push","time":1,"clock":0,"raw":["?"]}', "has bytes that are no base64"),
+        (b'{"kind":"push","time":1,"clock":0,"raw":[]}', "has bytes that are no base64"),
+        (b"", "is no JSON"),
+    ],
+)
+def test_what_is_no_entry_is_an_error(tmp_path: Path, line: bytes, reason: str) -> None:
+    """A line that is JSON, but says nothing that could be played, is refused with what is wrong."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(line + b'\n{"kind":"release","time":1}\n')
+    with pytest.raises(cci.MalformedJournal, match=reason):
+        list(read_journal(path))
+
+
+def test_gzip_that_is_damaged_is_an_error(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Damage within a gzip file is no torn end."""
+    path = tmp_path / "a.jsonl.gz"
+    each = opened(path)
+    for number in range(50):
+        each.journal.push(b'{"number":%d}' % number, 0.0)
+    each.journal.close()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    with pytest.raises(cci.MalformedJournal):
+        list(read_journal(path))
+
+
+def test_entries_of_later_versions_are_read(tmp_path: Path) -> None:
+    """A kind that this version does not know is no error."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"kind":"news","time":1}\n')
+    assert ["news"] == kinds(path)
+
+
+def test_there_is_no_journal(tmp_path: Path) -> None:
+    """A path without a file is told as `open` does, be there a folder or not."""
+    for path in (tmp_path / "a.jsonl", tmp_path / "none" / "a.jsonl"):
+        with pytest.raises(FileNotFoundError, match="there is no journal"):
+            next(read_journal(path))
+
+
+# Rotation
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a", "my.bot.jsonl.gz"])
+def test_a_full_file_is_set_aside(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """A file that has its size gets the time into its name; all are read, in order; each says all contracts anew."""
+    path = tmp_path / name
+    journal = opened(path, max_size=2000).journal
+    for number in range(100):
+        journal.push(b'{"number":%d,"filling":"%s"}' % (number, os.urandom(20).hex().encode()), 0.0)
+        if number % 10 == 0:
+            journal.rest(Snapshot.of([entry()], "linear", 0.0, number), None, 0.0)
+    journal.close()
+    assert list(range(100)) == [raw["number"] for raw in raws(path)]
+    assert len(parts(path)) >= 2
+    assert all(each.startswith(name.removesuffix(".gz").removesuffix(".jsonl") + ".2") for each in parts(path))
+    path.unlink()
+    (tmp_path / parts(path)[0]).unlink()
+    first = next(entry for entry in read_journal(path) if entry["kind"] == "rest")
+    assert first["complete"]
+
+
+def test_an_old_file_is_set_aside(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Age counts from the file's first line, whichever run wrote it."""
+    path = tmp_path / "a.jsonl"
+    old = time.time_ns() // 1_000_000 - 61_000
+    path.write_bytes(b'{"kind":"release","time":%d}\n' % old)
+    opened(path, max_age=62.0).journal.close()
+    assert [] == parts(path)
+    opened(path, max_age=60.0).journal.close()
+    assert 1 == len(parts(path))
+    assert ["release", "start", "start"] == kinds(path)
+
+
+def test_names_are_sorted_as_time_even_if_the_clock_is_set_back(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """Files that are set aside while the clock is set back come behind those before."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path, max_size=1).journal
+    now = time.time_ns()
+    clock = mocker.patch.object(module.time, "time_ns")
+    for number in range(5):
+        clock.return_value = now - number * 3_600_000_000_000
+        journal.push(b'{"number":%d}' % number, 0.0)
+    journal.close()
+    assert [0, 1, 2, 3, 4] == [raw["number"] for raw in raws(path)]
+
+
+def test_a_file_that_is_set_aside_while_it_is_read_is_read_once(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """A reader that has begun sees each entry once, also where a rotation comes between."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path, max_size=300).journal
+    journal.push(b'{"number":0}', 0.0)
+    entries = read_journal(path)
+    assert "start" == next(entries)["kind"]
+    for number in range(1, 20):
+        journal.push(b'{"number":%d}' % number, 0.0)
+    found = [each["raw"]["number"] for each in entries]
+    assert found == list(range(len(found)))
+
+
+# What goes wrong
+
+
+def test_a_file_that_cannot_be_renamed_grows_on(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """Where a full file cannot be set aside, that is told once, and no line is lost."""
+    path = tmp_path / "a.jsonl.gz"
+    each = opened(path, max_size=100)
+    mocker.patch.object(module.os, "rename", side_effect=PermissionError(errno.EACCES, "no"))
+    for number in range(50):
+        each.journal.push(b'{"number":%d}' % number, 0.0)
+    each.journal.close()
+    assert [PermissionError] == [type(error) for error in each.failures]
+    assert list(range(50)) == [raw["number"] for raw in raws(path)]
+    assert 0 == each.journal.lost
+
+
+def test_a_disk_that_is_full_is_told_once_and_tried_again(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """The first failure is told, lines are counted, and when there is room again, the journal says what it lacks."""
+    path = tmp_path / "a.jsonl"
+    each = opened(path)
+    each.journal.push(b'{"number":0}', 0.0)
+    retry = mocker.patch.object(module, "RETRY", 0.0)
+    write = mocker.patch.object(module.os, "write", side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    for number in range(1, 4):
+        each.journal.push(b'{"number":%d}' % number, 0.0)
+    mocker.stop(write)
+    assert [errno.ENOSPC] == [error.errno for error in each.failures]
+    assert 3 == each.journal.lost
+    each.journal.push(b'{"number":4}', 0.0)
+    assert retry == 0.0
+    assert ["start", "push", "missing", "push"] == kinds(path)
+    assert [3] == [entry["count"] for entry in read_journal(path) if entry["kind"] == "missing"]
+
+
+def test_a_line_of_which_only_a_part_had_room_does_not_spoil_the_next(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """A torn line is set aside with its file, so that what comes later can be read."""
+    path = tmp_path / "a.jsonl"
+    each = opened(path)
+    mocker.patch.object(module, "RETRY", 0.0)
+    true_write = os.write
+
+    def half(file: int, data: bytes) -> int:
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "full")
+        return true_write(file, data[: len(data) // 2])
+
+    write = mocker.patch.object(module.os, "write", side_effect=half)
+    each.journal.push(PUSH, 0.0)
+    mocker.stop(write)
+    each.journal.push(PUSH, 0.0)
+    assert ["start", "missing", "push"] == kinds(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")
+def test_a_full_device(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """The system's own full disk: nothing is raised, one failure is told."""
+    each = opened(Path("/dev/full"))
+    each.journal.push(PUSH, 0.0)
+    assert [errno.ENOSPC] == [error.errno for error in each.failures]
+
+
+def test_a_file_that_is_deleted_is_begun_anew(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Nothing is written to a file that nobody can find; where its folder is gone, too, that is told."""
+    path = tmp_path / "folder" / "a.jsonl"
+    path.parent.mkdir()
+    each = opened(path)
+    path.unlink()
+    each.journal.push(PUSH, 0.0)
+    assert ["push"] == kinds(path)
+    path.unlink()
+    path.parent.rmdir()
+    each.journal.push(PUSH, 0.0)
+    each.journal.push(PUSH, 0.0)
+    assert [FileNotFoundError] == [type(error) for error in each.failures]
+    assert 2 == each.journal.lost
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, nothing keeps them apart")
+def test_two_streams_cannot_share_a_file(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """The second one to start is refused, by an error that says why, and starts once the first has ended."""
+    path = tmp_path / "a.jsonl"
+    first, second = (make(contractInfo={"journal": path}) for _ in range(2))
+    go_live(first)
+    with pytest.raises(ccxt.BadRequest, match=r"a\.jsonl: another stream writes its journal there"):
+        second.on_contract_info(print)
+    assert "idle" == second.contract_info_stream().state
+    first.close()
+    go_live(second)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_the_child_of_a_fork_leaves_the_journal_to_its_parent(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """What the child writes goes nowhere; the parent's file is still its own when the child is gone."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path).journal
+    child = os.fork()
+    if child == 0:
+        journal.push(b'{"from":"child"}', 0.0)
+        journal.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    journal.push(PUSH, 0.0)
+    assert [orjson.loads(PUSH)] == raws(path)
+    with pytest.raises(BlockingIOError):
+        opened(path)
+
+
+# With a stream
+
+
+def test_the_stream_goes_on_without_its_journal(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """A folder that does not exist is told to `on_error`, counted in `health()`, and costs no push."""
+    exchange = make(contractInfo={"journal": tmp_path / "none" / "a.jsonl"})
+    errors, updates = Inbox(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    exchange.on_contract_info(updates)
+    go_live(exchange)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    updates.wait()
+    assert [FileNotFoundError] == [type(error) for error in errors.wait()]
+    assert stream.health()["journal_lost"] > 0
+
+
+def test_markets_that_cannot_be_written_cost_no_push(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """What a user has put into a market need not be JSON; that is told, and the stream goes on."""
+    path = tmp_path / "a.jsonl"
+    exchange = make(contractInfo={"journal": path})
+    exchange.market("BTC/USDT:USDT")["info"]["mine"] = object()
+    errors, updates = Inbox(), Inbox()
+    exchange.contract_info_stream().on_error(errors)
+    exchange.on_contract_info(updates)
+    assert isinstance(errors.wait()[0], TypeError)
+    go_live(exchange)
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    updates.wait()
+    assert next(entry for entry in read_journal(path) if entry["kind"] == "rest")["complete"]
+
+
+def test_what_a_stream_writes(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """Start, states, connections with causes, the known contracts, answers of REST and pushes are there in order; the
+    canary is not."""
+    path = tmp_path / "a.jsonl"
+    exchange = make(contractInfo={"journal": str(path)})
+    stream = go_live(exchange)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    eventually(lambda: stream.health()["events"] == 1)
+    sim.close(1001, "so long")
+    eventually(lambda: stream.health()["reconnects"].get("closed") == 1 and stream.state == "live")
+    exchange.close()
+    entries = list(read_journal(path))
+    assert ["start", "state", "markets", "connection", "state", "rest", "state"] == [
+        each["kind"] for each in entries[:7]
+    ]
+    states = [each["new"] for each in entries if each["kind"] == "state"]
+    assert ["connecting", "syncing", "live", "reconnecting", "syncing", "live", "stopped"] == states
+    (lost,) = [each for each in entries if each.get("event") == "lost"]
+    assert ("closed", True) == (lost["cause"], "so long" in lost["error"])
+    assert ["BTCUSDT"] == [each["raw"]["s"] for each in entries if each["kind"] == "push"]
+
+
+def test_a_stream_without_an_exchange_writes_its_pushes(tmp_path: Path, sim: BinanceSimulator) -> None:
+    """Pushes and connections are there; there is nothing to compare."""
+    path = tmp_path / "a.jsonl"
+    with cci.ContractInfoStream(sim.ws_url, journal=path, **FAST) as stream:
+        assert stream.wait_until_live(PATIENCE)
+        sim.set_status("BTCUSDT", "TRADING_HALT")
+        eventually(lambda: stream.health()["events"] == 1)
+    assert {"start", "state", "connection", "push"} == set(kinds(path))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from ccxt_contractinfo.journal import Journal
+journal = Journal(sys.argv[1], None, None, print)
+journal.open(url="ws://host", settle_time=10.0)
+number = 0
+while True:
+    journal.push(b'{"number":%d}' % number, 0.0)
+    number += 1
+    if number == 200:
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_killed_process_loses_no_line(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """After kill -9 in the middle of writing, all lines but perhaps the last are read, and the next run goes on."""
+    path = tmp_path / name
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"200\n" == process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    found = raws(path)
+    assert len(found) >= 200
+    assert found == [{"number": number} for number in range(len(found))]
+    opened(path).journal.push(PUSH, 0.0)
+    assert [*found, orjson.loads(PUSH)] == raws(path)
+
+
+def test_writers_on_several_threads_do_not_mix_lines(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Lines stay whole, whoever writes them, also over rotations."""
+    path = tmp_path / "a.jsonl.gz"
+    journal = opened(path, max_size=1000).journal
+
+    def write(name: int) -> None:
+        for number in range(100):
+            journal.push(b'{"name":%d,"number":%d}' % (name, number), 0.0)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    found = raws(path)
+    for name in range(4):
+        assert list(range(100)) == [raw["number"] for raw in found if raw["name"] == name]
