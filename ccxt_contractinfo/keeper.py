@@ -14,10 +14,10 @@ from typing import Any, get_args
 import ccxt
 
 from . import clock
-from .delivery import Channel, Concerns
+from .delivery import Channel
 from .events import ContractInfoEvent, Outcome
 from .forking import renew_after_fork
-from .impact import Position, PositionImpact, Unasked, impact_of, is_open
+from .holdings import Holdings
 from .listings import universe_of
 from .mapping import LiveMapping
 from .markets import KINDS, Market, apply_brackets, complete, is_contract, is_gone, keep_name, market_universe
@@ -67,7 +67,9 @@ class MarketKeeper:
         serves_tiers(exchange)  # raises where that cannot be meant
         self._rest = Rest(exchange)
         self._refused_key: tuple[str, str] | None = None
-        self._unasked = Unasked()
+        self.holdings = Holdings(
+            self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
+        )
         self.table = MarketTable()
         self.table.sharers.add(self)
         renew_after_fork(self)
@@ -272,63 +274,6 @@ class MarketKeeper:
 
         return wanted
 
-    def concerns(self, positions: Callable[[], Iterable[Position]]) -> Concerns:
-        """Makes filters of updates: whether one is about what is held, by what `positions` returns. Where that raises,
-        or gives what cannot be read, it is reported as a callback's error, and all updates are let through: better once
-        too often than not at all."""
-
-        def concerned() -> Callable[[ContractInfo], bool]:
-            try:
-                ids = {id for _, id in self._held(positions())}
-            except BaseException as error:  # like a callback's own
-                logger.exception("contractInfo: the positions could not be had, so all is told")
-                self._callback_failed(error)
-                return lambda update: True
-            return lambda update: update["id"] in ids
-
-        return concerned
-
-    def _held(self, positions: Iterable[Position]) -> list[tuple[Position, str]]:
-        """The open ones of these positions, with the ids of their contracts. Raises ccxt.BadSymbol or
-        ccxt.BadRequest."""
-        try:
-            return [(position, self._id_of(position)) for position in positions if is_open(position)]
-        except (AttributeError, LookupError, TypeError) as error:
-            raise ccxt.BadRequest(f"contractInfo: a position cannot be read: {error!r}") from error
-
-    def _id_of(self, position: Position) -> str:
-        # Binance's id, if it is there: where a contract got a delivery time, ccxt may have given it another symbol.
-        info = position.get("info")
-        id = info.get("symbol") if isinstance(info, Mapping) else None
-        market = self.in_step().find(id) if isinstance(id, str) else None
-        return str((market or self.contract(position["symbol"]))["id"])
-
-    def unasked(self) -> list[Universe]:
-        """The universes with changes that `impact` was not asked about yet."""
-        with self._locked_table() as table:
-            markets = [table.find(id) for id in self._unasked.ids()]
-        return sorted({market_universe(market) for market in markets if market is not None})
-
-    def impact(self, positions: Iterable[Position], *, are_fresh: bool = False) -> list[PositionImpact]:
-        """What has changed for each of these positions, where something has since this was last asked about its
-        contract. Raises ccxt.BadSymbol or ccxt.BadRequest, and then nothing counts as asked.
-
-        :param are_fresh: they were fetched after the changes were known
-        """
-        held = self._held(positions)
-        with self._locked_table() as table:
-            taken = self._unasked.take({id for _, id in held})
-            contracts = table.contracts()
-            concerned = [(position, contracts[id], taken[id]) for position, id in held if id in taken]
-        now = self.exchange.milliseconds()
-        try:
-            impacts = [impact_of(*each, now, are_fresh=are_fresh) for each in concerned]
-        except BaseException:
-            with self._locked_table():
-                self._unasked.put_back(taken)
-            raise
-        return [impact for impact in impacts if impact is not None]
-
     def ids(self, symbols: Iterable[str] | str | None) -> frozenset[str]:
         """The ids of contracts given by symbol or id; none means all. Raises ccxt.BadSymbol."""
         symbols = [symbols] if isinstance(symbols, str) else symbols or ()
@@ -508,7 +453,7 @@ class MarketKeeper:
 
     def tell(self, update: ContractInfo) -> None:
         """See `published.Sharer`."""
-        self._unasked.note(update)
+        self.holdings.note(update)
         if self.is_following:
             self.updates.publish(update)
 

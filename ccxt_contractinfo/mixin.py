@@ -133,7 +133,7 @@ class ContractInfoMixin:
             raise ccxt.BadRequest(f"on_contract_info(): positions should be callable, not {type(positions).__name__}")
         keeper = self._loaded_keeper()
         wants = keeper.wants(symbols, kinds)
-        concerns = None if positions is None else keeper.concerns(positions)
+        concerns = None if positions is None else keeper.holdings.concerns(positions)
         keeper.own_stream()
         subscription = keeper.updates.subscribe(callback, wants, concerns)  # before the first push can come
         try:
@@ -187,14 +187,14 @@ class ContractInfoMixin:
         if positions is None:
             if not keeper.has_key:
                 raise ccxt.ArgumentsRequired("contract_info_impact(): give it positions, or the exchange an apiKey")
-            return keeper.impact(self._positions(keeper), are_fresh=True)
-        return keeper.impact(positions)
+            return keeper.holdings.impacts(self._positions(keeper), are_fresh=True)
+        return keeper.holdings.impacts(positions)
 
     def _positions(self, keeper: MarketKeeper) -> list[Position]:
         """The positions of the universes in which something has changed. Where one cannot be had, that is reported, and
         asked for again by the next call; where none can, it is raised."""
         positions: list[Position] = []
-        universes, errors = keeper.unasked(), []
+        universes, errors = keeper.holdings.unasked(), []
         for universe in universes:
             try:
                 positions += self.fetch_positions(None, {"subType": universe})  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ LAYERS = (
     ("exchanges",),
     ("mixin",),
     ("keeper",),
-    ("stream", "follower", "table"),
+    ("stream", "follower", "table", "holdings"),
     (
         "published",
         "reader",
