@@ -11,11 +11,12 @@ from .delivery import Subscription
 from .errors import CumulativeMismatch, MalformedEvent, MalformedJournal
 from .events import Bracket, ContractInfoEvent, parse_event
 from .exchanges import binance, binancecoinm, binanceusdm
+from .history import contract_at
 from .impact import PositionImpact
 from .journal import read_journal
 from .margin import LeverageTiers
 from .mixin import ContractInfoMixin, attach
-from .replaying import Replay, contract_at, replay
+from .replaying import Replay, replay
 from .stream import ContractInfoStream
 from .tierchanges import TierChange
 from .updates import ContractInfo

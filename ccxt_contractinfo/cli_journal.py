@@ -22,8 +22,9 @@ from .cli_common import (
     told,
     write_json,
 )
+from .history import contract_at
 from .markets import KINDS, iso8601
-from .replaying import contract_at, replay
+from .replaying import replay
 from .settings import Settings
 from .tierchanges import DIRECTIONS
 from .tiers import LeverageTier

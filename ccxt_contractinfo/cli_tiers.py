@@ -21,6 +21,7 @@ from .cli_common import (
     output_options,
     write_json,
 )
+from .history import last_tier_change
 from .margin import LeverageTiers
 from .markets import Market, iso8601, market_universe
 
@@ -34,8 +35,8 @@ def add(commands: Any) -> None:
         help="show the leverage tiers of a contract, and what they mean for a position",
         description=(
             "The leverage tiers of a contract. Binance's REST tells them only to those who have an API key;\n"
-            "without one, they are known once they have been pushed, so --wait for that. A change that comes\n"
-            "while waiting is shown with what was before. Notionals are in the currency of the margin: USDT,\n"
+            "without one, they are known once they have been pushed, so --wait for that, or look into a --journal.\n"
+            "A change is shown with what was before. Notionals are in the currency of the margin: USDT,\n"
             "or the coin of a COIN-M contract."
         ),
         parents=[connection_options(), output_options()],
@@ -58,6 +59,9 @@ def add(commands: Any) -> None:
         default=0.0,
         metavar="SECONDS",
         help="listen to the stream until the tiers are pushed or change, for so long at most (default: 0)",
+    )
+    command.add_argument(
+        "--journal", metavar="FILE", help="show the tiers, and their last change, that record has written to a journal"
     )
     command.set_defaults(run=_tiers)
 
@@ -121,7 +125,10 @@ def _tiers(arguments: argparse.Namespace) -> int:
     with connected_exchange(arguments) as exchange:
         exchange.load_markets()
         market = exchange._contract_info().contract(arguments.symbol)
-        before, tiers = _find(exchange, market, arguments.wait)
+        if arguments.journal:
+            before, tiers = _recorded(arguments.journal, market)
+        else:
+            before, tiers = _find(exchange, market, arguments.wait)
         now = time.time_ns() // 1_000_000
     try:
         position = position_in(tiers, arguments.notional, arguments.leverage)
@@ -146,6 +153,17 @@ def _tiers(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         _plot(arguments.plot, market, before, tiers, now)
     return 0
+
+
+def _recorded(path: str, market: Market) -> tuple[LeverageTiers | None, LeverageTiers]:
+    """The tiers of a contract before their last change in a journal, if they were known then, and since."""
+    try:
+        before, tiers = last_tier_change(path, market["id"])
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+    if not tiers:
+        raise Failure(f"{path} does not tell the leverage tiers of {market['symbol']}")
+    return LeverageTiers(before) if before else None, LeverageTiers(tiers)
 
 
 def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | None, LeverageTiers]:

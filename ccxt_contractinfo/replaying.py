@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import threading
@@ -11,36 +10,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import ccxt
-import orjson
 
 from . import clock
 from .clock import FOREVER
-from .errors import MalformedEvent
-from .events import Arrival, ContractInfoEvent, parse_event
-from .exchanges import binance
+from .history import ANSWERS, Said, as_it_came
 from .journal import read_journal
-from .listings import universe_of
-from .markets import (
-    Market,
-    apply_brackets,
-    apply_event,
-    complete,
-    is_gone,
-    keep_name,
-    market_universe,
-    vanish,
-    with_state,
-    with_tiers,
-)
 from .mixin import attach
-from .pushes import Pushes
-from .resync import Doubts, missed
+from .resync import Doubts
 from .settings import Settings
-from .snapshot import Entry, Snapshot, Universe
+from .snapshot import Snapshot, Universe
 from .stream import ContractInfoStream
 from .updates import ContractInfo
-
-_ANSWERS = ("markets", "rest")
 
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
@@ -96,7 +76,7 @@ class Replay(ContractInfoStream):
         self._settle_time = Settings.settle_time
         self._offset = 0.0
         """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
-        self._said = _Said()
+        self._said = Said()
         self._begun: set[str] = set()
         """The universes whose markets the stream that is played now has begun with."""
         self._first = _first_markets(path)
@@ -170,7 +150,7 @@ class Replay(ContractInfoStream):
             self._settle_time = entry["settle_time"]
             self._offset = clock.now() - (wall_clock.time() - entry["time"] / 1000) - entry["clock"]
             self._begun.clear()
-        elif kind in _ANSWERS:
+        elif kind in ANSWERS:
             self._said.take(entry)
             if kind == "rest":
                 self._answer(entry)
@@ -185,7 +165,7 @@ class Replay(ContractInfoStream):
                 self._release()
             elif self._held_back is None:
                 self._held_back = []
-            self.received(cast(Any, self._run), _as_it_came(entry["raw"]), entry["clock"] + self._offset)
+            self.received(cast(Any, self._run), as_it_came(entry["raw"]), entry["clock"] + self._offset)
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
         universe = entry["universe"]
@@ -234,179 +214,13 @@ class _Player:
         return False
 
 
-class _Said:
-    """What the answers in a journal have said until now, by universe and contract id."""
-
-    def __init__(self) -> None:
-        self.entries: dict[Universe, dict[str, Entry]] = {}
-        self.brackets: dict[Universe, dict[str, list[Entry]]] = {}
-
-    def take(self, answer: Mapping[str, Any]) -> None:
-        """Go on with the next answer."""
-        universe = answer["universe"]
-        if answer["complete"]:
-            self.entries[universe], self.brackets[universe] = {}, {}
-        entries, brackets = self.entries.setdefault(universe, {}), self.brackets.setdefault(universe, {})
-        entries.update((entry["symbol"], entry) for entry in answer["entries"])
-        brackets.update(answer["brackets"] or {})
-        for id in answer["gone"]:
-            entries.pop(id, None)
-        for id in answer["cleared"]:
-            brackets.pop(id, None)
-
-
 def _first_markets(path: str | os.PathLike[str]) -> dict[Universe, dict[str, Any]]:
     """The first entry of each universe that has all its contracts. Exchanges that join a stream after its first push
     are not looked for where there are others."""
     found: dict[Universe, dict[str, Any]] = {}
     for entry in read_journal(path):
-        if entry["kind"] in _ANSWERS and entry["complete"]:
+        if entry["kind"] in ANSWERS and entry["complete"]:
             found.setdefault(entry["universe"], entry)
         elif entry["kind"] == "push" and found:
             break
     return found
-
-
-def _as_it_came(raw: dict[str, Any] | str | bytes) -> bytes:
-    if isinstance(raw, bytes):
-        return raw
-    return raw.encode() if isinstance(raw, str) else orjson.dumps(raw)
-
-
-def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[str, Any]:
-    """What was known of a contract at some time, by a journal alone.
-
-    :param path: of the journal, see `read_journal`
-    :param symbol: contract id (``'BTCUSDT'``), or unified symbol
-    :param time: ms since the epoch; what came later is not considered
-    :return: `id`, `symbol`, `status` (None, too, where exchangeInfo did not have it any more), `active` (bool),
-        `contractType` (str), `created`, `expiry`, `delisting` (ms) as in an update, `tiers` (list of ccxt's leverage
-        tiers); and `timestamp`, when (ms) the journal last said something of it. Each is None where it was unknown
-    :raises FileNotFoundError: where there is no such journal
-    :raises MalformedJournal: for a line before that time that cannot be read
-    """
-    history = _History(symbol)
-    for entry in read_journal(path):
-        if entry["time"] > time:
-            break
-        history.take(entry)
-    market = history.market or {}
-    return {
-        "id": market.get("id"),
-        "symbol": market.get("symbol"),
-        "timestamp": history.timestamp,
-        "status": market.get("status"),
-        "active": market.get("active"),
-        "contractType": market.get("info", {}).get("contractType"),
-        "created": market.get("created"),
-        "expiry": market.get("expiry"),
-        "delisting": market.get("delisting"),
-        "tiers": market.get("leverageTiers"),
-    }
-
-
-class _History:
-    """One contract, as a journal tells of it, by the rules of `MarketTable`."""
-
-    def __init__(self, symbol: str) -> None:
-        self.market: Market | None = None
-        self.timestamp: int | None = None
-        self._symbol = symbol
-        self._parser = _parser()
-        self._settle_time = Settings.settle_time
-        self._pushes = Pushes()
-        self._said = _Said()
-
-    def take(self, entry: Mapping[str, Any]) -> None:
-        """Go on with the next entry."""
-        kind, before = entry["kind"], self.market
-        if kind == "start":
-            self._settle_time, self._pushes = entry["settle_time"], Pushes()
-        elif kind == "push":
-            self._push(entry)
-        elif kind in _ANSWERS:
-            self._said.take(entry)
-            self._answer(entry)
-        if self.market != before:
-            self.timestamp = entry["time"]
-
-    def _push(self, entry: Mapping[str, Any]) -> None:
-        try:
-            event = parse_event(_as_it_came(entry["raw"]))
-        except MalformedEvent:
-            return
-        if self.market is None and event.id == self._symbol:
-            self.market = _unlisted(event)
-        if self.market is None or event.id != self.market["id"]:
-            return
-        if self._pushes.is_news(event):
-            self.market = apply_event(self.market, event).market
-        elif self._pushes.has_news_of_brackets(event):
-            self.market = apply_brackets(self.market, event).market
-        self._pushes.remember(Arrival(event, entry["clock"]))
-
-    def _answer(self, answer: Mapping[str, Any]) -> None:
-        universe, asked = answer["universe"], answer["asked"]
-        told = self._told(answer)
-        if told is None:
-            if answer["kind"] == "rest" and self._is_gone(universe, asked):
-                self.market = vanish(self.market or {}).market
-            return
-        id = told["symbol"]
-        if self.market is None or not self.market["info"].get("symbol"):  # pushed, but not completed yet
-            listed = complete(keep_name(self._parser.parse_market(told)))
-            known = self.market
-            self.market = listed if known is None else with_tiers(with_state(listed, known), known)
-        raw = None if answer["brackets"] is None else self._said.brackets[universe].get(id)
-        snapshot = Snapshot.of([told], universe, asked, answer["server_time"])
-        brackets = None if raw is None else {id: raw}
-        for news in missed({id: self.market}, snapshot, brackets, self._pushes, self._settle_time)[0]:
-            self.market = news.change.market
-
-    def _is_gone(self, universe: str, asked: float) -> bool:
-        """Whether an answer that does not have the contract is news."""
-        market = self.market
-        return (
-            market is not None
-            and market_universe(market) == universe
-            and bool(market["info"].get("symbol"))
-            and not is_gone(market)
-            and self._pushes.unsettled_until(market["id"], asked, self._settle_time) is None
-        )
-
-    def _told(self, answer: Mapping[str, Any]) -> Entry | None:
-        """The contract's raw entry, as REST has told it last."""
-        entries = self._said.entries[answer["universe"]]
-        if self.market is not None:
-            return entries.get(self.market["id"])
-        if self._symbol in entries:
-            return entries[self._symbol]
-        if "/" in self._symbol:
-            for entry in answer["entries"]:  # those of before had another symbol
-                market = self._parser.parse_market(entry)
-                if market is not None and keep_name(market)["symbol"] == self._symbol:
-                    return cast(Entry, entry)
-        return None
-
-
-@functools.cache
-def _parser() -> Any:
-    """An exchange that makes markets of raw entries; it connects to nothing."""
-    return binance()
-
-
-def _unlisted(event: ContractInfoEvent) -> Market:
-    """A contract of which only a push has told."""
-    is_inverse = universe_of(event) == "inverse"
-    is_dated = "QUARTER" in event.contract_type or "MONTH" in event.contract_type
-    return {
-        "id": event.id,
-        "symbol": None,
-        "quote": None,
-        "type": "future" if is_dated else "swap",
-        "swap": not is_dated,
-        "future": is_dated,
-        "linear": not is_inverse,
-        "inverse": is_inverse,
-        "info": {},
-    }

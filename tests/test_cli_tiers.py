@@ -14,7 +14,8 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .against import connecting
 from .conftest import eventually
-from .contracts import CUT, PUSHED
+from .contracts import CUT, PUSHED, entry
+from .journals import START, answer, pushed, written
 from .terminal import PATIENCE, Terminal, piped
 
 TIERS = LeverageTiers(PUSHED)
@@ -192,3 +193,25 @@ def test_what_cannot_be_meant_is_a_usage_error(
         cli.main(["tiers", "BTCUSDT", *arguments])
     assert raised.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_journal_tells_the_last_change(capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    """With a journal, the tiers are those of its end, beside those before."""
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry("BTCUSDT")),
+        pushed(2_000, "BTCUSDT", bks=PUSHED),
+        pushed(3_000, "BTCUSDT", bks=CUT),
+    )
+    found = report(capsysbinary, "BTCUSDT", "--journal", str(path))
+    assert [50, 20] == [tier["maxLeverage"] for tier in found["previousTiers"]]
+    assert [25, 10] == [tier["maxLeverage"] for tier in found["tiers"]]
+    assert [-25, -10] == [change["maxLeverageChange"] for change in found["tierChanges"]]
+
+
+def test_a_journal_without_tiers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A journal has to be there, and to tell of the contract's tiers."""
+    path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, entry("BTCUSDT")))
+    assert "does not tell the leverage tiers of BTC/USDT:USDT" in failed(capsys, "BTCUSDT", "--journal", str(path))
+    assert "No such file" in failed(capsys, "BTCUSDT", "--journal", str(tmp_path / "none"))

@@ -27,6 +27,7 @@ LAYERS = (
         "cli_watch",
     ),
     ("cli_common", "demo", "replaying", "board", "icalendar_file", "tierplot"),
+    ("history",),
     ("exchanges",),
     ("mixin",),
     ("keeper",),
