@@ -105,6 +105,8 @@ def _print(ahead: Sequence[Upcoming], now: int, days: float) -> None:
 
     console = Console()
     for each in ahead:
-        console.print(ahead_line(each, now), no_wrap=True, overflow="ellipsis", crop=True)
+        line = ahead_line(each, now)
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)
     if not ahead:
         console.print(f"Nothing lies ahead in the next {days:g} days.")

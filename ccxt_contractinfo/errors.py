@@ -14,7 +14,7 @@
         ├── ccxt.BadResponse
         │   ├── MalformedEvent             a push that does not say what a push must say
         │   ├── CumulativeMismatch         pushed brackets whose cumulative amounts floors and rates do not imply
-    │   ├── MalformedJournal           a line of a journal that cannot be read
+        │   ├── MalformedJournal           a line of a journal that cannot be read
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
         └── ccxt.NetworkError
             ├── ConnectionLost             DNS, TCP, TLS or the proxy failed, or the peer reset

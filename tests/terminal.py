@@ -13,14 +13,15 @@ from typing import Any
 import pexpect
 import pyte
 
+_OF_A_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES"}
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
 
 
 def environment() -> dict[str, str]:
-    """Of a process that finds the package and the tests, and a terminal with colours."""
+    """Of a process that finds the package and the tests, and a terminal with colours, whose size is its own."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environ = {name: value for name, value in os.environ.items() if name not in _OF_A_TERMINAL}
     return {**environ, "PYTHONPATH": path, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
 
 

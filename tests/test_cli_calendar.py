@@ -115,10 +115,9 @@ def test_on_a_terminal_it_is_for_people(sim: BinanceSimulator, width: int) -> No
     """On a terminal there is a line each, with a countdown, that fits the width."""
     with Terminal(sim.port, "calendar", "--days", "0.1", width=width) as terminal:
         assert 0 == terminal.end()
-    lines = [line for line in terminal.lines if line]
-    assert 1 == len(lines), lines
-    assert lines[0].startswith("in 59 min ")
-    assert "delisting BTC/" in lines[0]
+    (line,) = filter(None, terminal.lines)
+    assert line.startswith("in 59 min ")
+    assert "delisting BTC/" in line
 
 
 def test_nothing_ahead_is_said(sim: BinanceSimulator) -> None:

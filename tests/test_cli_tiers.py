@@ -214,4 +214,4 @@ def test_a_journal_without_tiers(capsys: pytest.CaptureFixture[str], tmp_path: P
     """A journal has to be there, and to tell of the contract's tiers."""
     path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, entry("BTCUSDT")))
     assert "does not tell the leverage tiers of BTC/USDT:USDT" in failed(capsys, "BTCUSDT", "--journal", str(path))
-    assert "No such file" in failed(capsys, "BTCUSDT", "--journal", str(tmp_path / "none"))
+    assert "there is no journal" in failed(capsys, "BTCUSDT", "--journal", str(tmp_path / "none"))

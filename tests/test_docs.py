@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import logging
@@ -12,6 +11,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -21,7 +21,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import cli, errors
 from ccxt_contractinfo.markets import KINDS
 from ccxt_contractinfo.settings import Settings
-from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 
 from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
 from .conftest import PATIENCE, Inbox, go_live
@@ -29,6 +29,7 @@ from .conftest import PATIENCE, Inbox, go_live
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 FREQTRADE = "docs/freqtrade.md"
+TESTING = "docs/testing.md"
 EXAMPLES = [
     (code, output)
     for code, output in pairwise(BLOCKS)
@@ -80,9 +81,11 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 def test_each_example_says_what_it_prints() -> None:
-    """A block of Python is followed by one of text; the strategy for freqtrade is tested by itself."""
+    """A block of Python is followed by one of text; the strategy for freqtrade, and the suites that show the pytest
+    plugin, are tested by themselves."""
     told = {code for code, _ in EXAMPLES}
-    assert [FREQTRADE] == [block.page for block in BLOCKS if block.language == "python" and block not in told]
+    untold = {block.page for block in BLOCKS if block.language == "python" and block not in told}
+    assert {FREQTRADE, TESTING} == untold
 
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=lambda block: str(block))
@@ -93,8 +96,11 @@ def test_examples_print_what_is_said(
     sim: BinanceSimulator,
     happen: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each example prints the lines that follow it, ends, and leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)  # for those that write files
     played(code, local_binance, sim, happen, capsys, shows(output.text))
 
 
@@ -157,12 +163,18 @@ def test_commands_can_be_given(block: Block, command: str, capsys: pytest.Captur
     """Each command line has a command and options that there are."""
     parser = cli._parser()
     arguments = shlex.split(command, comments=True)
-    (commands,) = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not arguments[0].startswith("-") and arguments[0] not in commands:
-        pytest.skip(f"there is no command {arguments[0]} yet")
     with contextlib.suppress(SystemExit):  # of --help
         parser.parse_args(arguments)
     assert "" == capsys.readouterr().err
+
+
+def test_the_scenario_can_be_played(tmp_path: Path) -> None:
+    """The scenario that the page shows is one."""
+    (block,) = [block for block in BLOCKS if block.language == "toml"]
+    file = tmp_path / "scenario.toml"
+    file.write_text(block.text, encoding="utf-8")
+    played = scenario.load(file)
+    assert (4, True) == (len(played.steps), played.repeat)
 
 
 def rows(page: str) -> list[list[str]]:

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-import pytest_ccxt_contractinfo as plugin
-
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
-OPTIONS = ("-p", plugin.__name__, "-p", "no:cacheprovider", "--strict-markers", "-W", "error")
+PLUGIN = "pytest_ccxt_contractinfo"
+OPTIONS = ("-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", "-W", "error")
 
 
 @pytest.fixture
 def users(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A user's suite, of which the plugin is the only one, be it installed or not."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.syspath_prepend(str(ROOT))
     return pytester
 
@@ -152,9 +152,9 @@ def test_a_suite_that_does_not_use_it_pays_nothing(users: pytest.Pytester) -> No
 
 def test_the_markers_are_told(users: pytest.Pytester) -> None:
     """`pytest --markers` and `--fixtures` say what there is."""
-    result = users.runpytest_inprocess("-p", plugin.__name__, "--markers")
+    result = users.runpytest_inprocess("-p", PLUGIN, "--markers")
     result.stdout.fnmatch_lines([f"@pytest.mark.{name}(*" for name in ("binance_simulator", "contract_info_exchange")])
-    shown = users.runpytest_inprocess("-p", plugin.__name__, "--fixtures").stdout
+    shown = users.runpytest_inprocess("-p", PLUGIN, "--fixtures").stdout
     names = ["binance_simulator", "contract_info_exchange_class", "contract_info_exchange"]
     shown.fnmatch_lines([f"{name} -- *pytest_ccxt_contractinfo.py:*" for name in names])
 
@@ -163,7 +163,7 @@ def test_pytest_finds_it_where_it_is_installed() -> None:
     """The package has an entry point for pytest, under a name that `-p no:...` can turn off."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    assert f"\nccxt_contractinfo = {plugin.__name__}" == setup["options.entry_points"]["pytest11"]
-    assert plugin.__name__ in setup["options"]["py_modules"].split()
+    assert f"\nccxt_contractinfo = {PLUGIN}" == setup["options.entry_points"]["pytest11"]
+    assert PLUGIN in setup["options"]["py_modules"].split()
     for each in importlib.metadata.entry_points(group="pytest11", name="ccxt_contractinfo"):
-        assert each.load() is plugin
+        assert PLUGIN == each.value
