@@ -9,8 +9,8 @@ from typing import Any
 import ccxt
 import pytest
 
+from ccxt_contractinfo import cli
 from ccxt_contractinfo.markets import KINDS
-from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
@@ -76,20 +76,17 @@ def test_the_simulator(capsys: pytest.CaptureFixture[str]) -> None:
     assert 5 == len(EXAMPLES)
 
 
+def named(heading: str) -> list[str]:
+    """What a table lists in its first column, by the heading of that."""
+    rows = README.partition(f"| {heading} | ")[2].partition("\n\n")[0].splitlines()[2:]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+
+
 def test_the_tables() -> None:
-    """The tables of kinds and of settings have all there is, and defaults as they are."""
-    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", README, re.MULTILINE)
-    names = [name for row, _ in rows for name in re.findall(r"`(\w+)`", row)]
-    settings = [name for name in vars(Settings()) if name != "url"]
-    assert sorted([*KINDS, *settings]) == sorted(name for name in names if name != "options")
-    defaults = {row: default for row, default in rows if "_" in row}
-    assert "`'btcusdt@markPrice'`, 15 s" == defaults["`canary`, `canary_timeout`"]
-    for name, default in vars(Settings()).items():
-        if name in ("url", "canary"):
-            continue
-        (shown,) = [text for row, text in defaults.items() if f"`{name}`" in row]
-        size = f"{default // 1024**2} MiB" if name.endswith("_size") and name != "buffer_size" else str(default)
-        assert str(default) in shown or size in shown or (default is not None and f"{default:g}" in shown)
+    """The tables of kinds and of commands have all there are; the demo is further up."""
+    (commands,) = [action.choices for action in cli._parser()._actions if isinstance(action.choices, dict)]
+    assert list(KINDS) == named("kind")
+    assert sorted(commands) == sorted(["demo", *named("command")])
 
 
 def test_it_is_short() -> None:
