@@ -305,6 +305,7 @@ def in_the_future(seconds: float) -> str:
         ("9" * 400, 3 * 86400, 3 * 86400),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3 * 86400, 3 * 86400),
     ],
+    ids=["seconds", "at once", "in an hour", "an hour ago", "beyond all numbers", "beyond all dates"],
 )
 def test_retry_after(header: str, least: float, most: float) -> None:
     """Retry-After is understood as seconds and as a date, and no nonsense stops the stream for ever."""
