@@ -8,7 +8,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ccxt
 
@@ -24,13 +24,15 @@ from .follower import Follower
 from .forking import renew_after_fork
 from .journal import Journal
 from .margin import LeverageTiers
-from .reader import Link, Reader
 from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
 from .settings import Settings, stream_settings
 from .snapshot import Entry, Snapshot
 from .tiers import is_continuous
+
+if TYPE_CHECKING:
+    from .reader import Link
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -546,7 +548,7 @@ class ContractInfoStream:
 
     def _handed(self, follower: Follower, arrival: Arrival) -> Outcome:
         try:
-            return follower.handle(arrival.event, arrival.received)
+            return follower.handle(arrival)
         except Exception as error:
             logger.exception("contractInfo: %s could not be applied", arrival.event)
             self.report(error)
@@ -679,6 +681,9 @@ class _Run:
     """One run of a stream, from `start` to its end: what reads, and what compares with REST."""
 
     def __init__(self, stream: ContractInfoStream, settings: Settings, endpoint: Endpoint) -> None:
+        # With it comes websocket-client, for which a program need not wait that only imports this package.
+        from .reader import Reader
+
         backoff = Backoff(settings.backoff_base, settings.backoff_max)
         self.reader = Reader(stream, settings, endpoint)
         self.schedule = Schedule(lambda: stream._compare(self), settings.resync_interval, backoff)
