@@ -7,7 +7,7 @@ from typing import Protocol
 
 import ccxt
 
-from .events import ContractInfoEvent, Outcome
+from .events import Arrival, Outcome
 from .rest import Answers
 from .resync import Doubts
 from .snapshot import Entry, Snapshot
@@ -21,8 +21,8 @@ class Follower(Protocol):
         """The stream begins to run, or runs already."""
         ...
 
-    def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
-        """Apply an event that came at `received` (s by `clock.now`). On a reader's thread."""
+    def handle(self, arrival: Arrival) -> Outcome:
+        """Apply an event. On a reader's thread."""
         ...
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:

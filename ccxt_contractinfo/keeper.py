@@ -15,7 +15,7 @@ import ccxt
 
 from . import clock
 from .delivery import Channel
-from .events import ContractInfoEvent, Outcome
+from .events import Arrival, ContractInfoEvent, Outcome
 from .forking import renew_after_fork
 from .holdings import Holdings
 from .listings import universe_of
@@ -318,15 +318,15 @@ class MarketKeeper:
 
     # What the stream tells
 
-    def handle(self, event: ContractInfoEvent, received: float) -> Outcome:
-        """Apply a push that came at `received` (s by `clock.now`)."""
+    def handle(self, arrival: Arrival) -> Outcome:
+        """Apply a push."""
+        event = arrival.event
         universe = universe_of(event)
-        traded = universe if self._trades(universe) else None
         while True:  # as `_locked_table` does; but a context of its own is much for a push
             table = self.in_step()
             with table.lock:
                 if table is self.table:
-                    outcome = table.handle(event, received, traded)
+                    outcome = table.handle(arrival, universe, self._trades)
                     break
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
@@ -546,7 +546,7 @@ class MarketKeeper:
         table.sharers.add(self)
         self.table = table
         for universe, arrival in waiting:
-            table.handle(arrival.event, arrival.received, universe)
+            table.handle(arrival, universe)
         if table.waiting.has_hope(clock.now()):
             self._ask_again()
 

@@ -159,7 +159,8 @@ def apply_alike(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:
     global _last
     last = _last
     if last is not None and last[0] is event and last[1] == market:
-        return last[2]._replace(market=dict(last[2].market))
+        alike = last[2]
+        return Change(dict(alike.market), alike.kinds, alike.previous, alike.changed)
     change = apply_event(market, event)
     _last = (event, market, change)
     return change

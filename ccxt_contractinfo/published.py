@@ -71,7 +71,11 @@ class PublishedMarkets:
         self.version += 1
         id, symbol = market["id"], market["symbol"]
         self.ever.add(id)
-        self.by_id[id] = [*(other for other in self.by_id.get(id, ()) if other["symbol"] != symbol), market]
+        alike = self.by_id.get(id)  # mostly one, which is quick
+        if alike is not None and len(alike) == 1 and alike[0]["symbol"] == symbol:
+            alike[0] = market
+        else:
+            self.by_id[id] = [*(other for other in alike or () if other["symbol"] != symbol), market]
         self.markets[symbol] = market
         if self.copies:
             self.keep_copies(market)

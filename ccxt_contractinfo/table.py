@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ccxt
@@ -59,7 +59,9 @@ class MarketTable(PublishedMarkets):
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each universe said, and the version of the markets that it agreed with."""
         self._was_kept_up = False
-        self._last: tuple[ContractInfoEvent | None, Outcome] = (None, Outcome.IGNORED)
+        self._last: ContractInfoEvent | None = None
+        self._outcome = Outcome.IGNORED
+        """What was made of the last push."""
 
     def named(self, markets: Iterable[Market]) -> list[Market]:
         """Freshly parsed markets under the symbols that users know."""
@@ -89,24 +91,27 @@ class MarketTable(PublishedMarkets):
 
     # A push
 
-    def handle(self, event: ContractInfoEvent, received: float, universe: Universe | None) -> Outcome:
-        """Apply a push that came at `received`, and tell all sharers.
+    def handle(
+        self, arrival: Arrival, universe: Universe | None, trades: Callable[[Universe | None], bool] = bool
+    ) -> Outcome:
+        """Apply a push, and tell all sharers.
 
-        :param universe: the one the event belongs to, or None where the exchange does not trade it
+        :param universe: the one the event belongs to, or None where it belongs to none
+        :param trades: whether the exchange trades a universe
         """
+        event = arrival.event
         with self.lock:
-            if event is self._last[0]:  # another sharer on the same stream was here with it
-                return self._last[1]
-            arrival = Arrival(event, received)
+            if event is self._last:  # another sharer on the same stream was here with it
+                return self._outcome
             market = self.find(event.id)
             is_known = market is not None and not (is_back(market, event.status) and self._pushes.is_news(event))
             if market is not None and is_known and event.id not in self.waiting:
                 outcome = self._apply(market, arrival)
-            elif universe is not None:
+            elif universe is not None and trades(universe):
                 outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
             else:
                 outcome = Outcome.IGNORED
-            self._last = (event, outcome)
+            self._last, self._outcome = event, outcome
             return outcome
 
     def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:

@@ -102,7 +102,7 @@ def load(
 
 
 def handle(table: MarketTable, *arrivals: Arrival) -> list[Outcome]:
-    return [table.handle(each.event, each.received, "linear") for each in arrivals]
+    return [table.handle(each, "linear") for each in arrivals]
 
 
 def compare(
@@ -156,7 +156,7 @@ def test_a_push_is_published_and_told(table: MarketTable, sharer: Sharer) -> Non
     old = table.markets[IOTA]
     before = copy.deepcopy(old)
     event = push(cs="TRADING_HALT")
-    assert Outcome.APPLIED is table.handle(event, 100.0, "linear")
+    assert Outcome.APPLIED is table.handle(Arrival(event, 100.0), "linear")
     new = table.markets[IOTA]
     assert ("TRADING_HALT", False) == (new["status"], new["active"])
     assert [new] == table.by_id["IOTAUSDT"]
@@ -224,7 +224,7 @@ def test_overtaken_brackets(table: MarketTable, sharer: Sharer) -> None:
 
 def test_a_universe_that_is_not_traded(table: MarketTable, sharer: Sharer) -> None:
     """An unknown contract of a universe that the exchange does not trade is ignored, and waits for nothing."""
-    assert Outcome.IGNORED is table.handle(push("BTCUSD_PERP"), 100.0, None)
+    assert Outcome.IGNORED is table.handle(Arrival(push("BTCUSD_PERP"), 100.0), None)
     assert "BTCUSD_PERP" not in table.waiting
 
 
