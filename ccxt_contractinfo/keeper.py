@@ -543,7 +543,8 @@ class MarketKeeper:
         with old.lock:
             waiting = [(universe, arrival) for universe, arrival in old.waiting.all() if id(arrival) not in there]
             old.sharers.discard(self)
-        table.sharers.add(self)
+        with table.lock:
+            table.sharers.add(self)
         self.table = table
         for universe, arrival in waiting:
             table.handle(arrival, universe)

@@ -153,23 +153,6 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
     return change
 
 
-def apply_alike(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:
-    """`apply_event`, of which the last result is used again where the market is equal to the one it was made of: many
-    exchanges on one stream may have markets of their own that are alike. Each gets a market dict of its own."""
-    global _last
-    last = _last
-    if last is not None and last[0] is event and last[1] == market:
-        alike = last[2]
-        return Change(dict(alike.market), alike.kinds, alike.previous, alike.changed)
-    change = apply_event(market, event)
-    _last = (event, market, change)
-    return change
-
-
-_last: tuple[ContractInfoEvent, Mapping[str, Any], Change] | None = None
-"""What `apply_alike` has done last. Whatever thread sets it, it is whole."""
-
-
 def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:
     """Work out what the brackets of `event` change in `market`, and nothing else: it came behind a newer one."""
     return _change(market, _with_brackets(market, event))

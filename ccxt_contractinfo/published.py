@@ -10,7 +10,7 @@ from .events import ContractInfoEvent
 from .forking import renew_after_fork
 from .mapping import LiveMapping
 from .markets import Change, Market, is_contract, pick_contract
-from .updates import ContractInfo, Source, make_update_alike
+from .updates import ContractInfo, Source, make_update
 from .weakly import Weakly
 
 
@@ -112,7 +112,7 @@ class PublishedMarkets:
         # waits for nobody: telling ends in a backlog.
         self.publish_brackets(change.market, event)
         if change.kinds:
-            update = make_update_alike(event, change, source)
+            update = make_update(event, change, source)
             for sharer in self.sharers:
                 sharer.tell(update)
 

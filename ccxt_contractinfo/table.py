@@ -13,7 +13,6 @@ from .listings import WaitingRoom
 from .markets import (
     Change,
     Market,
-    apply_alike,
     apply_brackets,
     apply_event,
     complete,
@@ -122,7 +121,7 @@ class MarketTable(PublishedMarkets):
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
         event = arrival.event
         if self._pushes.is_news(event):
-            change = apply_alike(market, event)
+            change = apply_event(market, event)
         elif self._pushes.has_news_of_brackets(event):
             change = apply_brackets(market, event)
         else:
@@ -259,7 +258,8 @@ class MarketTable(PublishedMarkets):
             for universe in sorted(answered):
                 here = [each for each in gone if market_universe(each.change.market) == universe]
                 missing = frozenset(each.event.id for each in here)
-                if self._is_believed(universe, missing, len(known), doubts):
+                count = sum(market_universe(market) == universe for market in known.values())
+                if self._is_believed(universe, missing, count, doubts):
                     merged.update((each.change.market["symbol"], each.change.market) for each in here)
                     news += here
                 else:

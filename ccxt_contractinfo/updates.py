@@ -74,17 +74,6 @@ def make_update(event: ContractInfoEvent, change: Change, source: Source) -> Con
     }
 
 
-def make_update_alike(event: ContractInfoEvent, change: Change, source: Source) -> ContractInfo:
-    """`make_update`, of which the last result is used again for a change that `markets.apply_alike` has shared."""
-    global _last
-    last = _last
-    if last is not None and last[0] is event and last[1] is change.kinds:
-        return last[2]
-    update = make_update(event, change, source)
-    _last = (event, change.kinds, update)
-    return update
-
-
 def tier_directions(update: ContractInfo) -> set[str]:
     """Which way an update's leverage tiers went: see `tierchanges.DIRECTIONS`. Where they were not known before, they
     may well have tightened, so that whoever asks for that is told; a listing has none before that could."""
@@ -92,7 +81,3 @@ def tier_directions(update: ContractInfo) -> set[str]:
         return set()
     before, after = update["previous"].get("leverageTiers"), update["tiers"]
     return directions(before, after) if before and after else {TIGHTENED}
-
-
-_last: tuple[ContractInfoEvent, list[str], ContractInfo] | None = None
-"""What `make_update_alike` has made last. Whatever thread sets it, it is whole."""

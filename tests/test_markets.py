@@ -15,7 +15,6 @@ from ccxt_contractinfo.events import ContractInfoEvent, parse_event
 from ccxt_contractinfo.markets import (
     KINDS,
     Market,
-    apply_alike,
     apply_brackets,
     apply_event,
     complete,
@@ -745,34 +744,3 @@ def test_the_stream_and_rest_agree(entry: dict[str, Any], push: dict[str, Any]) 
     exchange = EXCHANGES["inverse" if "contractStatus" in entry else "linear"]
     reloaded = with_tiers(complete(keep_name(exchange.parse_market(pushed["info"]), known)), pushed)
     assert reloaded == pushed
-
-
-def test_a_market_that_is_alike_shares_what_an_event_makes() -> None:
-    """The next exchange's market gets what an equal one got of the same event, in a dict of its own."""
-    first, second = market_of(LINEAR), market_of(LINEAR)
-    event = event_of(LINEAR, cs="TRADING_HALT", bks=BRACKETS)
-    one, other = apply_alike(first, event), apply_alike(second, event)
-    assert apply_event(first, event) == one == other
-    assert one.market is not other.market
-    assert one.market["leverageTiers"] is other.market["leverageTiers"]
-
-
-@pytest.mark.parametrize(("field", "value"), [("taker", 0.1), ("status", "SETTLING"), ("symbol", "other")])
-def test_a_market_that_is_not_alike_shares_nothing(field: str, value: Any) -> None:
-    """A market that differs in anything gets what the event makes of it."""
-    first = market_of(LINEAR)
-    event = event_of(LINEAR, cs="TRADING_HALT", bks=BRACKETS)
-    apply_alike(first, event)
-    other = {**first, field: value}
-    assert apply_event(other, event) == apply_alike(other, event)
-
-
-def test_another_event_is_another_matter() -> None:
-    """What an event made of a market is not taken for what another one makes of it, equal or not."""
-    market = market_of(LINEAR)
-    halt = event_of(LINEAR, cs="TRADING_HALT")
-    apply_alike(market, halt)
-    assert "SETTLING" == apply_alike(market, event_of(LINEAR, cs="SETTLING")).market["status"]
-    again = event_of(LINEAR, cs="TRADING_HALT")
-    assert halt == again
-    assert apply_event(market, again) == apply_alike(market, again)

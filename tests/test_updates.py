@@ -9,8 +9,8 @@ import ccxt
 import pytest
 
 from ccxt_contractinfo.events import parse_event
-from ccxt_contractinfo.markets import Market, apply_alike, apply_event, complete
-from ccxt_contractinfo.updates import ContractInfo, make_update, make_update_alike
+from ccxt_contractinfo.markets import Market, apply_event, complete
+from ccxt_contractinfo.updates import ContractInfo, make_update
 
 NEVER = 4133404800000
 SCHEDULED = 1790000000000
@@ -150,16 +150,3 @@ def test_what_was_pushed_goes_before_what_rest_says() -> None:
         update["contractType"],
         update["symbol"],
     )
-
-
-def test_a_shared_change_is_told_by_one_update() -> None:
-    """Exchanges that share what an event has changed tell of it by the same update; another change has its own."""
-    event, markets = (
-        parse_event({**IOTA, "cs": "TRADING_HALT"}),
-        [market_of(), market_of(), {**market_of(), "taker": 1}],
-    )
-    changes = [apply_alike(market, event) for market in markets]
-    one, same, other = (make_update_alike(event, change, "stream") for change in changes)
-    assert make_update(event, changes[0], "stream") == one == other
-    assert one is same
-    assert one is not other
