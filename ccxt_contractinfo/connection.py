@@ -186,6 +186,8 @@ class _WebSocket(websocket.WebSocket):
         self.cont_frame = _Message(max_frame_size)
         self._tick = tick
         self._deadline = 0.0
+        self._has_read = False
+        """Whether the frame that is being waited for has brought a read already."""
 
     def shake_hands(self, endpoint: Endpoint, sock: socket.socket) -> None:
         self.connect(  # type: ignore[no-untyped-call]
@@ -196,6 +198,7 @@ class _WebSocket(websocket.WebSocket):
     def next_frame(self, limit: float) -> tuple[int, Any]:
         limit = min(self._tick, max(limit, SHORTEST))
         self._deadline = clock.now() + limit
+        self._has_read = False
         self._wait_for(limit)
         return self.recv_data_frame(True)
 
@@ -217,9 +220,10 @@ class _WebSocket(websocket.WebSocket):
             super().send_close(*args, **kwargs)
 
     def _recv(self, bufsize: int) -> bytes:
-        # The timeout of a socket begins anew with each byte that drips in.
-        if clock.now() > self._deadline:
+        # The timeout of a socket begins anew with each byte that drips in. What has come already is read in any case.
+        if self._has_read and clock.now() > self._deadline:
             raise websocket.WebSocketTimeoutException("no whole frame yet")
+        self._has_read = True
         assert self.sock is not None
         try:
             data = self.sock.recv(bufsize)

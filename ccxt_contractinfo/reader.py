@@ -263,16 +263,19 @@ class Link:
                 connection.ping()
                 self._pong_due = min(self._pong_due, now + settings.ping_timeout)
                 self._ping_due = now + settings.ping_interval
-            if message is None:  # else what is awaited may have come already, behind this message
-                self._check_signs_of_life(now)
+            self._check_signs_of_life(now, is_behind=message is not None)
         return False
 
-    def _check_signs_of_life(self, now: float) -> None:
-        """Raise where a pong or a canary push is overdue at `now` (s by `clock.now`)."""
+    def _check_signs_of_life(self, now: float, *, is_behind: bool) -> None:
+        """Raise where a pong or a canary push is overdue at `now` (s by `clock.now`).
+
+        :param is_behind: something else has just been read, so what is awaited may have come already, behind it, and
+            gets as much time again; not more, for whoever sends without an end may send nothing else
+        """
         settings, url = self.reader.settings, self.reader.endpoint.url
-        if now >= self._pong_due:
+        if now >= self._pong_due + (settings.ping_timeout if is_behind else 0.0):
             raise PongTimeout(f"{url}: no pong within {settings.ping_timeout:g} s, so it is dead")
-        if now >= self._canary_due:
+        if now >= self._canary_due + (settings.canary_timeout if is_behind else 0.0):
             raise CanaryTimeout(
                 f"{url}: no {settings.canary} within {settings.canary_timeout:g} s, so it is dead, "
                 "or delivers nothing on this path (Binance's market streams need /market/ws)"

@@ -70,19 +70,18 @@ def test_a_misrouted_connection(sim: BinanceSimulator, make: Make) -> None:
 
 def test_a_busy_reader_is_not_a_dead_connection(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
     """A reader that needs longer than `canary_timeout` for what has come goes on: the canary is behind it."""
-    exchange, inbox = make(contractInfo={"canary_timeout": 1.0, "ping_interval": 0.2, "ping_timeout": 1.0}), Inbox()
+    exchange, inbox = make(contractInfo={"canary_timeout": 2.0, "ping_interval": 0.5, "ping_timeout": 2.0}), Inbox()
     stream = go_live(exchange)
     handle = exchange._contract_info().handle
 
     def busy(*push: Any) -> Any:
-        time.sleep(1.2)
+        time.sleep(2.5)
         return handle(*push)
 
     mocker.patch.object(exchange._contract_info(), "handle", busy)
     exchange.on_contract_info(inbox)
     sim.set_status("BTCUSDT", "TRADING_HALT")
-    sim.set_status("BTCUSDT", "TRADING")
-    assert [["halted", "status"], ["resumed", "status"]] == [update["kinds"] for update in inbox.wait(2)]
+    assert ["halted", "status"] == inbox.wait()[0]["kinds"]
     canaries = stream._run.reader._link.last_canary
     eventually(lambda: stream._run.reader._link.last_canary > canaries)
     assert {} == stream.health()["reconnects"]
