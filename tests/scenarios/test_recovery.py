@@ -286,7 +286,9 @@ def test_a_contract_that_rest_does_not_know_yet_stays(
         assert stream.resync()
         inbox.wait()
         sim.remove_contract("NEWUSDT")
+        questions = asked(sim)
         assert stream.resync()
+        assert questions < asked(sim)
         assert exchange.market("NEWUSDT")["active"]
     assert ("NEWUSDT", ["delisted", "status"], "resync") == told(inbox, 2)[1]
 
