@@ -163,14 +163,15 @@ class Scenario:
     ) -> Iterator[threading.Thread]:
         """Play it on a daemon thread, which is given and ends with the context at the latest; see `play`.
 
-        :raises ScenarioError: at the end of the context, where `play` has
+        :raises ScenarioError: at the end of the context, where `play` has; or what `told` has raised
         """
-        stop, failures = threading.Event(), []
+        stop = threading.Event()
+        failures: list[BaseException] = []
 
         def play() -> None:
             try:
                 self.play(simulator, stop, told, once=once)
-            except ScenarioError as error:
+            except BaseException as error:
                 failures.append(error)
 
         thread = threading.Thread(target=play, name="ccxt-contractinfo-scenario", daemon=True)
