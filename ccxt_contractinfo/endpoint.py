@@ -53,6 +53,12 @@ def full_url(url: str | None) -> str:
     return url
 
 
+def public_url(url: str) -> str:
+    """The URL without what may be a secret: a user, a password, a token in the query."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
 def routed(url: str) -> str:
     """Put the route of the market streams into a URL of ccxt.pro's, as ccxt.pro itself does: ``.../ws`` becomes
     ``.../market/ws``; a URL that has one already, or that leads through a bridge (with a second ``://``), is kept."""

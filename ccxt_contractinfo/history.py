@@ -50,9 +50,8 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
     """
     history = _History(symbol)
     for entry in read_journal(path):
-        if entry["time"] > time:
-            break
-        history.take(entry)
+        if entry["time"] <= time:
+            history.take(entry)
     market = history.market or {}
     return {
         "id": market.get("id"),
@@ -99,6 +98,8 @@ class _History:
         self._settle_time = Settings.settle_time
         self._pushes = Pushes()
         self._said = Said()
+        self._is_doubted = False
+        """Whether the last answer lacked the contract together with many others."""
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """Go on with the next entry."""
@@ -114,6 +115,8 @@ class _History:
             self.timestamp = entry["time"]
 
     def _push(self, entry: Mapping[str, Any]) -> None:
+        if entry.get("repeated"):
+            return
         try:
             event = parse_event(as_it_came(entry["raw"]))
         except MalformedEvent:
@@ -132,14 +135,14 @@ class _History:
         universe, asked = answer["universe"], answer["asked"]
         told = self._told(answer)
         if told is None:
-            if answer["kind"] == "rest" and self._is_gone(universe, asked):
+            if answer["kind"] == "rest" and self._is_gone(universe, asked) and self._is_believed(answer):
                 self.market = vanish(self.market or {}).market
             return
+        self._is_doubted = False
         id = told["symbol"]
         if self.market is None or not self.market["info"].get("symbol"):  # pushed, but not completed yet
             listed = complete(keep_name(self._parser.parse_market(told)))
-            known = self.market
-            self.market = listed if known is None else with_tiers(with_state(listed, known), known)
+            self.market = listed if self.market is None else _completed(listed, self.market)
         raw = None if answer["brackets"] is None else self._said.brackets[universe].get(id)
         snapshot = Snapshot.of([told], universe, asked, answer["server_time"])
         brackets = None if raw is None else {id: raw}
@@ -156,6 +159,13 @@ class _History:
             and not is_gone(market)
             and self._pushes.unsettled_until(market["id"], asked, self._settle_time) is None
         )
+
+    def _is_believed(self, answer: Mapping[str, Any]) -> bool:
+        """Whether an answer is believed that does not have the contract: where it lacks many more at once, it may have
+        been cut off, and the next one has to say so, too."""
+        was_doubted, known = self._is_doubted, len(self._said.entries[answer["universe"]]) + len(answer["gone"])
+        self._is_doubted = not was_doubted and len(answer["gone"]) > max(5, known // 20)
+        return not self._is_doubted
 
     def _told(self, answer: Mapping[str, Any]) -> Entry | None:
         """The contract's raw entry, as REST has told it last."""
@@ -176,6 +186,15 @@ class _History:
 def _parser() -> Any:
     """An exchange that makes markets of raw entries; it connects to nothing."""
     return binance()
+
+
+def _completed(listed: Market, known: Market) -> Market:
+    """A contract that REST has completed, with what was pushed before."""
+    market = with_tiers(with_state(listed, known), known)
+    names = {"symbol": listed["symbol"], "currency": listed["quote"]}
+    if "leverageTiers" in market:
+        market["leverageTiers"] = [{**tier, **names} for tier in market["leverageTiers"]]
+    return market
 
 
 def _unlisted(event: ContractInfoEvent) -> Market:

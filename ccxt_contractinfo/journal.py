@@ -9,7 +9,8 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
 ``state``     its state changed: `old`, `new` (str)
 ``connection`` `event` (str): 'opened', 'lost' (`cause`, `error`: str), 'replacing' (`cause`), 'released'; `url` (str)
 ``push``      a push came, at `clock`: `raw` is a dict; a str where it was no JSON object in one line; bytes where it
-              was not even UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next ``release``
+              was not even UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next
+              ``release``; `repeated` (True): two connections overlap, and the other one has brought it, too
 ``release``   the pushes that were held back, until a comparison with REST was done, are applied now
 ``markets``   the contracts that an exchange knew when it began to follow: `universe` ('linear', 'inverse'),
               `entries` (list of raw entries of exchangeInfo), `gone` (list of ids), `brackets` (dict of raw entries of
@@ -53,6 +54,8 @@ except ImportError:  # Windows: there, nothing keeps two streams from one file
     fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger("ccxt_contractinfo")
+
+_HAS_LOCKS: bool = fcntl is not None
 
 FORMAT = 1
 
@@ -108,13 +111,15 @@ class Journal:
         max_age: float | None,
         failed: Callable[[OSError], None],
     ) -> None:
-        self.path = Path(path).absolute()  # the process may go elsewhere
+        self.path = Path(os.path.realpath(path))  # the process may go elsewhere, and a link is not to be renamed
         self.lost = 0
         self._max_size = max_size
         self._max_age = max_age
         self._failed = failed
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_open = False
+        self._is_writing = False
+        """Whether a call is on its way; another one on its thread comes of a signal, in the middle of a line."""
         self._file: int | None = None
         self._packer: Any = None
         self._size = 0
@@ -150,24 +155,31 @@ class Journal:
         """Write no more, and let the file go."""
         with self._lock:
             self._is_open = False
-            try:
-                self._close()
-            except OSError as error:
-                self._fail(error)
+            if not self._is_writing:  # else that sees to it
+                self._let_go_if_closed()
 
-    def push(self, data: bytes, received: float, *, is_held: bool = False, is_whole: bool = True) -> None:
+    def push(
+        self,
+        data: bytes,
+        received: float,
+        *,
+        is_held: bool = False,
+        is_repeated: bool = False,
+        is_whole: bool = True,
+    ) -> None:
         """A push has come.
 
         :param received: when, in s by `clock.now`
         :param is_held: it waits for the next ``release``
+        :param is_repeated: another connection has brought it already, and it is not applied
         :param is_whole: it is known to be a JSON object
         """
         if not is_whole or b"\n" in data or b"\r" in data:
             data = _as_text(data)
-        held = b'"held":true,' if is_held else b""
+        flags = (b'"held":true,' if is_held else b"") + (b'"repeated":true,' if is_repeated else b"")
         with self._lock:
             came = _now() - int((clock.now() - received) * 1000)
-            self._put(b'{"kind":"push","time":%d,"clock":%a,%s"raw":%s}\n' % (came, received, held, data))
+            self._put(b'{"kind":"push","time":%d,"clock":%a,%s"raw":%s}\n' % (came, received, flags, data))
 
     def note(self, kind: str, **fields: Any) -> None:
         """Something else has happened."""
@@ -189,8 +201,8 @@ class Journal:
 
     def after_fork(self) -> None:
         """See `forking`: the file is the parent's."""
-        self._lock = threading.Lock()
-        self._is_open = False
+        self._lock = threading.RLock()
+        self._is_open = self._is_writing = False
         if self._file is not None:
             os.close(self._file)  # which leaves the parent's lock on it
         self._file = self._packer = None
@@ -231,9 +243,23 @@ class Journal:
         """
         if not self._is_open:
             return False
+        if self._is_writing:
+            self._lose()
+            return False
+        self._is_writing = True
         try:
-            if self._file is not None and os.fstat(self._file).st_nlink == 0:
-                self._drop()  # somebody has deleted it
+            return self._written(line)
+        except BaseException:  # Ctrl-C: half of a line may be out, so that the file is torn, and to be set aside
+            self._drop()
+            raise
+        finally:
+            self._is_writing = False
+            self._let_go_if_closed()
+
+    def _written(self, line: bytes | Callable[[], bytes]) -> bool:
+        try:
+            if self._file is not None and not self._is_in_place():
+                self._drop()
             if self._file is None:
                 if clock.now() < self._retry_at:
                     self._lose()
@@ -251,6 +277,15 @@ class Journal:
             return False
         self._is_failing = False
         return True
+
+    def _is_in_place(self) -> bool:
+        """Whether the file is still the one at its path, as long as it was left: others may delete, move or cut it."""
+        assert self._file is not None
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, os.fstat(self._file)) and there.st_size >= self._size
 
     def _lose(self) -> None:
         self.lost += 1
@@ -282,32 +317,43 @@ class Journal:
         return self._size > 0 and (is_large or is_old) and not self._is_stuck
 
     def _rotate(self) -> None:
-        self._close()
+        self._finish()
         try:
             self._set_aside()
         except OSError as error:  # rather a file that is too large than lines that are lost
             self._is_stuck = True
             self._failed(error)
+        self._drop()
         self._open()
 
     def _open(self) -> None:
         self._begin()
         if self._size and self._is_torn():
-            self._drop()
             self._set_aside()
+            self._drop()
             self._begin()
         self._told.clear()
         self._since = _now()
+        self._is_stuck = self._is_stuck and self._size > 0
         if self._size:
             with contextlib.suppress(StopIteration, MalformedJournal, OSError):
                 self._since = next(_entries(self.path))["time"]
         self._packer = zlib.compressobj(wbits=_GZIP) if _is_gzip(self.path) else None
 
     def _begin(self) -> None:
+        """Open the file, and keep others from it."""
+        self._lock_file()
+        while not self._is_in_place():  # another one has just set it aside
+            self._drop()
+            self._lock_file()
+        self._size = os.fstat(self._file or 0).st_size
+
+    def _lock_file(self) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._size = 0
         self._file = os.open(self.path, flags, 0o666)
         try:
-            if fcntl is not None:
+            if _HAS_LOCKS:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._drop()
@@ -315,7 +361,6 @@ class Journal:
                 text = "another stream writes its journal there; each one needs a file of its own"
                 raise BlockingIOError(errno.EWOULDBLOCK, text, str(self.path)) from error
             raise
-        self._size = os.fstat(self._file).st_size
 
     def _is_torn(self) -> bool:
         """Whether the file does not end as `_finish` leaves it."""
@@ -326,6 +371,8 @@ class Journal:
 
     def _set_aside(self) -> None:
         """Rename the file, so that those that are set aside are sorted by name as they are by time."""
+        if not _HAS_LOCKS:  # Windows renames no open file; elsewhere it is held until it has another name
+            self._drop()
         stamp = _stamp(_now())
         newest = max((part_stamp for part_stamp, _ in _parts(self.path)), default="")
         if stamp <= newest:  # the clock was set back
@@ -338,10 +385,19 @@ class Journal:
             self._write_all(self._packer.flush(zlib.Z_FINISH) + _WHOLE)
             self._packer = None
 
+    def _let_go_if_closed(self) -> None:
+        try:
+            if not self._is_open:
+                self._close()
+        except OSError as error:
+            self._fail(error)
+
     def _close(self) -> None:
-        if self._file is not None:
-            self._finish()
-        self._drop()
+        try:
+            if self._file is not None:
+                self._finish()
+        finally:
+            self._drop()
 
     def _drop(self) -> None:
         file, self._file, self._packer = self._file, None, None
@@ -360,17 +416,20 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     :raises FileNotFoundError: where there is no such journal
     :raises MalformedJournal: for any other line that cannot be read, with file and line number, when it is its turn
     """
-    path = Path(path).absolute()
+    path = Path(os.path.realpath(path))
     with contextlib.ExitStack() as stack:
-        # The file first: if it is set aside meanwhile, it is among the others, too, and passed over there.
-        current = stack.enter_context(open(path, "rb")) if path.exists() else None
+        # The file first: if it is set aside meanwhile, it is among the others, too, and read there.
+        current = None
+        with contextlib.suppress(FileNotFoundError):
+            current = stack.enter_context(open(path, "rb"))
         parts = [part for _, part in _parts(path)]
         if current is None and not parts:
             raise FileNotFoundError(errno.ENOENT, "there is no journal", str(path))
         for part in parts:
             with open(part, "rb") as file:
-                if current is None or not os.path.samestat(os.fstat(file.fileno()), os.fstat(current.fileno())):
-                    yield from _entries_of(file, part)
+                if current is not None and os.path.samestat(os.fstat(file.fileno()), os.fstat(current.fileno())):
+                    current = None  # it has been set aside since it was opened
+                yield from _entries_of(file, part)
         if current is not None:
             yield from _entries_of(current, path)
 

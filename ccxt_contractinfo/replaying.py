@@ -73,6 +73,7 @@ class Replay(ContractInfoStream):
         self._path = path
         self._speed = speed
         self._ended = threading.Event()
+        self._has_begun = False
         self._settle_time = Settings.settle_time
         self._offset = 0.0
         """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
@@ -99,6 +100,10 @@ class Replay(ContractInfoStream):
 
     def __iter__(self) -> Iterator[ContractInfo]:
         """Play it."""
+        with self._condition:
+            if self._has_begun and not self._ended.is_set():
+                raise ccxt.BadRequest("replay(): it is being played already")
+            self._has_begun = True
         watcher = self._keeper.updates.watch()
         self._keeper.follow()
         began, first = clock.now(), None
@@ -147,6 +152,7 @@ class Replay(ContractInfoStream):
             with self._condition:
                 self._set_state(entry["new"])
         elif kind == "start":
+            self._held_back = None  # a process that was killed has never applied them
             self._settle_time = entry["settle_time"]
             self._offset = clock.now() - (wall_clock.time() - entry["time"] / 1000) - entry["clock"]
             self._begun.clear()
@@ -154,12 +160,23 @@ class Replay(ContractInfoStream):
             self._said.take(entry)
             if kind == "rest":
                 self._answer(entry)
-            elif entry["universe"] not in self._begun:
-                self._begun.add(entry["universe"])
-                if entry != self._first.get(entry["universe"]):  # which is there already
-                    self._load_markets()
+            elif entry["universe"] in self._keeper.universes() and entry["universe"] not in self._begun:
+                self._begin_with(entry)
+
+    def _begin_with(self, entry: Mapping[str, Any]) -> None:
+        """Go on with the markets that a stream has begun with: all of them, or those of a universe that joins it."""
+        universe, is_first = entry["universe"], not self._begun
+        self._begun.add(universe)
+        if entry == self._first.get(universe):
+            return  # they are there already
+        if is_first:
+            self._load_markets()
+        else:
+            self._answer(entry)
 
     def _push(self, entry: Mapping[str, Any]) -> None:
+        if entry.get("repeated"):
+            return
         with self._condition:
             if not entry.get("held"):
                 self._release()

@@ -17,7 +17,7 @@ from .backoff import Backoff, is_final
 from .clock import FOREVER
 from .delivery import Channel, Subscription
 from .dial import proxy_address
-from .endpoint import Endpoint, endpoint_of, full_url
+from .endpoint import Endpoint, endpoint_of, full_url, public_url
 from .errors import CumulativeMismatch, MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome, decode, parse_event, unwrap
 from .follower import Follower
@@ -388,7 +388,7 @@ class ContractInfoStream:
         """The handshake is done."""
         with self._condition:
             if self._is_current(link):
-                self._note("connection", event="opened", url=self._endpoint.url)
+                self._note_connection("opened")
             if self._is_current(link) and not self._proven:
                 self._held_back = [] if self._followers else None
                 self._connected_since = link.since
@@ -410,7 +410,7 @@ class ContractInfoStream:
             if not self._is_current(link):
                 return
             cause = getattr(error, "cause", "other")
-            self._note("connection", event="lost", url=self._endpoint.url, cause=cause, error=str(error))
+            self._note_connection("lost", cause=cause, error=str(error))
             self._proven.discard(link)
             self._forget_overlap()
             if is_final(error) and not self._proven:
@@ -432,14 +432,14 @@ class ContractInfoStream:
         with self._condition:
             if self._is_current(link):
                 logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
-                self._note("connection", event="replacing", url=self._endpoint.url, cause=cause)
+                self._note_connection("replacing", cause=cause)
                 self._reconnects[cause] += 1
                 self._overlap = set()
 
     def released(self, link: Link) -> None:
         """A connection that was replaced has been let go."""
         with self._condition:
-            self._note("connection", event="released", url=self._endpoint.url)
+            self._note_connection("released")
             self._proven.discard(link)
             self._forget_overlap()
 
@@ -504,15 +504,16 @@ class ContractInfoStream:
         with self._condition:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
+            is_repeated = self._overlap is not None and data in self._overlap
             if self._journal is not None:
-                self._journal.push(data, now, is_held=self._held_back is not None)
+                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
             self._times["event"] = now
             self._counts["events"] += 1
             self._counts["unknown_values"] += event.has_unknown_value
+            if is_repeated:
+                self._counts["duplicates"] += 1
+                return
             if self._overlap is not None:
-                if data in self._overlap:
-                    self._counts["duplicates"] += 1
-                    return
                 self._overlap.add(data)
             if event.brackets and not is_continuous(event.brackets):
                 self._report_differences(event)
@@ -613,13 +614,18 @@ class ContractInfoStream:
     def _open_journal(self) -> None:
         if self._journal is not None:
             try:
-                self._journal.open(url=self._endpoint.url, settle_time=self.settle_time)
+                self._journal.open(url=public_url(self._endpoint.url), settle_time=self.settle_time)
             except BlockingIOError as error:
                 raise ccxt.BadRequest(f"contractInfo: {self._journal.path}: {error.strerror}") from error
 
     def _note(self, kind: str, **fields: Any) -> None:
         if self._journal is not None:
             self._journal.note(kind, **fields)
+
+    def _note_connection(self, event: str, **fields: str) -> None:
+        url = self._endpoint.url
+        shown = {name: text.replace(url, public_url(url)) for name, text in fields.items()}
+        self._note("connection", event=event, url=public_url(url), **shown)
 
     def _note_markets(self, follower: Follower) -> None:
         if self._journal is not None:

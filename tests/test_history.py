@@ -89,3 +89,32 @@ def test_the_last_change_of_tiers(tmp_path: Path) -> None:
     assert [None, [50.0, 20.0]] == leverages(*told)
     assert [[50.0, 20.0], [25.0, 10.0]] == leverages(*told, *later)
     assert [None, None] == list(last_tier_change(tmp_path / "a.jsonl", "OTHERUSDT"))
+
+
+def test_an_answer_that_is_cut_off_has_to_be_given_twice(tmp_path: Path) -> None:
+    """A contract that vanishes together with many others is gone only when the next answer says so, too."""
+    others = [f"A{number}USDT" for number in range(40)]
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry(), *map(entry, others)),
+        answer("rest", 60_000, gone=["IOTAUSDT", *others[:20]]),
+        answer("rest", 70_000),
+    )
+    assert ["TRADING", None] == [cci.contract_at(path, "IOTAUSDT", time)["status"] for time in (60_000, 70_000)]
+    assert [] == [update for update in cci.replay(path, cci.binanceusdm()) if update["timestamp"] < 70_000]
+
+
+def test_tiers_of_a_listing_have_its_symbol(tmp_path: Path) -> None:
+    """Tiers that were pushed before REST completed the contract are its own afterwards."""
+    told = [answer("markets", 1_002, entry("BTCUSDT")), pushed(2_000, bks=PUSHED), answer("rest", 60_000, entry())]
+    path = written(tmp_path / "a.jsonl", START, *told)
+    (tier, _) = cci.contract_at(path, "IOTAUSDT", 60_000)["tiers"]
+    assert ("IOTA/USDT:USDT", "USDT") == (tier["symbol"], tier["currency"])
+
+
+def test_a_time_to_come_hides_nothing(tmp_path: Path) -> None:
+    """A line whose time the clock had wrong does not hide those behind it."""
+    glitch = {**pushed(2_000), "time": 9_000_000}
+    path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, entry()), glitch, pushed(3_000, **HALT))
+    assert "TRADING_HALT" == cci.contract_at(path, "IOTAUSDT", 4_000)["status"]

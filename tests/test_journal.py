@@ -530,3 +530,109 @@ def test_writers_on_several_threads_do_not_mix_lines(tmp_path: Path, opened: Cal
     found = raws(path)
     for name in range(4):
         assert list(range(100)) == [raw["number"] for raw in found if raw["name"] == name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interrupted_line_does_not_spoil_the_next(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture, name: str
+) -> None:
+    """Where Ctrl-C comes in the middle of a line, the file counts as torn, and the next line begins another one."""
+    path = tmp_path / name
+    journal = opened(path).journal
+    journal.push(PUSH, clock.now())
+    write = os.write
+
+    def interrupted(file: int, data: bytes) -> int:
+        write(file, data[: len(data) // 2])
+        raise KeyboardInterrupt
+
+    patched = mocker.patch.object(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.push(PUSH, clock.now())
+    mocker.stop(patched)
+    journal.push(PUSH, clock.now())
+    journal.close()
+    assert ["start", "push", "push"] == kinds(path)
+    assert 1 == len(parts(path))
+
+
+def test_a_signal_in_the_middle_of_a_line_can_close_it(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """A handler of signals that notes something and closes the journal, on the very thread, waits for nothing."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path).journal
+    write = os.write
+
+    def interrupted(file: int, data: bytes) -> int:
+        count = write(file, data[: len(data) // 2])
+        mocker.stop(patched)
+        journal.note("state", old="live", new="stopped")
+        journal.close()
+        return count
+
+    patched = mocker.patch.object(os, "write", interrupted)
+    journal.push(PUSH, clock.now())
+    assert ["start", "push"] == kinds(path)
+    assert 1 == journal.lost
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(journal._file if journal._file is not None else -1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_is_moved_or_cut_is_begun_anew(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """Whoever rotates logs may move the file, or cut it where it is: the next line is in a file that can be read."""
+    path = tmp_path / name
+    journal = opened(path, max_size=100_000).journal
+    path.rename(tmp_path / "moved")
+    journal.push(PUSH, clock.now())
+    assert ["push"] == kinds(path)
+    os.truncate(path, 0)
+    journal.push(PUSH, clock.now())
+    assert ["push"] == kinds(path)
+    journal.close()
+    assert ["push"] == kinds(path)
+
+
+def test_a_link_stays_one(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Where the path is a link, the file behind it is set aside, beside itself."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "disk" / "a.jsonl")
+    journal = opened(tmp_path / "a.jsonl", max_size=10).journal
+    journal.push(PUSH, clock.now())
+    assert (tmp_path / "a.jsonl").is_symlink()
+    assert 2 == len(list((tmp_path / "disk").iterdir()))
+    assert ["start", "push"] == kinds(tmp_path / "a.jsonl")
+
+
+def test_a_file_stays_locked_until_it_has_another_name(
+    tmp_path: Path, opened: Callable[..., Opened], mocker: MockerFixture
+) -> None:
+    """While one stream sets a torn file aside, another one cannot take it for its own."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"kind": ')
+    rename, refused = os.rename, []
+
+    def renamed(*names: Any) -> None:
+        with pytest.raises(BlockingIOError) as caught:
+            Opened(path)
+        refused.append(caught.value)
+        rename(*names)
+
+    mocker.patch.object(os, "rename", renamed)
+    journal = opened(path).journal
+    journal.push(PUSH, clock.now())
+    assert 1 == len(refused)
+    assert ["start", "push"] == kinds(path)
+
+
+def test_secrets_in_a_url_are_not_written(tmp_path: Path, sim: BinanceSimulator) -> None:
+    """A password or a token in the address is in no line, also where connecting fails."""
+    path = tmp_path / "a.jsonl"
+    url = f"ws://user:pass@127.0.0.1:{sim.port}/market/ws?token=abc"
+    sim.refuse(503)
+    with cci.ContractInfoStream(url, journal=path, **FAST):
+        sim.wait_until(lambda: len(sim.handshakes) > 1, PATIENCE)
+    text = path.read_text()
+    assert '"event":"lost"' in text
+    assert not any(secret in text for secret in ("pass", "abc"))
