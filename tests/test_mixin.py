@@ -1288,9 +1288,16 @@ def test_what_a_user_puts_into_a_market_stays_there(sim: BinanceSimulator, make:
             inbox.wait(count)
         assert status == first.market("BTCUSDT")["status"] == second.market("BTCUSDT")["status"]
         first.market("BTCUSDT")["taker"] = count
-    assert 3 == first.market("BTCUSDT")["taker"]
-    assert 0.0005 == second.market("BTCUSDT")["taker"]
-    assert first.market("BTCUSDT") is not second.market("BTCUSDT")
+        first.market("BTCUSDT")["limits"]["cost"]["min"] = first.market("BTCUSDT")["info"]["note"] = count
+        for update in inboxes[0].items:
+            update["kinds"].clear()
+    mine, other = first.market("BTCUSDT"), second.market("BTCUSDT")
+    assert (3, 3, 3) == (mine["taker"], mine["limits"]["cost"]["min"], mine["info"]["note"])
+    assert (0.0005, 100.0) == (other["taker"], other["limits"]["cost"]["min"])
+    assert "note" not in other["info"]
+    assert [["halted", "status"], ["resumed", "status"], ["halted", "status"]] == [
+        update["kinds"] for update in inboxes[1].items
+    ]
 
 
 def test_shared_markets_are_told_of_on_both_exchanges(sim: BinanceSimulator, make: Make) -> None:

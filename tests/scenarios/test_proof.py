@@ -87,6 +87,15 @@ def test_a_busy_reader_is_not_a_dead_connection(sim: BinanceSimulator, make: Mak
     assert {} == stream.health()["reconnects"]
 
 
+def test_a_flood_hides_no_dead_connection(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
+    """A connection on which something else comes without a pause is found out, too, if a little later."""
+    stream = go_live(make(contractInfo={"canary_timeout": 0.2, "ping_interval": 0.1, "ping_timeout": PATIENCE}))
+    reply = b'{"result":null,"id":1}'
+    mocker.patch.object(stream._run.reader._link.connection, "receive", return_value=reply)
+    eventually(lambda: stream.health()["reconnects"].get("canary_timeout", 0) >= 1)
+    assert stream.wait_until_live(PATIENCE)
+
+
 def test_detection_takes_no_longer_than_it_may(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
     """The reader looks up in time for each deadline: it never waits beyond the next one."""
     exchange = make(contractInfo={"ping_interval": 20.0, "ping_timeout": 10.0, "canary_timeout": 15.0})
