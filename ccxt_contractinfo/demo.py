@@ -31,9 +31,9 @@ LIMIT = 30.0
 MINUTE = 60_000
 DAY = 1440 * MINUTE
 
-_COLUMNS = "{:<15}  {:<6}  {:<8}  {:<11}  {}"
-_LABEL = 19
-_WIDTH = 92
+_COLUMNS = "{:<15}  {:<6}  {:<8}  {:<7}  {}"
+_LABEL = 10
+_WIDTH = 80
 
 
 class DemoError(Exception):
@@ -98,11 +98,13 @@ def play(out: TextIO, pause: float) -> None:
     :raises DemoError: naming the act, where what was seen is not what was played
     """
     page = _Page(out)
-    page.title("A few minutes of Binance's life, on a local one: no account, no key, no network.")
-    page.line("What takes Binance hours and days takes seconds here. A bot's part is no more than this:")
+    page.title("A few minutes of Binance's life, on a local one: no account, key or network.")
+    page.line("What takes Binance hours and days takes seconds here. A bot's part is no more")
+    page.line("than this:")
     page.line()
     page.line("    exchange = ccxt_contractinfo.binanceusdm()")
     page.line("    exchange.on_contract_info(callback)")
+    page.line("    exchange.market(symbol)  # is kept true")
     page.line()
     with _quiet_log(), _started_simulator() as sim, sim.connect(binanceusdm()) as exchange:
         _Player(sim, exchange, page, pause).play(script(time.time_ns() // 1_000_000))
@@ -200,7 +202,7 @@ def script(now: int) -> list[Act]:
                     pushed=False,
                 ),
                 Step(
-                    "pushes the leverage tiers of BTCUSDT, unknown without a key until now",
+                    "pushes the tiers of BTCUSDT, which were unknown without a key",
                     lambda sim: sim.set_brackets("BTCUSDT", _brackets(bitcoin)),
                     ["tiers"],
                     {"tiers": bitcoin, "max_leverage": 125},
@@ -262,7 +264,7 @@ class _Player:
         self._page.row("stream", "live: the subscription is proven to deliver")
 
     def _play(self, act: Act) -> None:
-        self._page.row("exchange.market()", _COLUMNS.format("status", "active", "leverage", "margin from", "delisting"))
+        self._page.row("market()", _COLUMNS.format("status", "active", "leverage", "margin", "delisting"))
         view = self._look(act)
         self._page.row("  before", _summary(view))
         if act.drops:
@@ -336,9 +338,9 @@ class _Player:
             raise DemoError(f"the stream has received {health['events']} pushes, but {played} were played")
         self._page.title("All of it was seen as it was played.")
         reconnects = ", ".join(f"{count} ({cause})" for cause, count in health["reconnects"].items())
-        self._page.row("stream.health()", f"state {health['state']}, reconnects {reconnects},")
-        counts = ("events", "duplicates", "malformed", "dropped_updates", "callback_errors")
-        self._page.row("", ", ".join(f"{name} {health[name]}" for name in counts))
+        self._page.row("health()", f"state {health['state']}, reconnects {reconnects}")
+        for names in (("events", "duplicates", "malformed"), ("dropped_updates", "callback_errors")):
+            self._page.row("", ", ".join(f"{name} {health[name]}" for name in names))
 
     def _look(self, act: Act) -> View | None:
         """What the exchange says of a contract, by symbol and by id alike; None where it knows no such contract."""
@@ -381,7 +383,7 @@ class _Page:
 
     def row(self, label: str, text: str, right: str = "") -> None:
         """A label, what it says, and a note at the right margin."""
-        start = f"   {label:<{_LABEL}}"
+        start = f"  {label:<{_LABEL}}"
         note = f"{right:>{_WIDTH - len(start) - len(text)}}" if right else ""
         self.line(f"{self._emphasised('2', start)}{text}{self._emphasised('2', note)}".rstrip())
 

@@ -59,7 +59,7 @@ HAPPENINGS = [
     "up to 300,000 USDT unknown -> 125x, margin 0.4 %",
     "after TRADING_HALT no 125x 0.4 % none",
     "All of it was seen as it was played.",
-    "stream.health() state live, reconnects 2 (lost)",
+    "health() state live, reconnects 2 (lost)",
 ]
 
 
@@ -117,11 +117,11 @@ def test_demo_shows_what_happens_what_is_told_and_what_markets_say(played: subpr
 
 
 def test_demo_is_plain_text_that_fits(played: subprocess.CompletedProcess[str]) -> None:
-    """Without a terminal there are no colours; lines are short and have no blanks at their ends."""
+    """Without a terminal there are no colours; lines fit into 80 columns and have no blanks at their ends."""
     lines = played.stdout.splitlines()
     assert played.stdout.isascii()
     assert "\x1b" not in played.stdout
-    assert [] == [line for line in lines if len(line) > 100 or line != line.rstrip()]
+    assert [] == [line for line in lines if len(line) > 80 or line != line.rstrip()]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
