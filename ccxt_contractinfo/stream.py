@@ -172,7 +172,8 @@ class ContractInfoStream:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
         as the timeout lasts. Waiting ``watch_contract_info()`` calls raise ``ccxt.ExchangeClosedByUser``.
 
-        :param timeout: s; returns after that, whatever the network and the callbacks do
+        :param timeout: s; returns after that, whatever the network and the callbacks do; a journal on a file
+            system that hangs is the exception
         """
         with self._condition:
             run = self._end("stopped", _closed_by_user())
