@@ -19,6 +19,7 @@ from .cli_common import (
     need,
     number_type,
     output_options,
+    waiting,
     write_json,
 )
 from .markets import iso8601
@@ -70,8 +71,9 @@ def _calendar(arguments: argparse.Namespace) -> int:
     need("cli", "rich", "icalendar")
     with connected_exchange(arguments) as exchange:
         exchange.load_markets()
-        for _ in heard(exchange, arguments.wait):
-            pass  # each is in the markets when it is told
+        with waiting(arguments, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
+            for _ in heard(exchange, arguments.wait):
+                pass  # each is in the markets when it is told
         now = time.time_ns() // 1_000_000
         ahead = upcoming(exchange.markets.values(), now, now + int(arguments.days * DAY))
     if arguments.ics:

@@ -91,6 +91,19 @@ def write_json(item: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+@contextmanager
+def waiting(arguments: argparse.Namespace, text: str) -> Iterator[None]:
+    """Show on a terminal what is waited for; nothing in a pipe, or where `text` is empty."""
+    if not text or not is_for_people(arguments):
+        yield
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console().status(Text(text)):
+        yield
+
+
 def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
     """The exchange that `connection_options` ask for; it connects to nothing yet.
 

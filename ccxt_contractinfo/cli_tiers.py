@@ -7,7 +7,7 @@ import sys
 import time
 from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from . import clock, words
 from .cli_common import (
@@ -19,6 +19,7 @@ from .cli_common import (
     need,
     number_type,
     output_options,
+    waiting,
     write_json,
 )
 from .history import last_tier_change
@@ -118,52 +119,68 @@ def position_in(tiers: LeverageTiers, notional: float | None, leverage: float | 
     return position
 
 
+class _Found(NamedTuple):
+    """The tiers of a contract as of some time (ms), and where they changed then, those before."""
+
+    id: str | None
+    symbol: str | None
+    currency: str | None
+    time: int
+    before: LeverageTiers | None
+    tiers: LeverageTiers
+
+
 def _tiers(arguments: argparse.Namespace) -> int:
     need("cli", "rich")
     if arguments.plot:
         need("plot", "matplotlib")
-    with connected_exchange(arguments) as exchange:
-        exchange.load_markets()
-        market = exchange._contract_info().contract(arguments.symbol)
-        if arguments.journal:
-            before, tiers = _recorded(arguments.journal, market)
-        else:
-            before, tiers = _find(exchange, market, arguments.wait)
-        now = time.time_ns() // 1_000_000
+    found = _recorded(arguments.journal, arguments.symbol) if arguments.journal else _asked(arguments)
     try:
-        position = position_in(tiers, arguments.notional, arguments.leverage)
+        position = position_in(found.tiers, arguments.notional, arguments.leverage)
     except ValueError as error:
         raise Failure(str(error)) from error
     if is_for_people(arguments):
-        _print(market, before, tiers, position, now)
+        _print(found, position)
     else:
         write_json(
             {
-                "symbol": market["symbol"],
-                "id": market["id"],
-                "currency": market["settle"],
-                "timestamp": now,
-                "datetime": iso8601(now),
-                "tiers": list(tiers),
-                "previousTiers": before and list(before),
-                "tierChanges": before and LeverageTiers.diff(before, tiers),
+                "symbol": found.symbol,
+                "id": found.id,
+                "currency": found.currency,
+                "timestamp": found.time,
+                "datetime": iso8601(found.time),
+                "tiers": list(found.tiers),
+                "previousTiers": found.before and list(found.before),
+                "tierChanges": found.before and LeverageTiers.diff(found.before, found.tiers),
                 "position": position,
             }
         )
     if arguments.plot:
-        _plot(arguments.plot, market, before, tiers, now)
+        _plot(arguments.plot, found)
     return 0
 
 
-def _recorded(path: str, market: Market) -> tuple[LeverageTiers | None, LeverageTiers]:
-    """The tiers of a contract before their last change in a journal, if they were known then, and since."""
+def _recorded(path: str, symbol: str) -> _Found:
+    """The tiers of a contract since their last change in a journal, which nothing else is asked for."""
     try:
-        before, tiers = last_tier_change(path, market["id"])
+        change = last_tier_change(path, symbol)
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}") from error
-    if not tiers:
-        raise Failure(f"{path} does not tell the leverage tiers of {market['symbol']}")
-    return LeverageTiers(before) if before else None, LeverageTiers(tiers)
+    if not change.tiers or change.time is None:
+        raise Failure(f"{path} does not tell the leverage tiers of {change.symbol or symbol}")
+    before = LeverageTiers(change.before) if change.before else None
+    return _Found(change.id, change.symbol, change.currency, change.time, before, LeverageTiers(change.tiers))
+
+
+def _asked(arguments: argparse.Namespace) -> _Found:
+    """The tiers of a contract at this moment."""
+    with connected_exchange(arguments) as exchange:
+        exchange.load_markets()
+        market = exchange._contract_info().contract(arguments.symbol)
+        symbol = market["symbol"]
+        with waiting(arguments, f"waiting for a push of the tiers of {symbol}..." if arguments.wait else ""):
+            before, tiers = _find(exchange, market, arguments.wait)
+    return _Found(market["id"], symbol, market["settle"], time.time_ns() // 1_000_000, before, tiers)
 
 
 def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | None, LeverageTiers]:
@@ -189,21 +206,26 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
     return None, known
 
 
-def _print(market: Market, before: LeverageTiers | None, tiers: LeverageTiers, position: Position, now: int) -> None:
+def _print(found: _Found, position: Position) -> None:
     from rich.console import Console
 
-    console, symbol, currency = Console(highlight=False), market["symbol"], market["settle"]
-    if before:
-        console.print(_table(f"{symbol} before, in {currency}", before))
+    console, name, currency = Console(highlight=False), found.symbol or found.id, _currency(found)
+    if found.before:
+        console.print(_table(f"{name} before, in {currency}", found.before))
         console.print()
-    console.print(_table(f"{symbol} on {words.date(now)}, in {currency}", tiers))
-    if before:
+    console.print(_table(f"{name} on {words.date(found.time)}, in {currency}", found.tiers))
+    if found.before:
         console.print("\nWhat changed", style="bold")
-        for each in LeverageTiers.diff(before, tiers):
+        for each in LeverageTiers.diff(found.before, found.tiers):
             old, new = words.terms(each)
             console.print(f"  {words.notional_range(each, currency)}: [dim]{old} →[/] [bold]{new}[/]")
     for line in _position_lines(position, currency):
         console.print(line)
+
+
+def _currency(found: _Found) -> str:
+    """A journal in which a contract was only pushed does not tell its currency."""
+    return found.currency or "the margin's currency"
 
 
 def _table(title: str, tiers: LeverageTiers) -> Any:
@@ -249,11 +271,11 @@ def _position_lines(position: Position, currency: str) -> list[str]:
     return lines
 
 
-def _plot(file: str, market: Market, before: LeverageTiers | None, tiers: LeverageTiers, now: int) -> None:
+def _plot(file: str, found: _Found) -> None:
     from .tierplot import save_plot
 
-    title = f"{market['symbol']}: leverage tiers on {words.date(now)}"
+    title = f"{found.symbol or found.id}: leverage tiers on {words.date(found.time)}"
     try:
-        save_plot(file, title, market["settle"], tiers, before)
+        save_plot(file, title, _currency(found), found.tiers, found.before)
     except OSError as error:
         raise Failure(f"the picture cannot be written to {file}: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -67,10 +67,21 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
     }
 
 
-def last_tier_change(
-    path: str | os.PathLike[str], symbol: str
-) -> tuple[list[LeverageTier] | None, list[LeverageTier] | None]:
-    """The leverage tiers of a contract before the last time they changed, and since; None where they were unknown.
+class LastTierChange(NamedTuple):
+    """How the leverage tiers of a contract changed last, by a journal. Each is None where it is unknown."""
+
+    id: str | None
+    symbol: str | None
+    currency: str | None
+    """That of the margin, in which notionals are."""
+    time: int | None
+    """ms; when the tiers came to be as they are."""
+    before: list[LeverageTier] | None
+    tiers: list[LeverageTier] | None
+
+
+def last_tier_change(path: str | os.PathLike[str], symbol: str) -> LastTierChange:
+    """The leverage tiers of a contract before the last time they changed, and since.
 
     :param path: of the journal, see `read_journal`
     :param symbol: contract id, or unified symbol
@@ -78,13 +89,14 @@ def last_tier_change(
     :raises MalformedJournal: for a line that cannot be read
     """
     history = _History(symbol)
-    before = now = None
+    before = now = time = None
     for entry in read_journal(path):
         history.take(entry)
         tiers = (history.market or {}).get("leverageTiers")
         if tiers != now:
-            before, now = now, tiers
-    return before, now
+            before, now, time = now, tiers, entry["time"]
+    market = history.market or {}
+    return LastTierChange(market.get("id"), market.get("symbol"), market.get("settle"), time, before, now)
 
 
 class _History:

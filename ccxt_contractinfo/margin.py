@@ -162,7 +162,7 @@ class LeverageTiers(Sequence[LeverageTier]):
         """
         wanted = _positive(self._name, "the leverage", leverage)
         if wanted > self._highest:
-            raise ValueError(f"{self._name} allows {_shown(self._highest)}x at most, not {leverage}x")
+            raise ValueError(f"{self._name} allows {_shown(self._highest)}x at most, not {_shown(wanted)}x")
         return _like(leverage, max(step.cap for step in self._steps if step.leverage >= wanted))
 
     def maintenance_margin_rate(self, notional: N) -> N:
@@ -307,7 +307,7 @@ class LeverageTiers(Sequence[LeverageTier]):
         size = _positive(self._name, "the notional", notional)
         cap = max(step.cap for step in self._steps)
         if size > cap:
-            raise ValueError(f"{self._name} allows a notional of {_shown(cap)} at most, not {notional}")
+            raise ValueError(f"{self._name} allows a notional of {_shown(cap)} at most, not {_shown(size)}")
         return size
 
     def _step(self, notional: Decimal) -> _Step:

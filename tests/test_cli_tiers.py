@@ -133,6 +133,7 @@ def test_a_change_is_shown_with_what_was_before(tmp_path: Path, sim: BinanceSimu
     file = tmp_path / "tiers.svg"
     arguments = ["--wait", "60", "--notional", "10000", "--leverage", "20", "--plot", str(file)]
     with Terminal(sim.port, "tiers", "BTCUSDT", *arguments, height=40) as terminal:
+        terminal.wait_for(lambda: "waiting for a push of the tiers of BTC/USDT:USDT..." in terminal.text)
         eventually(lambda: bool(sim.messages))  # it has subscribed
         sim.set_brackets("BTCUSDT", PUSHED)
         sim.set_brackets("BTCUSDT", CUT)
@@ -165,7 +166,7 @@ def test_a_change_is_shown_with_what_was_before(tmp_path: Path, sim: BinanceSimu
     [
         (["NOPE"], "BadSymbol: binanceusdm does not have a contract 'NOPE'"),
         (["BTCUSDT", "--notional", "25001"], "BTC/USDT:USDT allows a notional of 25000 at most"),
-        (["BTCUSDT", "--leverage", "51"], "BTC/USDT:USDT allows 50x at most"),
+        (["BTCUSDT", "--leverage", "51"], "BTC/USDT:USDT allows 50x at most, not 51x"),
         (["BTCUSDT", "--plot", "/nowhere/at/all/tiers.png"], "cannot be written to /nowhere/at/all/tiers.png"),
     ],
 )
@@ -195,16 +196,24 @@ def test_what_cannot_be_meant_is_a_usage_error(
     assert told in capsys.readouterr().err
 
 
-def test_a_journal_tells_the_last_change(capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    """With a journal, the tiers are those of its end, beside those before."""
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT:USDT"])
+def test_a_journal_tells_the_last_change(
+    capsysbinary: pytest.CaptureFixture[bytes], sim: BinanceSimulator, tmp_path: Path, symbol: str
+) -> None:
+    """With a journal, the tiers are those since their last change in it, at its time, beside those before; nobody is
+    asked for anything."""
+    sim.stop()
     path = written(
         tmp_path / "a.jsonl",
         START,
         answer("markets", 1_002, entry("BTCUSDT")),
         pushed(2_000, "BTCUSDT", bks=PUSHED),
         pushed(3_000, "BTCUSDT", bks=CUT),
+        pushed(4_000, "BTCUSDT", cs="TRADING_HALT"),
     )
-    found = report(capsysbinary, "BTCUSDT", "--journal", str(path))
+    found = report(capsysbinary, symbol, "--journal", str(path))
+    assert (3_000, "1970-01-01T00:00:03.000Z") == (found["timestamp"], found["datetime"])
+    assert ("BTCUSDT", "BTC/USDT:USDT", "USDT") == (found["id"], found["symbol"], found["currency"])
     assert [50, 20] == [tier["maxLeverage"] for tier in found["previousTiers"]]
     assert [25, 10] == [tier["maxLeverage"] for tier in found["tiers"]]
     assert [-25, -10] == [change["maxLeverageChange"] for change in found["tierChanges"]]

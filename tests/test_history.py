@@ -77,18 +77,22 @@ def test_a_dated_future_expires(tmp_path: Path) -> None:
 
 
 def test_the_last_change_of_tiers(tmp_path: Path) -> None:
-    """The tiers before their last change, and since, by pushes and REST alike; None where they were unknown."""
+    """The tiers before their last change, and since, by pushes and REST alike, and when that was; None where they were
+    unknown."""
     told = [answer("markets", 1_002, entry()), pushed(2_000, bks=PUSHED), pushed(3_000, **HALT)]
     later = [pushed(4_000, bks=CUT), answer("rest", 60_000, brackets={"IOTAUSDT": told_by_rest(CUT)})]
 
     def leverages(*entries: dict[str, Any]) -> list[list[float] | None]:
         path = written(tmp_path / "a.jsonl", START, *entries)
-        return [tiers and [tier["maxLeverage"] for tier in tiers] for tiers in last_tier_change(path, "IOTAUSDT")]
+        found = last_tier_change(path, "IOTAUSDT")
+        return [tiers and [tier["maxLeverage"] for tier in tiers] for tiers in (found.before, found.tiers)]
 
     assert [None, None] == leverages(*told[:1])
     assert [None, [50.0, 20.0]] == leverages(*told)
     assert [[50.0, 20.0], [25.0, 10.0]] == leverages(*told, *later)
-    assert [None, None] == list(last_tier_change(tmp_path / "a.jsonl", "OTHERUSDT"))
+    found = last_tier_change(tmp_path / "a.jsonl", "IOTA/USDT:USDT")
+    assert ("IOTAUSDT", "IOTA/USDT:USDT", "USDT", 4_000) == found[:4]
+    assert (None,) * 6 == last_tier_change(tmp_path / "a.jsonl", "OTHERUSDT")
 
 
 def test_an_answer_that_is_cut_off_has_to_be_given_twice(tmp_path: Path) -> None:
