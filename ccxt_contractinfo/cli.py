@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import gc
 import importlib.metadata
 import math
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import ccxt
 
 from . import cli_calendar, cli_check, cli_journal, cli_simulate, cli_tiers, cli_watch
-from .cli_common import Failure, told
+from .cli_common import Failure, advised, told
 
 NAME = "ccxt-contractinfo"
 
@@ -27,9 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 for success, 1 for failure, 130 after Ctrl-C.
 
     :param arguments: of the command line; None: those of the process
-    :raises SystemExit: with 2 for arguments that cannot be meant, with 0 after ``--help`` and ``--version``
+    :raises SystemExit: with 2 for arguments that cannot be meant, with 0 after ``--help`` and ``--version``, with 143
+        after SIGTERM
     """
+    _prepare_output()
     parsed = _parser().parse_args(arguments)
+    try:
+        with _ended_by_sigterm():
+            return _run(parsed)
+    except OSError as error:
+        # Whoever read the output may want no more of it (`| head`), or its disk is full. Without this, Python tries
+        # once more to write it when it ends, and complains.
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"{NAME}: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(parsed: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         code = run(parsed)
@@ -40,13 +59,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except (Failure, ccxt.BaseError) as error:
         sys.stdout.flush()
-        print(f"{NAME}: {told(error)}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Whoever read the output wants no more of it (`| head`); without this, Python complains of it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"{NAME}: {told(error) if run is cli_check.run else advised(error)}", file=sys.stderr)
         return 1
     return code
+
+
+def _prepare_output() -> None:
+    """Write '?' for what a terminal that is not UTF-8 cannot show, and nowhere where the output was closed."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it is the process's from now on)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does, the terminal as it was, with the exit code that shells expect of it."""
+    if threading.current_thread() is not threading.main_thread():  # others may not set it
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        atexit.register(gc.freeze)
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -35,9 +35,9 @@ def add(commands: Any) -> None:
         "calendar",
         help="list upcoming listings, delistings and deliveries, or write them to a calendar file",
         description=(
-            "What lies ahead of all contracts, the soonest first: listings, delistings of swaps, deliveries of\n"
-            "dated futures. It is what public REST says at this moment; the stream tells only of what changes\n"
-            "while somebody listens (--wait)."
+            "What lies ahead of all contracts, the soonest first: listings, delistings of\n"
+            "swaps, deliveries of dated futures. It is what public REST says at this moment;\n"
+            "the stream tells only of what changes while somebody listens (--wait)."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,

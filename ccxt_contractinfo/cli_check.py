@@ -77,19 +77,21 @@ STEPS = {
 _OF_STREAM = tuple(STEPS)[:6]
 
 DESCRIPTION = f"""\
-Says which environment, URL and proxy are chosen, and why, and goes the way of the stream and of
-REST step by step, each with its time. Where one fails, says what to do.
+Says which environment, URL and proxy are chosen, and why, and goes the way of
+the stream and of REST step by step, each with its time. Where one fails, says
+what to do.
 
 The exit code is that of the first step that failed:
 
     0  all is well
 {chr(10).join(f"   {step.code}  {step.label:<10} {step.means}" for step in STEPS.values())}
-    1  what was asked for cannot be meant; 2: nor can the command line; 130: Ctrl-C"""
+    1  options that contradict each other; 2: wrong usage; 130: Ctrl-C"""
 
 EXAMPLE = """\
 example:
   ccxt-contractinfo check
-  ccxt-contractinfo check --wssProxy http://proxy:3128 --httpsProxy http://proxy:3128
+  ccxt-contractinfo check --wssProxy http://proxy:3128 \\
+      --httpsProxy http://proxy:3128
   ccxt-contractinfo check --json | jq 'select(.status == "failed")'"""
 
 
@@ -138,6 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
     with connected_exchange(arguments, **dict.fromkeys(names, arguments.timeout)) as exchange:
         # This exchange asks for nothing but the time, of which ccxt's pauses would become a part.
         exchange.enableRateLimit = False
+        exchange.check_proxy_settings()  # those of the stream are looked at with its endpoint
         if arguments.timeout is not None:
             exchange.timeout = arguments.timeout * 1000
         settings = Settings.of(exchange)
@@ -372,26 +375,27 @@ class _Probe:
 
 def _rest_results(exchange: Any) -> Iterator[Result]:
     rest, universes = Rest(exchange), _universes(exchange)
-    asked = _taken("rest", lambda: _contracts(rest, universes))
+    proxy = next((name for name in PROXIES[:3] if getattr(exchange, name, None)), "")
+    asked = _taken("rest", lambda: _contracts(rest, universes), proxy)
     yield asked
     if asked.status == "failed":
         for step in ("clock", "key"):
             yield Result(step, "skipped", None, "it needs REST")
         return
-    yield _clock(exchange, universes[0])
+    yield _clock(exchange, universes[0], proxy)
     if rest.key is None:
         yield Result("key", "skipped", None, "the environment has none")
     else:
-        yield _taken("key", lambda: _brackets(rest, universes))
+        yield _taken("key", lambda: _brackets(rest, universes), proxy)
 
 
-def _taken(step: str, ask: Callable[[], str]) -> Result:
-    """A step of REST; `ask` gives the detail."""
+def _taken(step: str, ask: Callable[[], str], proxy: str) -> Result:
+    """A step of REST; `ask` gives the detail, `proxy` is the setting that was given, or empty."""
     began = clock.now()
     try:
         detail = ask()
     except ccxt.BaseError as error:
-        return Result(step, "failed", (clock.now() - began) * 1000, _told(error), _advice(step, error))
+        return Result(step, "failed", (clock.now() - began) * 1000, _told(error), _advice(step, error, proxy))
     return Result(step, "ok", (clock.now() - began) * 1000, detail)
 
 
@@ -404,7 +408,7 @@ def _brackets(rest: Rest, universes: tuple[Universe, ...]) -> str:
     return f"leverage brackets of {sum(len(rest.brackets(universe)) for universe in universes)} contracts"
 
 
-def _clock(exchange: Any, universe: Universe) -> Result:
+def _clock(exchange: Any, universe: Universe, proxy: str) -> Result:
     ask = exchange.fapiPublicGetTime if universe == "linear" else exchange.dapiPublicGetTime
     began, shortest, skew = clock.now(), FOREVER, 0.0
     try:
@@ -415,7 +419,7 @@ def _clock(exchange: Any, universe: Universe) -> Result:
             if took < shortest:
                 shortest, skew = took, server - (before + took / 2)
     except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
-        return Result("clock", "failed", (clock.now() - began) * 1000, _told(error), _advice("rest", error))
+        return Result("clock", "failed", (clock.now() - began) * 1000, _told(error), _advice("rest", error, proxy))
     certain = max(0.0, abs(skew) - shortest / 2)  # what the way there and back cannot explain
     status = "failed" if certain > SKEW_FAILED else "warning" if certain > SKEW_WARNED else "ok"
     side = "behind" if skew > 0 else "ahead of"
@@ -464,12 +468,23 @@ _BY_STEP = {
 }
 
 
-def _advice(step: str, error: BaseException) -> str:
-    """What a user can do about a step that failed."""
+_REST_NAME_ADVICE = (
+    "Look whether this machine resolves names: its resolver, VPN, container without a network. Where only a proxy may "
+    "leave the network, give it: --httpsProxy, or socks5h for --socksProxy, which resolves the name itself."
+)
+
+_NO_SUCH_NAME = re.compile("NameResolutionError|getaddrinfo|[Nn]ame or service not known|name resolution")
+
+
+def _advice(step: str, error: BaseException, proxy: str = "") -> str:
+    """What a user can do about a step that failed.
+
+    :param proxy: of REST, the setting that was given
+    """
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _certificate_advice(cause)
-    status = getattr(error, "status", None) or _status(str(error))
+    status = getattr(error, "status", None) or _status(_told(error))
     if status in (418, 429):
         wait = getattr(error, "retry_after", None)
         return f"{_BY_STATUS[status]} and wait {'some minutes' if wait is None else f'{wait:g} s (Retry-After)'}."
@@ -481,6 +496,14 @@ def _advice(step: str, error: BaseException) -> str:
         return _BY_STATUS[status]
     if step == "rest" and "CERTIFICATE_VERIFY_FAILED" in _told(error):
         return "The certificate of REST is not trusted. " + _UNKNOWN_AUTHORITY
+    if step == "rest" and proxy:
+        return (
+            f"REST goes through --{proxy}. Look at that proxy's address, its kind (http://, socks5://, socks5h://), "
+            "user and password, and whether it may connect to that host. If REST itself answers with an error, try "
+            "again in some minutes."
+        )
+    if step == "rest" and _NO_SUCH_NAME.search(_told(error)):
+        return _REST_NAME_ADVICE
     if step in ("tls", "handshake") and isinstance(error, ccxt.RequestTimeout):
         return "Something accepts connections there, and says nothing: a firewall, or another server. Look at --url."
     if step == "handshake" and isinstance(error, ProtocolViolation):
@@ -505,10 +528,7 @@ def _certificate_advice(cause: ssl.SSLCertVerificationError) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """An error as one line, with what lies behind one of REST."""
-    reason = getattr(error, "reason", "") if isinstance(error, ccxt.NetworkError) else ""
-    text = told(error) if isinstance(error, Exception) else repr(error)
-    return f"{text}: {reason}" if reason else text
+    return told(error) if isinstance(error, Exception) else repr(error)
 
 
 def _status(text: str) -> int | None:

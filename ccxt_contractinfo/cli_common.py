@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
 import math
 import os
@@ -15,6 +16,8 @@ import ccxt
 import orjson
 
 from . import clock, exchanges
+from .backoff import is_final
+from .rest import reason_of
 from .updates import ContractInfo
 
 EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
@@ -36,12 +39,16 @@ def connection_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     group = options.add_argument_group(
         "exchange",
-        "API keys come from the environment alone: <EXCHANGE>_APIKEY and <EXCHANGE>_SECRET\n"
-        "(BINANCEUSDM_APIKEY...), else BINANCE_APIKEY and BINANCE_SECRET. They are needed for leverage\n"
-        "tiers that were not pushed.",
+        "API keys come from the environment alone: <EXCHANGE>_APIKEY and\n"
+        "<EXCHANGE>_SECRET (BINANCEUSDM_APIKEY...), else BINANCE_APIKEY and\n"
+        "BINANCE_SECRET. They are needed for leverage tiers that were not pushed.",
     )
     group.add_argument(
-        "--exchange", choices=EXCHANGES, default=EXCHANGES[0], help="ccxt's name of it (default: %(default)s)"
+        "--exchange",
+        choices=EXCHANGES,
+        default=EXCHANGES[0],
+        metavar="NAME",
+        help="binanceusdm: USD-M futures, binancecoinm: COIN-M, binance: both (default: %(default)s)",
     )
     group.add_argument("--sandbox", action="store_true", help="Binance's testnet instead of production")
     group.add_argument("--url", metavar="URL", help="of the WebSocket: wss://host, or a full one")
@@ -148,9 +155,20 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
         stack.enter_context(exchange)
         try:
             yield exchange
+        except ccxt.BadSymbol as error:
+            raise ccxt.BadSymbol(f"{error}{_near(exchange, arguments)}") from error
         except (KeyboardInterrupt, SystemExit):
             exchange.contract_info_stream().stop(timeout=0.3)  # a user who has had enough waits for no network
             raise
+
+
+def _near(exchange: Any, arguments: argparse.Namespace) -> str:
+    """What may have been meant by the first symbol that the exchange does not have; empty if nobody knows."""
+    names = {name for market in (exchange.markets or {}).values() for name in (market["symbol"], market["id"])}
+    asked = [getattr(arguments, "symbol", None), *getattr(arguments, "symbols", ())]
+    unknown = [symbol for symbol in asked if symbol and symbol not in names]
+    found = difflib.get_close_matches(unknown[0].upper(), names) if unknown else []
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def heard(exchange: Any, seconds: float, symbols: Sequence[str] = ()) -> Iterator[ContractInfo]:
@@ -178,6 +196,24 @@ def need(extra: str, *modules: str) -> None:
 
 
 def told(error: BaseException) -> str:
-    """An error as one line for a user."""
-    name = type(error).__name__ if isinstance(error, ccxt.BaseError) else ""
-    return f"{name}: {error}" if name else str(error)
+    """An error as one line for a user, with what lies behind one of the network."""
+    if not isinstance(error, ccxt.BaseError):
+        return str(error)
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, ccxt.NetworkError):
+        reason = getattr(error, "reason", "") or reason_of(error)
+        if reason and reason not in text:
+            return f"{text}: {reason}"
+    return text
+
+
+def advised(error: BaseException) -> str:
+    """The same, and what to do."""
+    is_of_network = isinstance(error, ccxt.NetworkError)
+    return f"{told(error)}; try: ccxt-contractinfo check" if is_of_network else told(error)
+
+
+def complain(error: BaseException) -> None:
+    """Tell on stderr of an error of the stream, after which it goes on."""
+    if not is_final(error):  # such a one ends the command, and is told then
+        print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr)

@@ -5,24 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import ccxt
 
 from .cli_common import (
     Failure,
+    complain,
     connected_exchange,
     connection_options,
     is_for_people,
     need,
     output_options,
-    told,
     write_json,
 )
+from .errors import MalformedJournal
 from .history import contract_at
+from .journal import _entries
 from .markets import KINDS, iso8601
 from .replaying import replay
 from .settings import Settings
@@ -50,8 +54,9 @@ def _add_record(commands: Any) -> None:
         parents=[connection_options(), output_options()],
         help="write each push, and what REST says, to a journal",
         description=(
-            "Connects, and appends to FILE what Binance tells: each push as it came, with its time, each change of\n"
-            "the connection, and what REST has answered. Shows one line for each update. Ends with Ctrl-C."
+            "Connects, and appends to FILE what Binance tells: each push as it came, with\n"
+            "its time, each change of the connection, and what REST has answered. Shows one\n"
+            "line for each update. Ends with Ctrl-C."
         ),
         epilog="example:\n  ccxt-contractinfo record binance.jsonl.gz --max-age 1d",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -77,9 +82,10 @@ def _add_replay(commands: Any) -> None:
         parents=[connection_options(), output_options()],
         help="play a journal again, or say what a contract was at some time",
         description=(
-            "Plays FILE, which record has written, and shows the updates that were told then. Connects to nothing:\n"
-            "the markets are in the journal. (A journal of a stream without an exchange has none; then they are\n"
-            "loaded from public REST, or with --simulator from that.)"
+            "Plays FILE, which record has written, and shows the updates that were told\n"
+            "then. Connects to nothing: the markets are in the journal. (A journal of a\n"
+            "stream without an exchange has none; then they are loaded from public REST, or\n"
+            "with --simulator from that.)"
         ),
         epilog=(
             "examples:\n"
@@ -125,22 +131,36 @@ def _take_symbols_anywhere(command: Any) -> None:
 
 def _record(arguments: argparse.Namespace) -> int:
     need("cli", "rich")
-    with _files():
-        open(arguments.file, "ab").close()  # rather now than when the first push cannot be written
+    _look_at(arguments.file)
     settings = {"journal_max_size": arguments.max_size, "journal_max_age": arguments.max_age}
     with connected_exchange(arguments, journal=arguments.file, **settings) as exchange, _page(arguments) as page:
         stream = exchange.contract_info_stream()
-        stream.on_error(lambda error: sys.stderr.write(f"{told(error)}\n"))
+        stream.on_error(complain)
         count = 0
         while True:
             health = stream.health()
-            page.status(
-                f"{health['state']}, {health['events']} pushes and {count} updates recorded in {arguments.file}"
-            )
+            pushes, updates = _counted(health["events"], "push", "pushes"), _counted(count, "update", "updates")
+            text = f"{health['state']}, {pushes} and {updates} recorded in {arguments.file}"
+            page.status(text, health["journal_lost"])
             with contextlib.suppress(ccxt.RequestTimeout):
                 for update in exchange.watch_contract_info(params={"timeout": REFRESH}):
                     count += 1
                     page.update(update)
+
+
+def _look_at(file: str) -> None:
+    """Fail now, rather than with the first push, where the file cannot be written; and where it is no journal."""
+    with _files():
+        open(file, "ab").close()
+        if os.path.getsize(file):
+            try:
+                next(_entries(Path(file)), None)
+            except MalformedJournal as error:
+                raise Failure(f"{error}; the file is no journal, and record does not append to it") from error
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -182,12 +202,17 @@ def _is_wanted(update: ContractInfo, arguments: argparse.Namespace) -> bool:
 class _Lines:
     """Writes JSON Lines."""
 
+    _lost = 0
+
     def update(self, update: ContractInfo) -> None:
         """Write an update."""
         write_json(update)
 
-    def status(self, text: str) -> None:
-        """For people only."""
+    def status(self, text: str, lost: int) -> None:
+        """Tell of each new loss; how it goes otherwise is for people only."""
+        if lost > self._lost:
+            self._lost = lost
+            print(f"ccxt-contractinfo: {_loss(lost)}", file=sys.stderr)
 
     def state(self, state: dict[str, Any], at: int) -> None:
         """For people only."""
@@ -196,7 +221,7 @@ class _Lines:
 class _Page(_Lines):
     """Writes for people."""
 
-    def __init__(self, console: Any, show_status: Callable[[str], None]) -> None:
+    def __init__(self, console: Any, show_status: Callable[[Any], None]) -> None:
         self._console = console
         self._show_status = show_status
 
@@ -213,9 +238,11 @@ class _Page(_Lines):
         )
         self._console.print(text, soft_wrap=True)
 
-    def status(self, text: str) -> None:
+    def status(self, text: str, lost: int) -> None:
         """Show how it goes, below what was written."""
-        self._show_status(text)
+        from rich.text import Text
+
+        self._show_status(Text.assemble((f"{_loss(lost)}  ", "bold red") if lost else "", text))
 
     def state(self, state: dict[str, Any], at: int) -> None:
         """Write what a contract was."""
@@ -253,7 +280,7 @@ def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
         status = console.status("")
         is_shown = False
 
-        def show(text: str) -> None:
+        def show(text: Any) -> None:
             nonlocal is_shown
             if not is_shown:
                 stack.enter_context(status)
@@ -261,6 +288,10 @@ def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
             status.update(text)
 
         yield _Page(console, show)
+
+
+def _loss(lost: int) -> str:
+    return f"{_counted(lost, 'line', 'lines')} LOST: the journal cannot be written"
 
 
 def _changes(update: ContractInfo) -> Iterator[str]:

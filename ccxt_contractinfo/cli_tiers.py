@@ -35,16 +35,17 @@ def add(commands: Any) -> None:
         "tiers",
         help="show the leverage tiers of a contract, and what they mean for a position",
         description=(
-            "The leverage tiers of a contract. Binance's REST tells them only to those who have an API key;\n"
-            "without one, they are known once they have been pushed, so --wait for that, or look into a --journal.\n"
-            "A change is shown with what was before. Notionals are in the currency of the margin: USDT,\n"
-            "or the coin of a COIN-M contract."
+            "The leverage tiers of a contract. Binance's REST tells them only to those who\n"
+            "have an API key; without one, they are known once they have been pushed, so\n"
+            "--wait for that, or look into a --journal. A change is shown with what was\n"
+            "before. Notionals are in the currency of the margin: USDT, or the coin of a\n"
+            "COIN-M contract."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
         epilog="example:\n"
-        "  ccxt-contractinfo tiers BTC/USDT:USDT --simulator --notional 3000000 --leverage 20\n"
-        "  ccxt-contractinfo tiers BTCUSD_PERP --exchange binancecoinm --wait 3600 --plot tiers.png",
+        "  ccxt-contractinfo tiers BTCUSDT --simulator --notional 3e6 --leverage 20\n"
+        "  ccxt-contractinfo tiers BTCUSDT --wait 3600 --plot tiers.png",
     )
     command.add_argument("symbol", metavar="SYMBOL", help="ccxt's symbol or Binance's id")
     command.add_argument(

@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import select
-import signal
 import sys
 import threading
 import time
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from .backoff import is_final
 from .cli_common import (
+    complain,
     connected_exchange,
     connection_options,
     heard,
@@ -46,15 +43,15 @@ def add(commands: Any) -> None:
         "watch",
         help="show what happens to contracts, as it happens",
         description=(
-            "Follows the stream and shows each update: on a terminal in a live view, with the state of the\n"
-            "connection and what lies ahead in the next 30 days; piped or with --json, as one JSON object a line.\n"
-            "Ends with Ctrl-C."
+            "Follows the stream and shows each update: on a terminal in a live view, with\n"
+            "the state of the connection and what lies ahead in the next 30 days; piped or\n"
+            "with --json, as one JSON object a line. Ends with Ctrl-C."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
         epilog="example:\n"
         "  ccxt-contractinfo watch --simulator\n"
-        "  ccxt-contractinfo watch BTC/USDT:USDT ETHUSDT --kind tiers_tightened --kind delisting\n"
+        "  ccxt-contractinfo watch BTCUSDT ETHUSDT --kind tiers --kind delisting\n"
         "  ccxt-contractinfo watch --kind listed | jq -r .symbol",
     )
     command.add_argument("symbols", nargs="*", metavar="SYMBOL", help="ccxt's symbol or Binance's id (default: all)")
@@ -70,7 +67,7 @@ def add(commands: Any) -> None:
 
 def _watch(arguments: argparse.Namespace) -> int:
     need("cli", "rich")
-    with _ended_by_sigterm(), connected_exchange(arguments) as exchange:
+    with connected_exchange(arguments) as exchange:
         if is_for_people(arguments) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
             _draw(exchange, arguments)
         else:
@@ -81,17 +78,12 @@ def _watch(arguments: argparse.Namespace) -> int:
 def _write(exchange: Any, arguments: argparse.Namespace) -> None:
     kinds = frozenset(arguments.kind or ())
     exchange.load_markets()
-    exchange.contract_info_stream().on_error(_complain)
+    exchange.contract_info_stream().on_error(complain)
     while True:
         for update in heard(exchange, 1.0, arguments.symbols):
             if _is_wanted(update, kinds):
                 write_json(update)
         _check_reader()
-
-
-def _complain(error: BaseException) -> None:
-    if not is_final(error):  # such a one ends the command, and is told then
-        print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr)
 
 
 def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
@@ -115,11 +107,11 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
         board.add(update)
         changed.set()
 
-    def complain(error: BaseException) -> None:
+    def fail(error: BaseException) -> None:
         board.fail(_now(), told(error))
         changed.set()
 
-    stream.on_error(complain)
+    stream.on_error(fail)
     stream.on_state(lambda old, new: changed.set())
     loading = Text("loading markets...", no_wrap=True, overflow="ellipsis")
     with Live(loading, console=console, screen=True, auto_refresh=False, redirect_stdout=False) as live:
@@ -158,17 +150,3 @@ def _check_reader() -> None:
         poll.register(sys.stdout, 0)
         if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
             raise BrokenPipeError
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does, the terminal as it was, with the exit code that shells expect of it."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

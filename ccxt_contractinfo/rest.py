@@ -89,7 +89,7 @@ class Rest:
             failure = type(error)(*error.args)
             headers: Any = client.last_response_headers or {}
             failure.retry_after = retry_after(headers.get("Retry-After"))
-            failure.reason = _reason(error)
+            failure.reason = reason_of(error)
         finally:
             client.close()
             self._idle.append(client)
@@ -152,7 +152,7 @@ def _leverage_bracket(client: _Client, universe: Universe) -> str:
     return _text(linear() if universe == "linear" else inverse())
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What requests said, without the URL that ccxt has told; empty where it said nothing."""
     text = "" if error.__cause__ is None else str(error.__cause__)
     return text.partition("(Caused by ")[2].removesuffix(")") or text

@@ -16,7 +16,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from ccxt_contractinfo import ContractInfoStream, binanceusdm, cli, demo
+from ccxt_contractinfo import ContractInfoStream, binanceusdm, cli, cli_common, demo
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,6 +162,32 @@ def test_demo_whose_reader_goes_away_ends_without_a_traceback() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert ("", 1) == (process.stderr.read(), process.wait(PATIENCE))
+
+
+# All commands
+
+
+@pytest.mark.parametrize("command", ["watch", "calendar", "tiers", "record", "replay", "check"])
+def test_help_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """--help is not wrapped by a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert [] == [line for line in capsys.readouterr().out.splitlines() if len(line) > 79]
+
+
+def test_an_error_of_the_network_has_its_reason_and_what_to_try(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sim: BinanceSimulator
+) -> None:
+    """What lies behind an error of ccxt is in its line, and the command that looks further."""
+    usual = cli_common.make_exchange
+    monkeypatch.setattr(cli_common, "make_exchange", lambda *args, **kwargs: sim.connect(usual(*args, **kwargs)))
+    sim.stop()
+    assert cli.main(["calendar"]) == 1
+    error = capsys.readouterr().err
+    assert re.match(
+        r"ccxt-contractinfo: NetworkError: .*exchangeInfo: .*refused.*; try: ccxt-contractinfo check$", error
+    )
 
 
 # A demo that is lied to

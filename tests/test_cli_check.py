@@ -467,3 +467,27 @@ def test_what_is_checked_is_what_a_stream_does(sim: BinanceSimulator, check: Che
     with cci.ContractInfoStream(sim.ws_url) as stream:
         assert stream.wait_until_live(PATIENCE)
     assert of_check == sim.messages[len(of_check) :]
+
+
+def test_rest_behind_a_proxy_that_wants_a_password() -> None:
+    """The status of a proxy's refusal is found in what lies behind ccxt's error."""
+    error = ccxt.NetworkError("binance GET https://host/fapi/v1/exchangeInfo")
+    error.reason = "ProxyError('...', OSError('Tunnel connection failed: 407 Proxy Authentication Required'))"
+    assert "wants a user and a password" in cli_check._advice("rest", error, "httpsProxy")
+
+
+def test_the_advice_for_rest_goes_by_its_proxy() -> None:
+    """A proxy that was given is what to look at; without one, a name that is not found is a matter of DNS."""
+    error = ccxt.NetworkError("binance GET https://host/fapi/v1/exchangeInfo")
+    error.reason = "NameResolutionError('Failed to resolve')"
+    assert cli_check._advice("rest", error, "httpProxy").startswith("REST goes through --httpProxy.")
+    assert cli_check._advice("rest", error).startswith("Look whether this machine resolves names")
+    assert "give --httpsProxy" in cli_check._advice("rest", ccxt.NetworkError("nothing"))
+
+
+def test_proxies_of_rest_that_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """They end the command with 1, before anything is examined."""
+    assert 1 == cli.main(["check", "--httpsProxy", "http://a:1", "--socksProxy", "socks5://b:1"])
+    printed = capsys.readouterr()
+    assert "" == printed.out
+    assert printed.err.startswith("ccxt-contractinfo: InvalidProxySettings: binanceusdm you have multiple conflicting")

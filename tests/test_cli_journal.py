@@ -191,6 +191,47 @@ def test_record_needs_a_place_to_write(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"ccxt-contractinfo: {path}: No such file or directory\n" == failed(capsys, "record", path)
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "notes.gz"])
+def test_record_appends_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """A file that is no journal is left as it is, and told before anything is connected."""
+    path = tmp_path / name
+    path.write_text("Buy milk.\n")
+    error = failed(capsys, "record", path)
+    assert f"{path}, line 1: " in error
+    assert "the file is no journal" in error
+    assert "Buy milk.\n" == path.read_text()
+
+
+def test_lost_lines_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that could not be written is told once on stderr where the output is piped, in red on a terminal."""
+    lines = cli_journal._Lines()
+    for lost in (0, 1, 1, 2):
+        lines.status("live", lost)
+    assert [f"ccxt-contractinfo: {lost} LOST: the journal cannot be written" for lost in ("1 line", "2 lines")] == (
+        capsys.readouterr().err.splitlines()
+    )
+    shown: list[Any] = []
+    page = cli_journal._Page(None, shown.append)
+    page.status("live, in [red]a", 0)
+    page.status("live, in [red]a", 3)
+    assert ["live, in [red]a", "3 lines LOST: the journal cannot be written  live, in [red]a"] == [*map(str, shown)]
+    assert ["bold red"] == [str(span.style) for span in shown[1].spans]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_output_that_cannot_be_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk ends a command with 1 and one line; output that was closed is written nowhere."""
+    with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        assert "ccxt-contractinfo: [Errno 28] No space left on device\n" == failed(capsys, "replay", path)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        assert 0 == cli.main(["replay", str(path)])
+        sys.stdout.close()
+
+
 @pytest.fixture
 def recording(tmp_path: Path, sim: BinanceSimulator) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Starts `record`, as a user does, but on this test's simulator."""
@@ -223,7 +264,9 @@ def recording(tmp_path: Path, sim: BinanceSimulator) -> Iterator[Callable[[str],
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 @pytest.mark.parametrize(
-    ("name", "ending", "code"), [("a.jsonl", signal.SIGINT, 130), ("a.jsonl.gz", signal.SIGKILL, -9)], ids=str
+    ("name", "ending", "code"),
+    [("a.jsonl", signal.SIGINT, 130), ("b.jsonl", signal.SIGTERM, 143), ("a.jsonl.gz", signal.SIGKILL, -9)],
+    ids=str,
 )
 def test_record_and_replay(
     sim: BinanceSimulator,
@@ -234,8 +277,8 @@ def test_record_and_replay(
     ending: signal.Signals,
     code: int,
 ) -> None:
-    """What a recording process wrote to its output is what the replay writes, whether Ctrl-C has ended it, with 130, or
-    kill -9."""
+    """What a recording process wrote to its output is what the replay writes, whether Ctrl-C has ended it, with 130,
+    SIGTERM, with 143, or kill -9."""
     process = recording(name)
     path = tmp_path / name
     eventually(lambda: is_live(path))

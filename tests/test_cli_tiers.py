@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +167,8 @@ def test_a_change_is_shown_with_what_was_before(tmp_path: Path, sim: BinanceSimu
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["NOPE"], "BadSymbol: binanceusdm does not have a contract 'NOPE'"),
+        (["NOPE"], "BadSymbol: binanceusdm does not have a contract 'NOPE'\n"),
+        (["btcusd"], "does not have a contract 'btcusd'; did you mean BTCUSDT"),
         (["BTCUSDT", "--notional", "25001"], "BTC/USDT:USDT allows a notional of 25000 at most"),
         (["BTCUSDT", "--leverage", "51"], "BTC/USDT:USDT allows 50x at most, not 51x"),
         (["BTCUSDT", "--plot", "/nowhere/at/all/tiers.png"], "cannot be written to /nowhere/at/all/tiers.png"),
@@ -217,6 +221,18 @@ def test_a_journal_tells_the_last_change(
     assert [50, 20] == [tier["maxLeverage"] for tier in found["previousTiers"]]
     assert [25, 10] == [tier["maxLeverage"] for tier in found["tiers"]]
     assert [-25, -10] == [change["maxLeverageChange"] for change in found["tierChanges"]]
+
+
+def test_a_terminal_that_cannot_show_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the encoding of the terminal has not is written as '?'."""
+    path = written(tmp_path / "a.jsonl", START, pushed(2_000, "BTCUSDT", bks=PUSHED), pushed(3_000, "BTCUSDT", bks=CUT))
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert 0 == cli.main(["tiers", "BTCUSDT", "--journal", str(path)])
+    text = screen.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "BTCUSDT on 1970-01-01" in text
+    assert re.search(r"up to 5,000 the margin's currency: .*50x \?.* .*25x", text)
 
 
 def test_a_journal_without_tiers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
