@@ -26,7 +26,7 @@ from .cli_common import (
 )
 from .errors import MalformedJournal
 from .history import contract_at
-from .journal import _entries
+from .journal import entries_in
 from .markets import KINDS, iso8601
 from .replaying import replay
 from .settings import Settings
@@ -154,7 +154,7 @@ def _look_at(file: str) -> None:
         open(file, "ab").close()
         if os.path.getsize(file):
             try:
-                next(_entries(Path(file)), None)
+                next(entries_in(Path(file)), None)
             except MalformedJournal as error:
                 raise Failure(f"{error}; the file is no journal, and record does not append to it") from error
 

@@ -337,7 +337,7 @@ class Journal:
         self._is_stuck = self._is_stuck and self._size > 0
         if self._size:
             with contextlib.suppress(StopIteration, MalformedJournal, OSError):
-                self._since = next(_entries(self.path))["time"]
+                self._since = next(entries_in(self.path))["time"]
         self._packer = zlib.compressobj(wbits=_GZIP) if _is_gzip(self.path) else None
 
     def _begin(self) -> None:
@@ -434,7 +434,8 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             yield from _entries_of(current, path)
 
 
-def _entries(path: Path) -> Iterator[dict[str, Any]]:
+def entries_in(path: Path) -> Iterator[dict[str, Any]]:
+    """The entries of one file, without those that were set aside. Raises as `read_journal` does."""
     with open(path, "rb") as file:
         yield from _entries_of(file, path)
 
