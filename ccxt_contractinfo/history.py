@@ -46,7 +46,7 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
         `contractType` (str), `created`, `expiry`, `delisting` (ms) as in an update, `tiers` (list of ccxt's leverage
         tiers); and `timestamp`, when (ms) the journal last said something of it. Each is None where it was unknown
     :raises FileNotFoundError: where there is no such journal
-    :raises MalformedJournal: for a line before that time that cannot be read
+    :raises MalformedJournal: for a line that cannot be read
     """
     history = _History(symbol)
     for entry in read_journal(path):
@@ -93,10 +93,15 @@ def last_tier_change(path: str | os.PathLike[str], symbol: str) -> LastTierChang
     for entry in read_journal(path):
         history.take(entry)
         tiers = (history.market or {}).get("leverageTiers")
-        if tiers != now:
-            before, now, time = now, tiers, entry["time"]
+        if _raw(tiers) != _raw(now):
+            before, time = now, entry["time"]
+        now = tiers
     market = history.market or {}
     return LastTierChange(market.get("id"), market.get("symbol"), market.get("settle"), time, before, now)
+
+
+def _raw(tiers: list[LeverageTier] | None) -> list[Any] | None:
+    return tiers and [tier["info"] for tier in tiers]
 
 
 class _History:

@@ -7,7 +7,7 @@ import copy
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ccxt
@@ -358,7 +358,8 @@ class ContractInfoStream:
     def answered(self, snapshot: Snapshot, brackets: Mapping[str, list[Entry]] | None, brackets_asked: float) -> None:
         """An answer of REST's is applied now. With the lock of the markets."""
         if self._journal is not None:
-            self._journal.rest(snapshot, brackets, brackets_asked)
+            with self._reported():
+                self._journal.rest(snapshot, brackets, brackets_asked)
 
     def in_order(self) -> contextlib.AbstractContextManager[object]:
         """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
@@ -630,12 +631,17 @@ class ContractInfoStream:
 
     def _note_markets(self, follower: Follower) -> None:
         if self._journal is not None:
-            try:
+            with self._reported():
                 for snapshot, brackets in follower.known():
                     self._journal.markets(snapshot, brackets)
-            except Exception as error:  # markets of a user's own making may hold anything
-                logger.exception("contractInfo: the markets could not be written to the journal")
-                self.report(error)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # markets of a user's own making may hold anything
+            logger.exception("contractInfo: the markets could not be written to the journal")
+            self.report(error)
 
     def _journal_failed(self, error: OSError) -> None:
         logger.error("contractInfo: the journal cannot be written to, and is tried again and again: %s", error)

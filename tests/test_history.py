@@ -113,6 +113,7 @@ def test_tiers_of_a_listing_have_its_symbol(tmp_path: Path) -> None:
     """Tiers that were pushed before REST completed the contract are its own afterwards."""
     told = [answer("markets", 1_002, entry("BTCUSDT")), pushed(2_000, bks=PUSHED), answer("rest", 60_000, entry())]
     path = written(tmp_path / "a.jsonl", START, *told)
+    assert (2_000, None) == (last_tier_change(path, "IOTAUSDT").time, last_tier_change(path, "IOTAUSDT").before)
     (tier, _) = cci.contract_at(path, "IOTAUSDT", 60_000)["tiers"]
     assert ("IOTA/USDT:USDT", "USDT") == (tier["symbol"], tier["currency"])
 
