@@ -151,6 +151,10 @@ def _growth(found: Results) -> str:
 live, before the pushes:
 
 {joined}
+Exchanges that share markets have each push worked out once. Those with markets of their own work it out for themselves,
+so that what one account does to its markets never reaches another's, and Python's garbage collector goes over all they
+have.
+
 Memory before, and after each {every} of {count} pushes, with default settings (MiB; the newest updates
 are kept for `since`):
 
