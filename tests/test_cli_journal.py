@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import PATIENCE, eventually
 from .contracts import CUT, PUSHED, SCHEDULED, entry
+from .terminal import Terminal
 from .test_cli import COMMAND, Screen, environment
 from .test_replay import HALT, START, answer, pushed, written
 
@@ -315,3 +317,21 @@ def test_record_on_the_simulator(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
     assert (130, b"") == (process.returncode, errors)
+
+
+def test_record_and_replay_on_a_real_terminal(tmp_path: Path, sim: BinanceSimulator) -> None:
+    """On a terminal, record shows how it goes and what happens, and Ctrl-C leaves the terminal as it was, with 130;
+    replay shows the same, and ends by itself."""
+    path = tmp_path / "a.jsonl.gz"
+    with Terminal(sim.port, "record", str(path), width=160) as terminal:
+        terminal.wait_for(lambda: "live, 0 pushes" in terminal.text)
+        modes = termios.tcgetattr(terminal.process.child_fd)
+        sim.set_status("BTCUSDT", "TRADING_HALT")
+        terminal.wait_for(lambda: "BTC/USDT:USDT halted" in terminal.text and "1 push and 1 update" in terminal.text)
+        terminal.process.sendintr()
+        assert 130 == terminal.end()
+        assert modes == termios.tcgetattr(terminal.process.child_fd)
+        assert terminal.raw.rfind(b"\x1b[?25h") > terminal.raw.rfind(b"\x1b[?25l")
+    with Terminal(sim.port, "replay", str(path), width=160) as terminal:
+        assert 0 == terminal.end()
+        assert "BTC/USDT:USDT halted" in terminal.text
