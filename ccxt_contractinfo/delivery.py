@@ -8,12 +8,13 @@ import copy
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Generic, TypeVar
 
 import ccxt
 
 from . import clock
+from .callbacks import check_callback, name_of
 from .forking import renew_after_fork
 from .weakly import Weakly
 
@@ -28,7 +29,10 @@ _calling = threading.local()
 FRESH = 1.0
 """How long (s) a filter that `Concerns` has made is used at most."""
 
+T = TypeVar("T")
 Key = Callable[[Any], Hashable]
+Make = Callable[[Any], Any]
+"""Makes, of an item, what one receiver gets; on that receiver's thread."""
 Wants = Callable[[Any], bool]
 Concerns = Callable[[], Wants]
 """Makes a filter of the items that have come until now."""
@@ -93,22 +97,35 @@ class Channel:
     :param key: of an item, for the backlogs
     :param limit: of items in a backlog
     :param failed: told of each exception that a callback raises
-    :param history: how many items `watch` can reach back into
+    :param history: how many items `watch` and `iterate` can reach back into
+    :param make: what each receiver gets of an item, so that it is his own; None: the item itself
     """
 
     def __init__(
-        self, name: str, key: Key, limit: int, failed: Callable[[BaseException], None], history: int = 0
+        self,
+        name: str,
+        key: Key,
+        limit: int,
+        failed: Callable[[BaseException], None],
+        history: int = 0,
+        make: Make | None = None,
     ) -> None:
         self.name = name
         self.key = key
         self.failed = failed
+        self.make: Make = make or _itself
         self.dropped = 0
         self._lock = threading.RLock()
         self.limit = limit
         self._history: deque[Any] = deque(maxlen=history)
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._watchers: Weakly[Watcher] = Weakly()
+        self._watchers: Weakly[_Receiver] = Weakly()
         renew_after_fork(self)
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether there is a callback."""
+        return any(not subscription.is_cancelled for subscription in self._subscriptions)
 
     def publish(self, item: Any) -> None:
         """Hand an item to every receiver."""
@@ -131,7 +148,9 @@ class Channel:
         :param wants: asked on the publisher's thread, so it must not wait
         :param concerns: makes a second filter, on the callback's thread and right before it, so it may wait; it must
             not raise. Items that were waiting together share one
+        :raises ccxt.BadRequest: for what cannot be called, or would be called and never run
         """
+        check_callback(callback, f"a callback for {self.name}")
         subscription = Subscription(self, callback, wants, concerns, Backlog(self.limit, self.key))
         with self._lock:
             self._subscriptions = (*self._not_cancelled(), subscription)
@@ -140,21 +159,30 @@ class Channel:
     def watch(self, wants: Wants | None = None, reach_back: Wants | None = None) -> Watcher:
         """A watcher for each item from now on that `wants` accepts, and for those in the history that `reach_back`
         accepts besides. It lasts for as long as somebody holds it."""
-        watcher = Watcher(wants, Backlog(self.limit, self.key))
+        return self._received(Watcher(wants, Backlog(self.limit, self.key), self.make), reach_back)
+
+    def iterate(self, owner: object, wants: Wants | None = None, reach_back: Wants | None = None) -> Updates[Any]:
+        """The same as an iterator.
+
+        :param owner: is kept for as long as the iterator is open
+        """
+        return self._received(Updates(owner, wants, Backlog(self.limit, self.key), self.make), reach_back)
+
+    def _received(self, receiver: _R, reach_back: Wants | None) -> _R:
         with self._lock:
             if reach_back is not None:
                 for item in filter(reach_back, self._history):
-                    self.dropped += watcher.offer(item)
-            self._watchers.add(watcher)
-        return watcher
+                    self.dropped += receiver.offer(item)
+            self._watchers.add(receiver)
+        return receiver
 
     def close(self, error: ccxt.BaseError) -> None:
         """Make every watcher raise `error` as soon as it has nothing left to give, but for those of the calling
-        thread: it waits for none of them now."""
+        thread: it waits for none of them now. Iterators end."""
         with self._lock:
             for watcher in self._watchers:
-                if watcher.thread != threading.get_ident():
-                    watcher.close(error)
+                if not watcher.is_of_this_thread():
+                    watcher.end(error)
 
     def finish(self, deadline: float) -> None:
         """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline`
@@ -170,6 +198,8 @@ class Channel:
         self._lock = threading.RLock()
         for subscription in self._subscriptions:
             subscription.after_fork()
+        for watcher in self._watchers:
+            watcher.after_fork()
         self._watchers = Weakly()
 
 
@@ -205,7 +235,7 @@ class Subscription:
         return self.callback(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<Subscription to {self._channel.name}: {_name(self.callback)}{' (cancelled)' * self.is_cancelled}>"
+        return f"<Subscription to {self._channel.name}: {name_of(self.callback)}{' (cancelled)' * self.is_cancelled}>"
 
     def cancel(self) -> None:
         """Tell nothing more; what waits in the backlog is dropped. From any thread, the callback itself included; a
@@ -252,12 +282,12 @@ class Subscription:
         self._backlog.take_all()  # the parent tells of these
 
     def _start(self) -> None:
-        name = f"ccxt-contractinfo-{self._channel.name}-{_name(self.callback)}"
+        name = f"ccxt-contractinfo-{self._channel.name}-{name_of(self.callback)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # the system has no more threads; the next item tries again
-            logger.error("contractInfo: the callback %s cannot be called: %s", _name(self.callback), error)
+            logger.error("contractInfo: the callback %s cannot be called: %s", name_of(self.callback), error)
         else:
             self._thread = thread
 
@@ -274,9 +304,10 @@ class Subscription:
                 self._covered -= 1
             try:
                 if self._concerns is None or self._is_concerned(item):
-                    self.callback(*item) if isinstance(item, tuple) else self.callback(item)
+                    made = self._channel.make(item)
+                    self.callback(*made) if isinstance(made, tuple) else self.callback(made)
             except BaseException as error:  # a callback may call sys.exit()
-                logger.exception("the callback %s raised", _name(self.callback))
+                logger.exception("the callback %s raised", name_of(self.callback))
                 with contextlib.suppress(Exception):
                     self._channel.failed(error)
 
@@ -290,15 +321,19 @@ class Subscription:
         return self._concerned(item)
 
 
-class Watcher:
-    """What one waiting caller was not given yet. It belongs to the thread that made it."""
+class _Receiver:
+    """What one receiver was not given yet, and why there will be no more."""
 
-    def __init__(self, wants: Wants | None, backlog: Backlog) -> None:
-        self.thread = threading.get_ident()
+    def __init__(self, wants: Wants | None, backlog: Backlog, make: Make) -> None:
         self._wants = wants
         self._backlog = backlog
+        self._make = make
         self._condition = threading.Condition()
         self._error: ccxt.BaseError | None = None
+
+    def is_of_this_thread(self) -> bool:
+        """Whether only the calling thread can be waiting."""
+        return False
 
     def offer(self, item: Any) -> int:
         """Take an item without waiting; returns how many older ones were dropped for it."""
@@ -309,50 +344,122 @@ class Watcher:
             self._condition.notify()
         return dropped
 
-    def close(self, error: ccxt.BaseError) -> None:
-        """Make `wait` raise `error`, once there is nothing left to give."""
+    def end(self, error: ccxt.BaseError) -> None:
+        """Give what there is, and then end, because of this."""
         with self._condition:
             self._error = error
-            self._condition.notify()
+            self._condition.notify_all()
+
+    def after_fork(self) -> None:
+        """See `forking`: what the parent follows, nobody tells here."""
+        self._condition = threading.Condition()
+        self._error = ccxt.ExchangeClosedByUser("the process was forked, and this one follows no stream yet")
+
+
+_R = TypeVar("_R", bound=_Receiver)
+
+
+class Watcher(_Receiver):
+    """What one waiting caller was not given yet. It belongs to the thread that made it."""
+
+    def __init__(self, wants: Wants | None, backlog: Backlog, make: Make) -> None:
+        super().__init__(wants, backlog, make)
+        self._thread = threading.get_ident()
+
+    def is_of_this_thread(self) -> bool:
+        """Whether it belongs to the calling thread."""
+        return self._thread == threading.get_ident()
 
     def check(self) -> bool:
-        """Raise what `close` said, once, where there is nothing left to give; else whether it has said anything."""
+        """Raise what `end` said, once, where there is nothing left to give; else whether it has said anything."""
         with self._condition:
             if not self._backlog:
-                self._raise_if_closed()
+                self._raise_if_ended()
             return self._error is not None
 
     def forget(self) -> None:
-        """Do not raise what `close` said: the caller knows it already."""
+        """Do not raise what `end` said: the caller knows it already."""
         self._error = None
 
     def taken(self) -> list[Any]:
         """All items there are, oldest first, without waiting."""
         with self._condition:
-            return self._backlog.take_all()
+            items = self._backlog.take_all()
+        return list(map(self._make, items))
 
-    def wait(self, accept: Wants, timeout: float | None) -> list[Any]:
+    def wait(self, accept: Wants, timeout: float | None, about: Callable[[], str] = str) -> list[Any]:
         """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.
 
         :param timeout: s, or None to wait for ever
+        :param about: what else to say where none came in time
         :raises ccxt.RequestTimeout: where none came in time
-        :raises ccxt.BaseError: what `close` said, once; the next call waits again
+        :raises ccxt.BaseError: what `end` said, once; the next call waits again
         """
         deadline = None if timeout is None else clock.now() + timeout
         with self._condition:
             while not (items := list(filter(accept, self._backlog.take_all()))):
-                self._raise_if_closed()
+                self._raise_if_ended()
                 left = None if deadline is None else deadline - clock.now()
                 if left is not None and left <= 0:
-                    raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s")
+                    break
                 self._condition.wait(left)
-        return items
+        if not items:  # without the lock, for `about` may take others
+            raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s{about()}")
+        return list(map(self._make, items))
 
-    def _raise_if_closed(self) -> None:
+    def _raise_if_ended(self) -> None:
         error, self._error = self._error, None
         if error is not None:
             raise copy.copy(error)  # every watcher raises one of its own
 
 
-def _name(callback: Callable[..., object]) -> str:
-    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
+class Updates(_Receiver, Generic[T]):
+    """An iterator over what happens, with a cursor of its own. Any number of threads may draw from it; each item goes
+    to one of them.
+
+    ``next()`` blocks until there is one. It ends (StopIteration) when it is closed, or the stream is stopped, once what
+    had come by then has been given, and raises where the stream has failed for good. ``close()``, or leaving a ``with``
+    block, from any thread, ends it at once for all who wait. While it is open, it keeps its exchange; it is closed,
+    too, when nobody holds it any more.
+    """
+
+    def __init__(self, owner: object, wants: Wants | None, backlog: Backlog, make: Make) -> None:
+        super().__init__(wants, backlog, make)
+        self._owner: object = owner
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        with self._condition:
+            while not self._backlog:
+                if self._error is not None:
+                    self._owner = None
+                    if isinstance(self._error, ccxt.ExchangeClosedByUser):
+                        raise StopIteration
+                    raise copy.copy(self._error)
+                self._condition.wait()
+            item = self._backlog.take()
+        made: T = self._make(item)
+        return made
+
+    def offer(self, item: Any) -> int:
+        """See `_Receiver`; what was ended takes nothing more."""
+        return 0 if self._error is not None else super().offer(item)
+
+    def close(self) -> None:
+        """Give nothing more, to nobody; what has not been given is dropped."""
+        with self._condition:
+            self._backlog.take_all()
+            self._owner = None
+        self.end(ccxt.ExchangeClosedByUser("the updates were closed"))
+
+    def __enter__(self) -> Updates[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _itself(item: Any) -> Any:
+    return item

@@ -13,7 +13,7 @@ from .impact import Position, PositionImpact, Unasked, impact_of, is_open
 from .markets import Market, market_universe
 from .snapshot import Universe
 from .table import MarketTable
-from .updates import ContractInfo
+from .updates import UpdateRecord
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -42,23 +42,23 @@ class Holdings:
         self._failed = failed
         self._unasked = Unasked()
 
-    def note(self, update: ContractInfo) -> None:
-        """Keep what an update has changed. With the table locked."""
-        self._unasked.note(update)
+    def note(self, record: UpdateRecord) -> None:
+        """Keep what has changed. With the table locked."""
+        self._unasked.note(record)
 
     def concerns(self, positions: Callable[[], Iterable[Position]]) -> Concerns:
         """Makes filters of updates: whether one is about what is held, by what `positions` returns. Where that raises,
         or gives what cannot be read, it is reported as a callback's error, and all updates are let through: better once
         too often than not at all."""
 
-        def concerned() -> Callable[[ContractInfo], bool]:
+        def concerned() -> Callable[[UpdateRecord], bool]:
             try:
                 ids = {id for _, id in self._held(positions())}
             except BaseException as error:  # like a callback's own
                 logger.exception("contractInfo: the positions could not be had, so all is told")
                 self._failed(error)
-                return lambda update: True
-            return lambda update: update["id"] in ids
+                return lambda record: True
+            return lambda record: record.id in ids
 
         return concerned
 

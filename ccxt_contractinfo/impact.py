@@ -12,7 +12,7 @@ from .margin import LeverageTiers
 from .markets import Market
 from .tierchanges import TierChange
 from .tiers import EXACT
-from .updates import ContractInfo
+from .updates import UpdateRecord, own
 
 FIELDS = ("leverageTiers", "created", "expiry", "delisting")
 """The fields of a market whose changes concern a position."""
@@ -72,11 +72,12 @@ class Unasked:
     def __init__(self) -> None:
         self._before: dict[str, Before] = {}
 
-    def note(self, update: ContractInfo) -> None:
-        """Remember the values that an update's fields had, but for those that had changed already."""
+    def note(self, record: UpdateRecord) -> None:
+        """Remember the values that a contract's fields had, but for those that had changed already."""
+        previous = record.change.previous
         for name in FIELDS:
-            if name in update["previous"]:
-                self._before.setdefault(update["id"], {}).setdefault(name, update["previous"][name])
+            if name in previous:
+                self._before.setdefault(record.id, {}).setdefault(name, previous[name])
 
     def ids(self) -> list[str]:
         """The contracts that have changed."""
@@ -136,7 +137,7 @@ def _impact(
         "symbol": market["symbol"],
         "id": market["id"],
         "position": position,
-        "previous": previous,
+        "previous": own(previous),
         "tierChanges": LeverageTiers.diff(old, new) if old and new and "leverageTiers" in previous else None,
         "notional": float(notional),
         "maintenanceMargin": _maintenance_margin(new_open, notional),

@@ -1,9 +1,11 @@
-"""The update that users get: what happened to one contract."""
+"""What happened to one contract: as it is kept, and as each user gets it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict, TypeVar
 
 from .events import ContractInfoEvent
 from .markets import Change, iso8601
@@ -11,10 +13,12 @@ from .tierchanges import TIGHTENED, TierChange, directions, tier_changes
 from .tiers import LeverageTier
 
 Source = Literal["stream", "resync"]
+T = TypeVar("T")
 
 
 class ContractInfo(TypedDict):
-    """An update, as callbacks and `watch_contract_info()` give it. A plain dict; treat it as read-only.
+    """An update, as callbacks and `watch_contract_info()` give it. A plain dict, which belongs to who was given it:
+    what is changed in it reaches neither the markets nor the updates of others.
 
     Times are ms since the epoch; the datetimes are their ISO 8601 texts.
     """
@@ -51,11 +55,44 @@ class ContractInfo(TypedDict):
     """'stream' for a push; 'resync' for what a comparison with REST has shown."""
 
 
-def make_update(event: ContractInfoEvent, change: Change, source: Source) -> ContractInfo:
-    """The update that tells of what `event` changed."""
+@dataclass(frozen=True, eq=False)
+class UpdateRecord:
+    """That `event` made a `change`; from it each subscriber's own update is made. It holds parts of markets and of
+    other records, so that nothing of it is given to users."""
+
+    event: ContractInfoEvent
+    change: Change
+    source: Source
+
+    @property
+    def id(self) -> str:
+        """The contract's."""
+        return self.event.id
+
+    @property
+    def timestamp(self) -> int:
+        """ms."""
+        return self.event.event_time
+
+    @property
+    def kinds(self) -> list[str]:
+        """What changed."""
+        return self.change.kinds
+
+    @functools.cached_property
+    def directions(self) -> set[str]:
+        """Which way the leverage tiers went: see `tier_directions`."""
+        return _directions(
+            self.kinds, self.change.previous.get("leverageTiers"), self.change.market.get("leverageTiers")
+        )
+
+
+def make_update(record: UpdateRecord) -> ContractInfo:
+    """An update of its own for whoever asks; quick enough for each subscriber to make one. From any thread."""
+    event, change = record.event, record.change
     market, before = change.market, change.previous.get("leverageTiers")
     return {
-        "info": event.raw,
+        "info": own(event.raw),
         "id": event.id,
         "symbol": market["symbol"],
         "timestamp": event.event_time,
@@ -66,18 +103,35 @@ def make_update(event: ContractInfoEvent, change: Change, source: Source) -> Con
         "created": market["created"],
         "expiry": market["expiry"],
         "delisting": market["delisting"],
-        "tiers": market["leverageTiers"] if event.brackets or "tiers" in change.kinds else None,
+        "tiers": own(market["leverageTiers"]) if event.brackets or "tiers" in change.kinds else None,
         "tierChanges": tier_changes(before, market["leverageTiers"]) if "tiers" in change.kinds and before else None,
-        "kinds": change.kinds,
-        "previous": change.previous,
-        "source": source,
+        "kinds": list(change.kinds),
+        "previous": own(change.previous),
+        "source": record.source,
     }
+
+
+def own(value: T) -> T:
+    """A copy of what JSON can say, down to its last dict and list; quicker than `copy.deepcopy`, which asks more."""
+    if isinstance(value, dict):
+        return {name: own(each) for name, each in value.items()}  # type: ignore[return-value]
+    if isinstance(value, list):
+        return [own(each) for each in value]  # type: ignore[return-value]
+    return value
+
+
+def own_event(event: ContractInfoEvent) -> ContractInfoEvent:
+    """The same event with a `raw` of its own, for one subscriber."""
+    return replace(event, raw=own(event.raw))
 
 
 def tier_directions(update: ContractInfo) -> set[str]:
     """Which way an update's leverage tiers went: see `tierchanges.DIRECTIONS`. Where they were not known before, they
     may well have tightened, so that whoever asks for that is told; a listing has none before that could."""
-    if "tiers" not in update["kinds"] or "listed" in update["kinds"]:
+    return _directions(update["kinds"], update["previous"].get("leverageTiers"), update["tiers"])
+
+
+def _directions(kinds: Sequence[str], before: list[LeverageTier] | None, after: list[LeverageTier] | None) -> set[str]:
+    if "tiers" not in kinds or "listed" in kinds:
         return set()
-    before, after = update["previous"].get("leverageTiers"), update["tiers"]
     return directions(before, after) if before and after else {TIGHTENED}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ccxt_contractinfo.impact import FIELDS, PositionImpact, Unasked, impact_of, is_open
 from ccxt_contractinfo.margin import LeverageTiers
 from ccxt_contractinfo.markets import Market, apply_event, complete
-from ccxt_contractinfo.updates import ContractInfo, make_update
+from ccxt_contractinfo.updates import UpdateRecord
 
 from .contracts import ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, market_of, push
 
@@ -39,10 +39,11 @@ def with_brackets(brackets: list[dict[str, Any]], id: str = "IOTAUSDT", **change
     return apply_event(market_of(entry(id, **changes)), push(id, bks=brackets)).market
 
 
-def update(**changes: Any) -> ContractInfo:
-    """The update of a push that changes the contract of PUSHED."""
-    event = push(**changes)
-    return make_update(event, apply_event(with_brackets(PUSHED), event), "stream")
+def record(id: str = "IOTAUSDT", previous: Any = None, **changes: Any) -> UpdateRecord:
+    """What a push of the contract of PUSHED changes; with these values before, where they are given."""
+    event = push(id, **changes)
+    change = apply_event(with_brackets(PUSHED), event)
+    return UpdateRecord(event, change if previous is None else change._replace(previous=previous), "stream")
 
 
 NEW, NEW_COIN = with_brackets(TIGHTER), with_brackets(TIGHTER_COIN, "BTCUSD_PERP")
@@ -117,18 +118,18 @@ def prices(
 def test_the_first_value_is_kept() -> None:
     """Of a field that changes twice, the value before both is what it had."""
     unasked = Unasked()
-    unasked.note(update(dt=SCHEDULED))
-    unasked.note({**update(), "previous": {"delisting": SCHEDULED, "created": 7}})
+    unasked.note(record(dt=SCHEDULED))
+    unasked.note(record(previous={"delisting": SCHEDULED, "created": 7}))
     assert {"IOTAUSDT": {"delisting": None, "created": 7}} == unasked.take(["IOTAUSDT"])
 
 
 def test_only_what_concerns_a_position_is_kept() -> None:
     """Fields that do not concern a position, and a listing, which has none before, leave nothing."""
     unasked = Unasked()
-    unasked.note(update(cs="TRADING_HALT"))
-    unasked.note({**update(), "previous": {}})
+    unasked.note(record(cs="TRADING_HALT"))
+    unasked.note(record(previous={}))
     assert {} == unasked.take(["IOTAUSDT"])
-    unasked.note({**update(), "previous": dict.fromkeys(("status", "expiryDatetime", *FIELDS), 1)})
+    unasked.note(record(previous=dict.fromkeys(("status", "expiryDatetime", *FIELDS), 1)))
     assert {"IOTAUSDT": dict.fromkeys(("leverageTiers", "created", "expiry", "delisting"), 1)} == unasked.take(
         ["IOTAUSDT"]
     )
@@ -138,19 +139,19 @@ def test_what_is_taken_is_gone() -> None:
     """What was taken is not there again; other contracts keep theirs; what changes then counts anew."""
     unasked = Unasked()
     for id in ("IOTAUSDT", "BTCUSDT"):
-        unasked.note({**update(), "id": id, "previous": {"created": 1}})
+        unasked.note(record(id, previous={"created": 1}))
     assert {"IOTAUSDT": {"created": 1}} == unasked.take(iter(["IOTAUSDT", "ETHUSDT", "IOTAUSDT"]))
     assert {} == unasked.take({"IOTAUSDT"})
-    unasked.note({**update(), "previous": {"created": 2}})
+    unasked.note(record(previous={"created": 2}))
     assert {"IOTAUSDT": {"created": 2}, "BTCUSDT": {"created": 1}} == unasked.take(["IOTAUSDT", "BTCUSDT"])
 
 
 def test_what_is_put_back_is_older() -> None:
     """What is put back stands before what was noted meanwhile, and beside it."""
     unasked = Unasked()
-    unasked.note({**update(), "previous": {"created": 1}})
+    unasked.note(record(previous={"created": 1}))
     taken = unasked.take(["IOTAUSDT"])
-    unasked.note({**update(), "previous": {"created": 2, "delisting": 3}})
+    unasked.note(record(previous={"created": 2, "delisting": 3}))
     unasked.put_back(taken)
     assert {"IOTAUSDT": {"created": 1, "delisting": 3}} == unasked.take(["IOTAUSDT"])
     unasked.put_back(taken)
@@ -175,7 +176,7 @@ def test_to_take_and_put_back_changes_nothing(noted: list[tuple[str, dict[str, i
         if index == end:
             second.put_back(taken)
         for unasked in (first, second) if index < len(noted) else ():
-            unasked.note({**update(), "id": noted[index][0], "previous": dict(noted[index][1])})
+            unasked.note(record(noted[index][0], previous=dict(noted[index][1])))
     assert first.take("AB") == second.take("AB")
 
 

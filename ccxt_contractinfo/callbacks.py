@@ -1,0 +1,35 @@
+"""What users give to be called: whether it can be, and what it is called in messages. Pure."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+import ccxt
+
+
+def check_callback(callback: object, what: str) -> None:
+    """Refuse what cannot be called, and what a thread would call without running it.
+
+    :param what: it is, for the error
+    :raises ccxt.BadRequest: for what cannot be called, and for coroutine and generator functions
+    """
+    if not callable(callback):
+        raise ccxt.BadRequest(f"contractInfo: {what} should be callable, not {callback!r}")
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    for function in (callback, getattr(callback, "__call__", None)):  # noqa: B004 (that of an object with one)
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise ccxt.BadRequest(
+                f"contractInfo: {what} should be a plain function, not the coroutine function {name_of(callback)}: "
+                "a thread calls it, and nothing would await it; asyncio.run_coroutine_threadsafe() leads into a loop"
+            )
+        if inspect.isgeneratorfunction(function):
+            raise ccxt.BadRequest(
+                f"contractInfo: {what} should be a plain function, not the generator {name_of(callback)}"
+            )
+
+
+def name_of(callback: object) -> str:
+    """The name of a callback, for messages and threads."""
+    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
