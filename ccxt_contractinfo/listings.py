@@ -22,21 +22,34 @@ class WaitingRoom:
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[Universe, list[Arrival]]] = {}
+        self._refused: set[str] = set()
 
     def __contains__(self, id: str) -> bool:
         return id in self._waiting
 
     def hold(self, arrival: Arrival, universe: Universe) -> bool:
-        """Let an event wait for its contract, behind those that wait already. Returns whether it is the first."""
-        arrivals = self._waiting.setdefault(arrival.event.id, (universe, []))[1]
+        """Let an event wait for its contract, behind those that wait already. Returns whether REST has to be asked: it
+        is the first, or the first since the contract was refused."""
+        id = arrival.event.id
+        arrivals = self._waiting.setdefault(id, (universe, []))[1]
         arrivals.append(arrival)
         if len(arrivals) > self.LIMIT:
             del arrivals[1]
-        return len(arrivals) == 1
+        is_refused = id in self._refused
+        self._refused.discard(id)
+        return len(arrivals) == 1 or is_refused
+
+    def refuse(self, id: str) -> None:
+        """REST has the contract, but nothing can be made of what it says: asked again soon, it would say the same."""
+        self._refused.add(id)
 
     def has_hope(self, now: float) -> bool:
         """Whether any contract has not waited for so long that REST cannot be expected to know it soon."""
-        return any(arrivals[0].received > now - PATIENCE for _, arrivals in self._waiting.values())
+        return any(
+            arrivals[0].received > now - PATIENCE
+            for id, (_, arrivals) in self._waiting.items()
+            if id not in self._refused
+        )
 
     def ids(self) -> KeysView[str]:
         """The contracts that are waited for."""
@@ -46,8 +59,13 @@ class WaitingRoom:
         """All that waits, in the order of each contract."""
         return [(universe, arrival) for universe, arrivals in self._waiting.values() for arrival in arrivals]
 
+    def newest(self, id: str) -> Arrival:
+        """The event that came last of this contract."""
+        return self._waiting[id][1][-1]
+
     def release(self, id: str) -> list[Arrival]:
         """The events that waited for this contract, in order; they wait no more."""
+        self._refused.discard(id)
         return self._waiting.pop(id)[1]
 
 

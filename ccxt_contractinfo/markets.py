@@ -115,8 +115,13 @@ def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
 
 def with_state(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
     """The market with the status and the dates of `known`, which are newer."""
-    named = {name: known["info"][name] for name in _info_names(market) if name in known["info"]}
-    return {**market, **{name: known.get(name) for name in _STATE}, "info": {**market["info"], **named}}
+    info, was = market["info"], known["info"]
+    named = {
+        name: str(was[name]) if isinstance(info.get(name), str) else was[name]
+        for name in _info_names(market)
+        if name in was
+    }
+    return {**market, **{name: known.get(name) for name in _STATE}, "info": {**info, **named}}
 
 
 def is_gone(market: Mapping[str, Any]) -> bool:
@@ -124,9 +129,26 @@ def is_gone(market: Mapping[str, Any]) -> bool:
     return market["status"] is None and market["info"].get(_status_name(market)) is not None
 
 
-def is_back(market: Mapping[str, Any], status: Any) -> bool:
-    """Whether a contract that went away is listed anew, by its status."""
-    return is_gone(market) and status in ("PENDING_TRADING", "TRADING")
+def is_relisted(market: Mapping[str, Any], status: Any, onboard: Any) -> bool:
+    """Whether a contract that went away is listed again as a new one: to be traded, and with another onboard time (ms,
+    in whatever type). With the same one, it is the same contract."""
+    is_listed = is_gone(market) and status in ("PENDING_TRADING", "TRADING")
+    return is_listed and str(onboard) != str(market["info"].get("onboardDate"))
+
+
+def all_markets(markets: Mapping[str, Market], by_id: Any) -> list[Market]:
+    """All markets of ccxt's two mappings: those of `markets`, and before them other contracts of their symbols, which
+    only `by_id` has."""
+    shown = list(markets.values())
+    ids = {market["symbol"]: market["id"] for market in shown if is_contract(market)}
+    lists = list(by_id.values()) if isinstance(by_id, dict) else []
+    hidden = [
+        market
+        for alike in lists
+        for market in alike
+        if is_contract(market) and ids.get(market["symbol"], market["id"]) != market["id"]
+    ]
+    return [*hidden, *shown]
 
 
 def vanish(market: Mapping[str, Any]) -> Change:

@@ -56,6 +56,16 @@ class Pushes:
         """The same, of the newest push with brackets."""
         return _unsettled(self._bracketed.get(id), asked, settle_time)
 
+    def newer_than(self, id: str, asked: float, settle_time: float) -> list[ContractInfoEvent]:
+        """The newest push of a contract and the newest one with brackets, the older first, as far as an answer asked
+        for at `asked` does not undo them."""
+        events = [
+            newest[id].event
+            for newest in (self._bracketed, self._newest)
+            if _unsettled(newest.get(id), asked, settle_time) is not None
+        ]
+        return events[:1] if len(events) > 1 and events[0] is events[1] else events
+
     def brackets_newer_than(self, asked: float, settle_time: float) -> dict[str, ContractInfoEvent]:
         """The newest pushes with brackets, by contract, that an answer asked for at `asked` does not undo."""
         return {

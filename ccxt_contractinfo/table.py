@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import ccxt
 
+from . import clock
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome
 from .listings import WaitingRoom
+from .mapping import LiveMapping
 from .markets import (
     Change,
     Market,
+    all_markets,
     apply_brackets,
     apply_event,
     complete,
-    is_back,
     is_contract,
     is_gone,
+    is_relisted,
     keep_name,
     market_universe,
     with_state,
@@ -41,16 +44,34 @@ class MarketTable(PublishedMarkets):
     Of two pushes, the one with the later event time is newer; of two answers of REST, the one that was asked for later;
     and a push is newer than an answer that was asked for before it came, or less than `settle_time` (s) after it came.
     Times are s by `clock.now`, unless they are said to be ms.
+
+    A contract is news when it is new at the venue. Contracts that a user left out stay out, and nothing is told of
+    them, until he loads them: what the first answer on markets of his own choice has, and those have not.
+
+    :param attached_at: ms; markets that come from nobody knows when count as loaded then
     """
 
-    def __init__(self) -> None:
+    def __init__(self, attached_at: int = 0) -> None:
         super().__init__()
+        self.attached_at = attached_at
         self.waiting = WaitingRoom()
+        self.left_out: set[str] = set()
+        """The ids of contracts that stay out."""
+        self.since: dict[Universe, int | None] = {}
+        """Of each universe that markets were loaded of: when (ms), if the next answer has yet to show what was left
+        out; None once that is known."""
+        self._loaded: set[str] = set()
+        """The ids of contracts that a user's loading has brought; others have come as news."""
+        self._dropped: dict[str, Market] = {}
+        """Contracts that a user's own choice of markets does not have any more. Whether the venue has them, the next
+        answer shows."""
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
         """When the newest answer on each universe was asked for."""
         self._answered_at: dict[str | None, int] = {}
         """Of what time (ms, by Binance's clock) that answer was."""
+        self._listed: dict[str, float] = {}
+        """When the answer was asked for by which a contract was listed: an older one has an older contract."""
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
         """When REST was asked for brackets that were not known, and the event that has them."""
         self._missing: dict[str, frozenset[str]] = {}
@@ -70,13 +91,14 @@ class MarketTable(PublishedMarkets):
     def fork(self) -> MarketTable:
         """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
         with self.lock:
-            table = MarketTable()
-            table.publish_mappings(self.markets)
+            table = MarketTable(self.attached_at)
+            table.publish_mappings(self.all())
+            table.left_out, table.since = set(self.left_out), dict(self.since)
+            table._loaded, table._dropped = set(self._loaded), dict(self._dropped)
             table._pushes = self._pushes.copy()
             table._asked = dict(self._asked)
             table._answered_at = dict(self._answered_at)
-            table._brackets = dict(self._brackets)
-            table.ever = set(self.ever)
+            table._brackets, table._listed = dict(self._brackets), dict(self._listed)
             table._was_kept_up = self._is_kept_up
             for universe, arrival in self.waiting.all():
                 table.waiting.hold(arrival, universe)
@@ -103,15 +125,25 @@ class MarketTable(PublishedMarkets):
             if event is self._last:  # another sharer on the same stream was here with it
                 return self._outcome
             market = self.find(event.id)
-            is_known = market is not None and not (is_back(market, event.status) and self._pushes.is_news(event))
-            if market is not None and is_known and event.id not in self.waiting:
+            is_new = market is None or (
+                is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
+            )
+            if market is not None and not is_new and event.id not in self.waiting:
                 outcome = self._apply(market, arrival)
+            elif event.id in self.left_out:
+                self._pushes.remember(arrival)  # for the day when it is loaded
+                outcome = Outcome.IGNORED
             elif universe is not None and trades(universe):
                 outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
             else:
                 outcome = Outcome.IGNORED
             self._last, self._outcome = event, outcome
             return outcome
+
+    def note(self, arrival: Arrival) -> None:
+        """Remember a push for the markets that are going to be loaded."""
+        with self.lock:
+            self._pushes.remember(arrival)
 
     def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:
         """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
@@ -142,8 +174,8 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             if self._agrees(snapshot):
                 return []
-            known = self._settled_contracts(snapshot)
-            return [id for id in snapshot.states if id not in known]
+            self._leave_out(snapshot)
+            return self._unknown(snapshot)
 
     def compare(
         self,
@@ -168,23 +200,41 @@ class MarketTable(PublishedMarkets):
             self._asked[universe] = asked
             if self._agrees(snapshot, brackets):
                 return Doubts()
+            is_first = universe not in self.since  # what is found is what a loading should have brought
+            self._leave_out(snapshot)
             for sharer in self.sharers:
                 sharer.publish_currencies(currencies)
-            for id in [id for id in self.waiting.ids() if id in listings]:
-                self._list(id, listings[id], asked, settle_time)
+            unknown = self._unknown(snapshot)
+            for id in [id for id in unknown if id in self.waiting]:
+                if id in listings:
+                    self._list(id, listings[id], asked, settle_time)
+                    self._listed[id] = asked
+                else:
+                    self.waiting.refuse(id)
+            undecided = Doubts()
+            for id in [id for id in self.waiting.ids() if id in self._contracts and id in snapshot.states]:
+                self._goes_on_waiting(id, asked, settle_time, undecided)
             known = self._settled_contracts(snapshot)
             news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
+            doubts.add(undecided)
+            dropped = {id: each for id, each in self._dropped.items() if market_universe(each) == universe}
+            news += [vanished(each, snapshot.time) for id, each in dropped.items() if id not in snapshot.states]
             gone = frozenset(event.id for event, change in news if is_gone(change.market))
-            if not self._is_believed(universe, gone, len(known), doubts):
+            if self._is_believed(universe, gone, len(known) + len(dropped), doubts):
+                self._dropped = {id: each for id, each in self._dropped.items() if id not in dropped}
+                self.left_out -= dropped.keys() & gone
+            else:
                 doubts.unsettled(asked + settle_time)
                 news = [each for each in news if each.event.id not in gone]
-            unheard: list[News] = []  # there is no news in a contract that was here before, or in the first ones of all
-            for id in [id for id in listings if id not in known]:
+            unheard: list[News] = []
+            for id in [id for id in unknown if id in listings and id not in known]:
                 with doubts.about(id):
                     told = brackets_told((brackets or {}).get(id), id, doubts)
-                    is_news = bool(known) and (id not in self.ever or self.find(id) is not None)
-                    (news if is_news else unheard).append(listed(listings[id], snapshot.event(id, told)))
-            if not news and doubts.are_none() and snapshot.states.keys() <= known.keys():
+                    (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
+                    self._listed[id] = asked
+            if is_first:
+                self.since[universe] = None
+            if not news and doubts.are_none() and snapshot.states.keys() - known.keys() <= self.left_out:
                 self._agreed[universe] = (snapshot.contents, brackets, self.version)
             self._answered_at[universe] = snapshot.time
             for event, change in [*unheard, *news]:
@@ -192,10 +242,52 @@ class MarketTable(PublishedMarkets):
                 self._pushes.forget_future(event.id, snapshot.time)
                 if event.brackets:
                     self._brackets[event.id] = (brackets_asked or asked, event)
+            self.order_alike(snapshot.states)
             if unheard:
                 self.publish_names()
             self.announce(news)
             return doubts
+
+    def _leave_out(self, snapshot: Snapshot) -> None:
+        """Find out what the user left out, by the first answer on markets of his own choice."""
+        universe, states = snapshot.universe, snapshot.states
+        since = self.since.get(universe)
+        if since is None:
+            return
+        known = [id for id, market in self._contracts.items() if market_universe(market) == universe]
+        if _are_many(sum(id not in states for id in known), len(known)):
+            return  # it may be cut off somewhere, and then the next one would be full of news
+        self.since[universe] = None
+        for id, state in states.items():
+            if id not in self._contracts and not _is_later(state.onboard_date, since):
+                self.left_out.add(id)
+                if id in self.waiting:
+                    self.waiting.release(id)
+
+    def _unknown(self, snapshot: Snapshot) -> list[str]:
+        """The contracts of a snapshot that are to be listed."""
+        is_open = self.since.get(snapshot.universe) is not None  # what was left out is not known yet
+        unknown = []
+        for id, state in snapshot.states.items():
+            market = self._contracts.get(id)
+            if market is not None:
+                if is_relisted(market, state.status, state.onboard_date):
+                    unknown.append(id)
+            elif not is_open and id not in self.left_out:
+                unknown.append(id)
+        return unknown
+
+    def _goes_on_waiting(self, id: str, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
+        """Whether a new contract is still waited for that was pushed under the id of one that went away, where an
+        answer asked for then has the old one: no more, once the push has settled."""
+        if id not in self.waiting:
+            return False
+        settled = self.waiting.newest(id).received + settle_time
+        if asked is not None and asked >= settled:
+            for arrival in self.waiting.release(id):
+                self._pushes.remember(arrival)
+            return False
+        return doubts.unsettled(settled)
 
     def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
         """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
@@ -207,7 +299,7 @@ class MarketTable(PublishedMarkets):
     def _is_believed(self, universe: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
         """Whether an answer is believed that lacks these of so many known contracts. Where they are many, a second
         answer has to say so, too: the first may be cut off somewhere."""
-        is_believed = len(missing) <= max(5, known // 20) or self._missing.get(universe) == missing
+        is_believed = not _are_many(len(missing), known) or self._missing.get(universe) == missing
         self._missing[universe] = missing
         if not is_believed:
             error = f"exchangeInfo lacks {len(missing)} of {known} {universe} contracts at once: asked again"
@@ -224,51 +316,119 @@ class MarketTable(PublishedMarkets):
     # Markets that come as a whole
 
     def load(
-        self, markets: Mapping[str, Market], asked: float | None, now: int, universes: set[Universe], settle_time: float
+        self,
+        markets: Iterable[Market],
+        asked: float | None,
+        now: int,
+        universes: set[Universe],
+        settle_time: float,
+        *,
+        is_whole: bool = True,
+        unwanted: Iterable[str] = (),
     ) -> tuple[list[News], Doubts]:
         """Take over freshly loaded markets, as new mappings.
 
         What is newer than they are, or what REST does not tell, is kept: pushes and later answers, leverage tiers, and
         contracts of `universes` that went away (inactive). Spot markets stay as they are.
 
-        :param markets: ccxt's markets by symbol, under the symbols that `named` gave them
+        :param markets: ccxt's markets, in its order, under the symbols that `named` gave them
         :param asked: when the loading began; None where nobody knows: then nothing is news
         :param now: ms; the time of the news
+        :param is_whole: they are all that the venue has; else the user has chosen them, as he has where `asked` is None
+        :param unwanted: the ids of contracts that the user does not want to have at all
         :return: what is news, to be announced once the mappings are the exchange's
         """
         with self.lock:
-            known, merged = self.contracts(), dict(markets)
+            known, merged = self.contracts(), []
             news, doubts = [], Doubts()
             known_universes = {market_universe(market) for market in known.values()}
-            fresh = {market["id"]: complete(market) for market in markets.values() if is_contract(market)}
-            answered = self._answered(fresh, known, universes, doubts)
-            for id, market in fresh.items():
-                is_first = market_universe(market) not in known_universes
-                taken, told = self._taken(market, known.get(id), is_first, asked, now, settle_time, doubts)
-                merged[market["symbol"]] = taken
-                news += told if id not in self.waiting else []
-            gone = []
-            for id, market in known.items():
-                if id in fresh or market_universe(market) not in universes or market["symbol"] in merged:
+            fresh = {market["id"] for market in markets if is_contract(market)}
+            is_venues = is_whole and asked is not None
+            answered = self._answered(markets, known, universes, doubts) if is_venues else universes
+            for market in markets:
+                if not is_contract(market):
+                    merged.append(market)
                     continue
-                merged[market["symbol"]] = market
-                is_answered = asked is not None and market_universe(market) in answered
-                if is_answered and not is_gone(market) and not self._is_newer(market, asked, settle_time, doubts):
-                    gone.append(vanished(market, now))
-            for universe in sorted(answered):
-                here = [each for each in gone if market_universe(each.change.market) == universe]
-                missing = frozenset(each.event.id for each in here)
-                count = sum(market_universe(market) == universe for market in known.values())
-                if self._is_believed(universe, missing, count, doubts):
-                    merged.update((each.change.market["symbol"], each.change.market) for each in here)
-                    news += here
-                else:
-                    doubts.unsettled(asked)
-            self.publish_mappings(merged)
+                id = market["id"]
+                is_first = market_universe(market) not in known_universes
+                taken, told = self._taken(complete(market), known.get(id), is_first, asked, now, settle_time, doubts)
+                merged.append(taken)
+                news += told if id not in self.waiting else []
+            missing = {id: each for id, each in known.items() if id not in fresh and market_universe(each) in universes}
+            kept = dict(missing) if is_venues else self._kept(missing, merged, asked)
+            kept = {id: market for id, market in kept.items() if id not in unwanted}
+            if is_venues:
+                news += self._gone(kept, known, answered, asked, now, settle_time, doubts)
+            self._leave(missing.keys() - kept.keys() - set(unwanted), known, is_asked=asked is not None)
+            brought = {market_universe(market) for market in markets if is_contract(market)}
+            self._begin_with(fresh, brought & answered if is_venues else universes, asked, now, is_whole=is_venues)
+            self.left_out.update(unwanted)
+            self.publish_mappings(_in_order(kept, merged))
             if asked is None:
                 return [], doubts
             self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in answered)
             return news, doubts
+
+    def _gone(
+        self,
+        kept: dict[str, Market],
+        known: Mapping[str, Market],
+        answered: set[Universe],
+        asked: float | None,
+        now: int,
+        settle_time: float,
+        doubts: Doubts,
+    ) -> list[News]:
+        """What is told of the contracts that a whole loading has not brought; in `kept`, those that are gone become
+        so."""
+        found = [
+            vanished(market, now)
+            for market in kept.values()
+            if market_universe(market) in answered
+            and not is_gone(market)
+            and not self._is_newer(market, asked, settle_time, doubts)
+        ]
+        news: list[News] = []
+        for universe in sorted(answered):
+            here = [each for each in found if market_universe(each.change.market) == universe]
+            count = sum(market_universe(market) == universe for market in known.values())
+            if self._is_believed(universe, frozenset(each.event.id for each in here), count, doubts):
+                kept.update((each.event.id, each.change.market) for each in here)
+                news += here
+            else:
+                doubts.unsettled(asked)
+        return news
+
+    def _kept(self, missing: Mapping[str, Market], markets: Iterable[Market], asked: float | None) -> dict[str, Market]:
+        """Of the contracts that a user's own choice of markets does not have: those that stay. That is what is gone;
+        what has its symbol there in another contract, as dicts by symbol have one only; and what has come since as
+        news."""
+        symbols = {market["symbol"] for market in markets}
+
+        def is_news(market: Market) -> bool:
+            if asked is None:
+                return _is_later(market.get("created"), self.attached_at)
+            return market["id"] not in self._loaded
+
+        return {id: each for id, each in missing.items() if is_gone(each) or each["symbol"] in symbols or is_news(each)}
+
+    def _leave(self, ids: Iterable[str], known: Mapping[str, Market], *, is_asked: bool) -> None:
+        """Leave contracts out that were there."""
+        for id in ids:
+            self.left_out.add(id)
+            if is_asked:  # the next answer shows whether the user has chosen so, or the venue has them no more
+                self._dropped[id] = known[id]
+
+    def _begin_with(
+        self, fresh: set[str], universes: Iterable[Universe], asked: float | None, now: int, *, is_whole: bool
+    ) -> None:
+        """Take note of what these markets of a user are: all that the venue has, or a choice."""
+        loaded_at = self.attached_at if asked is None else now - int((clock.now() - asked) * 1000)
+        for universe in universes:
+            self.since[universe] = None if is_whole else loaded_at
+        self.left_out = set() if is_whole else self.left_out - fresh
+        self._dropped = {id: market for id, market in self._dropped.items() if id not in fresh and not is_whole}
+        self._loaded |= fresh
 
     def list_known(self, asked: float | None, settle_time: float) -> None:
         """List the contracts that were waited for and that `load` has brought; `asked` is as there."""
@@ -284,28 +444,73 @@ class MarketTable(PublishedMarkets):
         newer.update((id, event) for id, (when, event) in self._brackets.items() if asked < when)
         return [(market, newer[id]) for id, market in self.contracts().items() if id in newer]
 
-    def adopt(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
-        """Take over markets that somebody put in place of this table's own; those dicts, which others may hold, are
-        from now on kept in step for the contracts that they have."""
+    def adopt(
+        self,
+        markets: dict[str, Market],
+        by_id: dict[str, list[Market]],
+        is_wanted: Callable[[Market], bool] = lambda market: True,
+    ) -> None:
+        """Take over markets that somebody put in place of this table's own, under the symbols that users know; those
+        dicts, which others may hold, are from now on kept in step.
+
+        :param is_wanted: whether the user wants to have a contract at all
+        """
         with self.lock:
-            known, merged = self.contracts(), dict(markets)
-            for symbol, market in markets.items():
-                if is_contract(market):
-                    old = known.get(market["id"])
-                    merged[symbol] = complete(market) if old is None else with_tiers(complete(market), old)
-                    if old is not None and self._is_kept_up:
-                        merged[symbol] = with_state(merged[symbol], old)
-            self.publish_mappings(merged)
-            self.copies = (markets, by_id)
-            for market in self.contracts().values():
-                self.keep_copies(market)
+            known, merged, unwanted = self.contracts(), [], set()
+            for market in all_markets(markets, by_id):
+                if not is_contract(market):
+                    merged.append(market)
+                elif is_wanted(market):
+                    merged.append(self._adopted(market, known.get(market["id"])))
+                else:
+                    unwanted.add(market["id"])
+            fresh = {market["id"] for market in merged if is_contract(market)}
+            missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
+            kept = self._kept(missing, merged, None)
+            self._leave(missing.keys() - kept.keys(), known, is_asked=False)
+            self._begin_with(fresh, get_args(Universe), None, 0, is_whole=False)
+            self.left_out |= unwanted
+            self.publish_mappings(_in_order(kept, merged))
+            self.keep_in_step(markets, by_id)
+
+    def _adopted(self, market: Market, old: Market | None) -> Market:
+        """A contract that somebody put in, with what is known beyond it."""
+        if old is None:
+            return complete(market)
+        new = with_tiers(complete(keep_name(market, old)), old)
+        return with_state(new, old) if self._is_kept_up else new
+
+    # What a user does to the mappings
+
+    def put_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
+        """See `LiveMapping`: a contract of his is followed, too."""
+        with self.lock:
+            if mapping is self.markets and isinstance(value, dict) and is_contract(value) and value.get("id"):
+                self.publish(self._adopted({**value, "symbol": key}, self.find(value["id"])))
+                self.left_out.discard(value["id"])
+
+    def deleted_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
+        """See `LiveMapping`: a contract of which either view has lost its item is left out."""
+        with self.lock:
+            ids = []
+            if mapping is self.markets:
+                ids = [id for id, market in self._contracts.items() if market["symbol"] == key]
+            elif mapping is self.by_id and key in self._contracts:
+                ids = [key]
+            for id in ids:
+                self.withdraw(id)
+                self.left_out.add(id)
+
+    def all(self) -> list[Market]:
+        """All markets, in the order of ccxt's."""
+        return all_markets(self.markets, self.by_id)
 
     def _answered(
-        self, fresh: Mapping[str, Market], known: Mapping[str, Market], universes: set[Universe], doubts: Doubts
+        self, fresh: Iterable[Market], known: Mapping[str, Market], universes: set[Universe], doubts: Doubts
     ) -> set[Universe]:
         """The universes that markets were really loaded of: where REST answers with something else than exchangeInfo,
         ccxt takes that for no markets at all."""
-        here = {market_universe(market) for market in fresh.values()}
+        here = {market_universe(market) for market in fresh if is_contract(market)}
         silent = {market_universe(market) for market in known.values() if market_universe(market) in universes} - here
         for universe in sorted(silent):
             doubts.errors.append(
@@ -333,13 +538,19 @@ class MarketTable(PublishedMarkets):
         if old is None:
             if asked is not None and asked < self._asked.get(universe, LONG_AGO):
                 doubts.unsettled(asked)  # a newer answer did not have it
-            if is_first:
-                return market, []
+            if is_first or id in self.left_out or not self._is_new(market):
+                return self._pushed(market, asked, settle_time, doubts), []
         else:
+            if asked is not None and asked < self._listed.get(id, LONG_AGO):
+                return old, []
             kept = with_tiers(market, old)
             if not differs(old, state_of(market["info"], universe)):
                 return kept, []
             kept = with_state(kept, old)
+            state = state_of(market["info"], universe)
+            is_same = not is_relisted(old, state.status, state.onboard_date)
+            if is_same and self._goes_on_waiting(id, asked, settle_time, doubts):
+                return kept, []
             if self._is_newer(old, asked, settle_time, doubts):
                 return kept, []
         try:
@@ -347,9 +558,21 @@ class MarketTable(PublishedMarkets):
         except MalformedEvent as error:
             doubts.malformed(id, error)
             return kept, []
-        if old is None or is_back(old, event.status):
+        if old is None or is_relisted(old, event.status, event.onboard_time):
             return market, [listed(market, event)]
         return with_tiers(market, old), [News(event, apply_event(old, event))]
+
+    def _is_new(self, market: Market) -> bool:
+        """Whether an unknown contract is new at the venue."""
+        since = self.since.get(market_universe(market))
+        return since is None or _is_later(market.get("created"), since)
+
+    def _pushed(self, market: Market, asked: float | None, settle_time: float, doubts: Doubts) -> Market:
+        """A contract that nobody was told of, with what was pushed that the answer asked for then is older than."""
+        for event in self._pushes.newer_than(market["id"], LONG_AGO if asked is None else asked, settle_time):
+            market = apply_event(market, event).market
+        doubts.unsettled(self._pushes.unsettled_until(market["id"], LONG_AGO if asked is None else asked, settle_time))
+        return market
 
     def _is_newer(self, known: Market, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
         """Whether what is known of a contract is newer than an answer that was asked for then."""
@@ -384,7 +607,7 @@ class MarketTable(PublishedMarkets):
         if bracketed is not None:
             self.publish_brackets(change.market, bracketed)
         for arrival in newer:
-            self._apply(self.markets[market["symbol"]], arrival)
+            self._apply(self._contracts[id], arrival)
 
     def _settled_contracts(self, snapshot: Snapshot) -> dict[str, Market]:
         """The contracts of a snapshot's universe by id, but for those that it has to complete."""
@@ -394,5 +617,26 @@ class MarketTable(PublishedMarkets):
             for id, market in self.contracts().items()
             if market_universe(market) == snapshot.universe
             and id not in self.waiting
-            and not (id in states and is_back(market, states[id].status))
+            and not (id in states and is_relisted(market, states[id].status, states[id].onboard_date))
         }
+
+
+def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Market]:
+    """Markets that were put in, and contracts that stay beside them: of those of one symbol, ccxt shows the last."""
+    markets = list(markets)
+    symbols = {market["symbol"] for market in markets}
+    hidden = [market for market in kept.values() if market["symbol"] in symbols]
+    return [*hidden, *markets, *(market for market in kept.values() if market["symbol"] not in symbols)]
+
+
+def _are_many(missing: int, known: int) -> bool:
+    """Whether an answer that lacks so many of the known contracts at once may be cut off somewhere."""
+    return missing > max(5, known // 20)
+
+
+def _is_later(onboard: Any, since: int) -> bool:
+    """Whether an onboard time (ms, in whatever type) is later; not where it is none."""
+    try:
+        return int(onboard) > since
+    except (TypeError, ValueError):
+        return False

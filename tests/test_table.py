@@ -15,11 +15,12 @@ from ccxt_contractinfo.markets import Market
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.snapshot import Snapshot
 from ccxt_contractinfo.table import MarketTable
-from ccxt_contractinfo.updates import ContractInfo
+from ccxt_contractinfo.updates import ContractInfo, UpdateRecord, make_update
 
 from .conftest import held_by_another_thread
 from .contracts import (
     CUT,
+    ONBOARD,
     PUSHED,
     SCHEDULED,
     SERVER_TIME,
@@ -37,6 +38,8 @@ SETTLE_TIME = 10.0
 LINEAR: set[Any] = {"linear"}
 IOTA, BTC, NEW = "IOTA/USDT:USDT", "BTC/USDT:USDT", "NEW/USDT:USDT"
 HALTED, SETTLING = {"status": "TRADING_HALT"}, {"status": "SETTLING"}
+LATER = ONBOARD + 1
+"""The onboard time of a contract that has the id of another one that went away before."""
 
 
 class Sharer:
@@ -52,7 +55,8 @@ class Sharer:
         self._table = table
         table.sharers.add(self)
 
-    def tell(self, update: ContractInfo) -> None:
+    def tell(self, record: UpdateRecord) -> None:
+        update = make_update(record)
         self.updates.append(update)
         self.seen.append(self._table.markets[update["symbol"]])
 
@@ -74,7 +78,7 @@ class Sharer:
 
 @pytest.fixture
 def table() -> MarketTable:
-    table = MarketTable()
+    table = MarketTable(attached_at=SERVER_TIME)
     load(table, entry(), entry("BTCUSDT"), asked=0.0)
     return table
 
@@ -90,7 +94,7 @@ def load(
     """Load markets as an exchange does, and tell what is news."""
     markets = table.named([market_of(each) for each in entries])
     news, doubts = table.load(
-        {market["symbol"]: market for market in [*markets, *others.values()]},
+        [*others.values(), *markets],
         asked,
         SERVER_TIME,
         universes,
@@ -405,16 +409,38 @@ def test_contracts_of_another_universe_stay(sharer: Sharer, table: MarketTable) 
 
 @pytest.mark.parametrize("status", ["PENDING_TRADING", "TRADING"])
 def test_a_contract_that_is_back(table: MarketTable, sharer: Sharer, status: str) -> None:
-    """A contract that went away and is in an answer again, to be traded, is listed as a new one."""
+    """A contract that is in an answer under the id of one that went away, with another onboard time, and is to be
+    traded, is listed as the new one that it is: its tiers are not known."""
+    handle(table, arrival(received=100.0, bks=PUSHED))
     compare(table, snapshot(entry("BTCUSDT"), asked=200.0))
     sharer.told()
-    answer = snapshot(entry(status=status, quantityPrecision=3), entry("BTCUSDT"), asked=201.0)
+    answer = snapshot(entry(status=status, onboardDate=LATER, quantityPrecision=3), entry("BTCUSDT"), asked=201.0)
     assert ["IOTAUSDT"] == table.unlisted(answer)
     compare(table, answer)
     assert [("IOTAUSDT", ["listed"], "resync")] == sharer.told()
+    assert leverages(table) is None
     market = table.markets[IOTA]
     assert (status, status == "TRADING", 3) == (market["status"], market["active"], market["info"]["quantityPrecision"])
     assert [market] == table.by_id["IOTAUSDT"]
+
+
+@pytest.mark.parametrize("way", ["an answer", "a reload", "a push"])
+def test_the_same_contract_is_back(table: MarketTable, sharer: Sharer, way: str) -> None:
+    """A contract that went away and is there again with the same onboard time is the same one: it keeps its tiers, and
+    is no listing."""
+    handle(table, arrival(received=100.0, bks=PUSHED))
+    compare(table, snapshot(entry("BTCUSDT"), asked=200.0))
+    assert ("delisted", [50.0, 20.0]) == (sharer.told()[-1][1][0], leverages(table))
+    if way == "an answer":
+        answer = snapshot(entry(), entry("BTCUSDT"), asked=201.0)
+        assert [] == table.unlisted(answer)
+        compare(table, answer)
+    elif way == "a reload":
+        load(table, entry(), entry("BTCUSDT"), asked=201.0)
+    else:
+        handle(table, arrival(time=SERVER_TIME + 1, received=201.0))
+    assert [("IOTAUSDT", ["status"], "stream" if way == "a push" else "resync")] == sharer.told()
+    assert (True, [50.0, 20.0]) == (table.markets[IOTA]["active"], leverages(table))
 
 
 def test_a_contract_that_is_there_but_not_back(table: MarketTable, sharer: Sharer) -> None:
@@ -428,12 +454,12 @@ def test_a_contract_that_is_there_but_not_back(table: MarketTable, sharer: Share
 
 
 def test_a_push_that_brings_a_contract_back(table: MarketTable, sharer: Sharer) -> None:
-    """A contract that went away and is pushed as traded waits for REST, and is then listed once."""
+    """A new contract of an id that went away, pushed as traded, waits for REST, and is then listed once."""
     compare(table, snapshot(entry("BTCUSDT"), asked=200.0))
     sharer.told()
-    assert [Outcome.UNLISTED] == handle(table, arrival(received=201.0, cs="PENDING_TRADING"))
+    assert [Outcome.UNLISTED] == handle(table, arrival(received=201.0, cs="PENDING_TRADING", ot=LATER))
     assert table.markets[IOTA]["status"] is None
-    compare(table, snapshot(entry(status="PENDING_TRADING"), entry("BTCUSDT"), asked=202.0))
+    compare(table, snapshot(entry(status="PENDING_TRADING", onboardDate=LATER), entry("BTCUSDT"), asked=202.0))
     assert [("IOTAUSDT", ["listed"], "stream")] == sharer.told()
     assert "PENDING_TRADING" == table.markets[IOTA]["status"]
 
@@ -512,14 +538,17 @@ def test_other_brackets_beside_the_same_answer(table: MarketTable, sharer: Share
 
 
 def test_a_contract_that_waits_beside_the_same_answer(table: MarketTable, sharer: Sharer) -> None:
-    """A gone contract that is pushed as traded is not overlooked, though exchangeInfo says what it said."""
-    first = snapshot(entry(), entry("BTCUSDT"), asked=200.0)
+    """A new contract of an id that went away is not overlooked, though exchangeInfo says what it said."""
+    first = snapshot(entry(onboardDate=LATER), entry("BTCUSDT"), asked=200.0)
     compare(table, first)
     compare(table, snapshot(entry("BTCUSDT"), asked=201.0))
-    handle(table, arrival(received=202.0))
+    handle(table, arrival(received=202.0, ot=LATER + 1))
     sharer.told()
-    compare(table, repeated(first, asked=203.0))
+    again = snapshot(entry(onboardDate=LATER + 1), entry("BTCUSDT"), asked=203.0)
+    compare(table, again)
     assert [("IOTAUSDT", ["listed"], "stream")] == sharer.told()
+    compare(table, repeated(again, asked=204.0))
+    assert [] == sharer.told()
 
 
 @pytest.mark.parametrize("id", ["IOTAUSDT", "NEWUSDT"])
@@ -656,17 +685,18 @@ def test_an_older_reload_does_not_set_the_time_back(table: MarketTable, sharer: 
 
 @pytest.mark.parametrize(("is_following", "status"), [(False, "TRADING_HALT"), (True, "SETTLING")])
 def test_markets_of_an_unknown_age(table: MarketTable, sharer: Sharer, is_following: bool, status: str) -> None:
-    """Markets that somebody sets himself count as they are where nobody follows the stream; else what is known has been
-    kept up to date, and stays. Nothing about them is news."""
+    """Markets that a user sets himself count as they are where nobody follows the stream; else what is known has been
+    kept up to date, and stays. Nothing about them is news, and what he left out is out."""
     handle(table, arrival(received=100.0, cs="SETTLING"))
     sharer.told()
     sharer.is_following = is_following
     load(table, entry(**HALTED), entry("NEWUSDT"), asked=None)
     assert (status, []) == (table.markets[IOTA]["status"], sharer.told())
     assert "NEW/USDT:USDT" in table.markets
-    assert table.markets[BTC]["active"]
-    compare(table, snapshot(entry(**SETTLING), entry("NEWUSDT"), asked=150.0))
+    assert BTC not in table.markets
+    compare(table, snapshot(entry(**SETTLING), entry("NEWUSDT"), entry("BTCUSDT"), asked=150.0))
     assert "SETTLING" == table.markets[IOTA]["status"]
+    assert BTC not in table.markets
 
 
 def test_a_universe_that_is_no_longer_loaded(table: MarketTable, sharer: Sharer) -> None:
@@ -700,28 +730,28 @@ def test_a_reload_leaves_waiting_what_it_lacks(table: MarketTable, sharer: Share
 
 
 def test_a_reload_brings_a_contract_back(table: MarketTable, sharer: Sharer) -> None:
-    """A contract that went away and is in a reload, to be traded, is listed."""
+    """A new contract of an id that went away, in a reload and to be traded, is listed."""
     compare(table, snapshot(entry("BTCUSDT"), asked=200.0))
     sharer.told()
-    load(table, entry(), entry("BTCUSDT"), asked=201.0)
+    load(table, entry(onboardDate=LATER), entry("BTCUSDT"), asked=201.0)
     assert [("IOTAUSDT", ["listed"], "resync")] == sharer.told()
     assert table.markets[IOTA]["active"]
 
 
 def test_a_reload_brings_a_contract_back_that_waits(table: MarketTable, sharer: Sharer) -> None:
-    """A contract that went away, was pushed as traded, and is in a reload is listed once, with its push."""
+    """A new contract of an id that went away, pushed as traded and in a reload, is listed once, with its push."""
     compare(table, snapshot(entry("BTCUSDT"), asked=200.0))
     sharer.told()
-    handle(table, arrival(received=201.0))
-    load(table, entry(), entry("BTCUSDT"), asked=202.0)
+    handle(table, arrival(received=201.0, ot=LATER))
+    load(table, entry(onboardDate=LATER), entry("BTCUSDT"), asked=202.0)
     assert [("IOTAUSDT", ["listed"], "stream")] == sharer.told()
 
 
 def test_a_gone_contract_that_a_reload_lacks_goes_on_waiting(table: MarketTable, sharer: Sharer) -> None:
-    """A contract that went away and was pushed as traded waits until REST has it again."""
+    """A new contract of an id that went away, pushed as traded, waits until REST has it."""
     compare(table, snapshot(entry("BTCUSDT"), asked=200.0))
     sharer.told()
-    handle(table, arrival(received=201.0))
+    handle(table, arrival(received=201.0, ot=LATER))
     load(table, entry("BTCUSDT"), asked=202.0)
     assert "IOTAUSDT" in table.waiting
     assert (None, []) == (table.markets[IOTA]["status"], sharer.told())
@@ -762,16 +792,17 @@ def test_adopted_markets(table: MarketTable, sharer: Sharer) -> None:
 
 
 def test_adopted_dicts_are_kept_in_step(table: MarketTable) -> None:
-    """Whoever holds the dicts that were taken over sees what changes of the contracts in them, and no new keys."""
+    """Whoever holds the dicts that were taken over sees what changes of the contracts in them, and what is listed."""
     markets, by_id = {IOTA: market_of(entry())}, {"IOTAUSDT": [market_of(entry())]}
     table.adopt(markets, by_id)
     assert markets[IOTA] is by_id["IOTAUSDT"][0] is table.markets[IOTA]
-    handle(table, arrival(cs="TRADING_HALT"), arrival("NEWUSDT", received=100.0))
-    compare(table, snapshot(entry(**HALTED), entry("NEWUSDT"), asked=101.0))
+    created = SERVER_TIME + 1
+    handle(table, arrival(cs="TRADING_HALT"), arrival("NEWUSDT", received=100.0, ot=created))
+    compare(table, snapshot(entry(**HALTED), entry("NEWUSDT", onboardDate=created), entry("BTCUSDT"), asked=101.0))
     assert markets[IOTA] is by_id["IOTAUSDT"][0] is table.markets[IOTA]
     assert "TRADING_HALT" == markets[IOTA]["status"]
-    assert ({IOTA}, {"IOTAUSDT"}) == (set(markets), set(by_id))
-    assert NEW in table.markets
+    assert markets[NEW] is by_id["NEWUSDT"][0] is table.markets[NEW]
+    assert ({IOTA, NEW}, {"IOTAUSDT", "NEWUSDT"}) == (set(markets), set(by_id))
 
 
 def test_a_reload_leaves_adopted_dicts(table: MarketTable) -> None:
