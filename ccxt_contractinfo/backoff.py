@@ -22,17 +22,18 @@ class Backoff:
         self._base = base
         self._maximum = maximum
         self._uniform = uniform
-        self._tries = 0
+        self.tries = 0
+        """How many have been asked for since the last success."""
 
     def next_delay(self, error: BaseException | None = None) -> float:
         """The delay before the next try, in s; never shorter than the Retry-After that `error` carries."""
-        ceiling = min(self._maximum, self._base * 2.0 ** min(self._tries, 63))
-        self._tries += 1
+        ceiling = min(self._maximum, self._base * 2.0 ** min(self.tries, 63))
+        self.tries += 1
         return max(self._uniform(0.0, ceiling), getattr(error, "retry_after", None) or 0.0)
 
     def reset(self) -> None:
         """Begin anew: the last try was a success."""
-        self._tries = 0
+        self.tries = 0
 
 
 LONGEST_BAN = 3 * 86400.0

@@ -350,7 +350,7 @@ class _Probe:
         self._passed.append((clock.now(), f"{self._settings.canary} was pushed"))
         self._reader.end()
 
-    def lost(self, link: Link, error: ccxt.BaseError) -> None:
+    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
         """Comes from a started reader only, as do the next two."""
 
     def replacing(self, link: Link, cause: str) -> None:

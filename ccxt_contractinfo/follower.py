@@ -35,6 +35,10 @@ class Follower(Protocol):
         each universe."""
         ...
 
+    def is_needed(self) -> bool:
+        """Whether somebody is told by it, so that it must last even where nobody else holds it. Waits for nothing."""
+        ...
+
     def is_waiting(self) -> bool:
         """Whether something was pushed that REST is needed for."""
         ...

@@ -4,7 +4,6 @@ synchronous face (`mixin`) and others beside it can stand on it."""
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import logging
 import threading
@@ -20,16 +19,26 @@ from .forking import renew_after_fork
 from .holdings import Holdings
 from .listings import universe_of
 from .mapping import LiveMapping
-from .markets import KINDS, Market, apply_brackets, complete, is_contract, is_gone, keep_name, market_universe
+from .markets import (
+    KINDS,
+    Market,
+    all_markets,
+    apply_brackets,
+    complete,
+    is_contract,
+    is_gone,
+    keep_name,
+    market_universe,
+)
 from .rest import Answers, Rest
 from .resync import Doubts
-from .settings import Settings, serves_tiers
+from .settings import Settings, contracts_filter, serves_tiers
 from .snapshot import Entry, Snapshot, Universe, event_of
 from .stream import ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
 from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers
-from .updates import ContractInfo, tier_directions
+from .updates import UpdateRecord, make_update, own
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -53,10 +62,11 @@ class MarketKeeper:
         self.stream: ContractInfoStream | None = None
         self.updates = Channel(
             "updates",
-            key=lambda update: update["id"],
+            key=lambda record: record.id,
             limit=Settings.of(exchange).buffer_size,
             history=HISTORY,
             failed=self._callback_failed,
+            make=make_update,
         )
         self.local = threading.local()
         """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""
@@ -65,13 +75,15 @@ class MarketKeeper:
         self._was_stopped = False
         self._has_own_stream = False
         serves_tiers(exchange)  # raises where that cannot be meant
+        contracts_filter(exchange)
         self._rest = Rest(exchange)
         self._refused_key: tuple[str, str] | None = None
         self.holdings = Holdings(
             self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
-        self.table = MarketTable()
+        self.table = MarketTable(exchange.milliseconds())
         self.table.sharers.add(self)
+        self._creation = threading.Lock()  # of the stream
         renew_after_fork(self)
         self.in_step()
 
@@ -87,13 +99,18 @@ class MarketKeeper:
             self._join(markets.table)
             exchange.markets_by_id = self.table.by_id
             return self.table
+        shared = MarketTable.of_copy(markets)
+        if isinstance(shared, MarketTable):  # another exchange had the same dict, and was attached before
+            self._join(shared)
+            exchange.markets, exchange.markets_by_id = shared.markets, shared.by_id
+            return self.table
         table = self.table
         with table.lock:
             if table is self.table and not self._is_in_step():  # nor did another thread see to it
                 markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
                 own = self._own_table()
-                own.adopt(markets, by_id)
+                own.adopt(markets, by_id, self._is_wanted)
                 exchange.markets, exchange.markets_by_id = own.markets, own.by_id
                 self._join(own)
                 self.publish_names()
@@ -119,14 +136,26 @@ class MarketKeeper:
         :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
         """
         named = self.in_step().named(self.exchange.to_array(markets))
+        is_wanted = contracts_filter(self.exchange)
+        unwanted = {market["id"] for market in named if is_contract(market) and not is_wanted(complete(market))}
+        named = [market for market in named if not (is_contract(market) and market["id"] in unwanted)]
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
         with self._in_order(), self._locked_table():
             own = self._own_table()
-            now = self.exchange.milliseconds()
+            now, is_first = self.exchange.milliseconds(), not own.markets
+            loaded = all_markets(fresh["markets"], fresh["markets_by_id"])
             if asked is not None:
-                self._tell_journal(fresh["markets"].values(), asked, now)
-            news, doubts = own.load(fresh["markets"], asked, now, self.universes(), self._settle_time())
+                self._tell_journal(loaded, asked, now)
+            news, doubts = own.load(
+                loaded,
+                asked,
+                now,
+                self.universes(),
+                self._settle_time(),
+                is_whole=self._loads_all,
+                unwanted=unwanted,
+            )
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
             fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
             currencies = self.exchange.currencies or {}
@@ -138,9 +167,25 @@ class MarketKeeper:
             own.list_known(asked, self._settle_time())
         for error in doubts.errors:
             self.report(error)
-        if doubts.again is not None or asked is None:
+        if doubts.again is not None or asked is None or is_first or not self._loads_all:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
+
+    @functools.cached_property
+    def _loads_all(self) -> bool:
+        """Whether ``fetch_markets()`` is ccxt's own, so that what it does not bring, the venue does not have."""
+        own, classes = ("fetch_markets", "fetchMarkets"), type(self.exchange).__mro__
+        users = [each for each in classes if not each.__module__.startswith((__package__, "ccxt."))]
+        return not any(name in vars(each) for each in (*users, self.exchange) for name in own)
+
+    def _is_wanted(self, market: Market) -> bool:
+        """Whether the user wants to have a contract; he does where his filter cannot say so."""
+        try:
+            return bool(contracts_filter(self.exchange)(market))
+        except Exception as error:
+            logger.exception("contractInfo: options['contractInfo']['contracts'] failed for %s", market["id"])
+            self.report(error)
+            return True
 
     def _in_order(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
@@ -220,7 +265,7 @@ class MarketKeeper:
 
     def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
         contracts = self.in_step().contracts().values() if symbols is None else map(self.contract, symbols)
-        tiers = {market["symbol"]: copy.deepcopy(market.get("leverageTiers")) for market in contracts}
+        tiers = {market["symbol"]: own(market.get("leverageTiers")) for market in contracts}
         unknown = [symbol for symbol, known in tiers.items() if known is None]
         if unknown and symbols is not None:
             logger.warning(
@@ -248,10 +293,15 @@ class MarketKeeper:
         return {universe for universe in get_args(Universe) if self._trades(universe)}
 
     def contract(self, symbol: str) -> Market:
-        """The contract of a unified symbol or an id. Raises ccxt.BadSymbol."""
+        """The contract of a symbol or an id, as ``exchange.market()`` resolves it. Raises ccxt.BadSymbol."""
         table = self.in_step()
-        market: Market | None = table.markets.get(symbol) or table.find(symbol)
+        market: Market | None = table.markets.get(symbol)
         if market is None or not is_contract(market):
+            with contextlib.suppress(ccxt.BaseError):
+                market = self.exchange.market(symbol)
+        if market is None or not is_contract(market):
+            market = table.find(symbol)  # of an exchange that takes ids for spot markets
+        if market is None:
             raise ccxt.BadSymbol(f"{self.exchange.id} does not have a contract {symbol!r}")
         return market
 
@@ -266,11 +316,11 @@ class MarketKeeper:
             raise ccxt.BadRequest(f"contractInfo: no kinds {sorted(unknown)}; there are {there_are}")
         ways = chosen.intersection(DIRECTIONS)
 
-        def wanted(update: ContractInfo) -> bool:
-            if ids and update["id"] not in ids:
+        def wanted(record: UpdateRecord) -> bool:
+            if ids and record.id not in ids:
                 return False
-            is_chosen = not chosen or not chosen.isdisjoint(update["kinds"])
-            return is_chosen or bool(ways and not ways.isdisjoint(tier_directions(update)))
+            is_chosen = not chosen or not chosen.isdisjoint(record.kinds)
+            return is_chosen or bool(ways and not ways.isdisjoint(record.directions))
 
         return wanted
 
@@ -287,29 +337,34 @@ class MarketKeeper:
     # The stream
 
     def follow(self, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Begin, or go on, to follow the stream; starts it, but where `is_over()`: see `ContractInfoStream.add`. Raises
-        the error for which it failed for good."""
-        self.own_stream().add(self, is_over)
+        """Begin, or go on, to follow the stream; starts it, but where `is_over()`: see `ContractInfoStream.follow`.
+        Raises the error for which it failed for good."""
+        self.own_stream().follow(self, is_over)
 
     def follow_at_first(self) -> None:
         """The same as `follow`, but what was stopped by its user is not started again."""
         self.follow(lambda: self._was_stopped)
 
     def own_stream(self) -> ContractInfoStream:
-        """The stream of this exchange, made at need."""
-        with self.table.lock:
+        """The stream of this exchange, made at need. Whenever it runs, it is followed."""
+        with self._creation:
             if self.stream is None:
-                self.stream = ContractInfoStream.of(self.exchange)
+                stream = ContractInfoStream.of(self.exchange)
                 self._has_own_stream = True
                 self.updates.limit = Settings.of(self.exchange).buffer_size
+                stream.add(self)
+                self.stream = stream
             return self.stream
 
     def use(self, stream: ContractInfoStream) -> None:
-        """Share this stream. Raises ccxt.BadRequest where the exchange has another one."""
-        with self.table.lock:
+        """Share this stream, and follow it whenever it runs. Raises ccxt.BadRequest where the exchange has another
+        one."""
+        with self._creation:
             if self.stream not in (None, stream):
                 raise ccxt.BadRequest(f"{self.exchange.id} has a contract info stream already")
-            self.stream = stream
+            is_new, self.stream = self.stream is None, stream
+        if is_new:
+            stream.add(self)
 
     def leave(self, timeout: float = 5.0) -> None:
         """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s."""
@@ -326,6 +381,9 @@ class MarketKeeper:
             table = self.in_step()
             with table.lock:
                 if table is self.table:
+                    if not table.markets:
+                        table.note(arrival)
+                        return Outcome.IGNORED
                     outcome = table.handle(arrival, universe, self._trades)
                     break
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
@@ -341,7 +399,7 @@ class MarketKeeper:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
         errors."""
         doubts = Doubts()
-        for universe in sorted(self.universes()):
+        for universe in sorted(self.universes() if self.in_step().markets else ()):
             try:
                 snapshot = answers.snapshot(self._rest, universe)
             except ccxt.BaseError as error:
@@ -392,7 +450,7 @@ class MarketKeeper:
         """Begin anew: without markets, and without what is known beyond them."""
         self.table.sharers.discard(self)
         self.exchange.markets = self.exchange.markets_by_id = None
-        self.table = MarketTable()
+        self.table = MarketTable(self.exchange.milliseconds())
         self.table.sharers.add(self)
 
     def know_brackets(self, brackets: Mapping[str, list[Entry]]) -> None:
@@ -405,6 +463,10 @@ class MarketKeeper:
                     table.publish(
                         apply_brackets(market, event_of(market["info"], universe, now, brackets_of(entries))).market
                     )
+
+    def is_needed(self) -> bool:
+        """See `Follower`."""
+        return self.updates.is_subscribed
 
     def is_waiting(self) -> bool:
         """Whether a contract was pushed that REST has not completed yet, but will soon."""
@@ -446,16 +508,17 @@ class MarketKeeper:
 
     def after_fork(self) -> None:
         """See `forking`."""
+        self._creation = threading.Lock()
         self.local = threading.local()  # with cursors of the parent's
         self.is_following = False
 
     # What the table tells
 
-    def tell(self, update: ContractInfo) -> None:
+    def tell(self, record: UpdateRecord) -> None:
         """See `published.Sharer`."""
-        self.holdings.note(update)
+        self.holdings.note(record)
         if self.is_following:
-            self.updates.publish(update)
+            self.updates.publish(record)
 
     def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
         """See `published.Sharer`."""
@@ -509,17 +572,17 @@ class MarketKeeper:
         if not parsed:
             return {}, {}
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
-        return {market["id"]: complete(market) for market in fresh["markets"].values()}, fresh.get("currencies", {})
+        markets = map(complete, all_markets(fresh["markets"], fresh["markets_by_id"]))
+        listings = {market["id"]: market for market in markets if self._is_wanted(market)}
+        table.left_out.update(market["id"] for market in parsed if market["id"] not in listings)
+        return listings, fresh.get("currencies", {})
 
     def _parsed(self, entry: Entry, table: MarketTable) -> Market:
         id = entry["symbol"]
         market: Market | None = self.exchange.parse_market(entry)
         if market is None or not is_contract(market):
             raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {id!r} is not a contract")
-        market = keep_name(market, table.find(id))
-        if table.markets.get(market["symbol"], market)["id"] != id:
-            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {id!r} has the symbol of another contract")
-        return market
+        return keep_name(market, table.find(id))
 
     def _stand_in(self) -> Any:
         """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""

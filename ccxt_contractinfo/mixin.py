@@ -11,14 +11,14 @@ from typing import Any, TypeVar, overload
 import ccxt
 
 from . import clock
-from .delivery import Subscription, Watcher
+from .callbacks import check_callback
+from .delivery import Subscription, Updates, Watcher
 from .forking import renew_after_fork
 from .impact import Position, PositionImpact
 from .keeper import MarketKeeper
-from .mapping import LiveMapping
 from .stream import ContractInfoStream
 from .tiers import LeverageTier
-from .updates import ContractInfo
+from .updates import ContractInfo, UpdateRecord, own
 
 Callback = Callable[[ContractInfo], object]
 Symbols = str | Iterable[str] | None
@@ -73,16 +73,16 @@ class ContractInfoMixin:
         """
         timeout = params.get("timeout")
         for name, value in (("since", since), ("limit", limit), ("timeout", timeout)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-                raise ccxt.BadRequest(f"watch_contract_info(): {name} should be a number >= 0, not {value!r}")
+            _check_number("watch_contract_info", name, value)
         keeper = self._loaded_keeper()
         keeper.own_stream()
         watcher = self._watcher(keeper, symbols, since)
         try:
             keeper.follow(watcher.check)  # a stop by another thread is told before anything is started again
             updates: list[ContractInfo] = watcher.wait(
-                lambda update: since is None or update["timestamp"] >= since,
+                lambda record: since is None or record.timestamp >= since,
                 None if timeout is None else timeout / 1000,
+                keeper.own_stream().shortcomings,
             )
         except (ccxt.ExchangeClosedByUser, ccxt.RestrictedLocation):
             for each in keeper.local.watchers.values():  # this thread has been told
@@ -124,13 +124,15 @@ class ContractInfoMixin:
             gives linear ones only
         :return: the `Subscription`: ``cancel()`` ends it, calling it calls the callback
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
-        :raises ccxt.BadRequest: for a kind that does not exist, or positions that cannot be called
+        :raises ccxt.BadRequest: for a kind that does not exist; for a callback or positions that cannot be called, or
+            are coroutine functions, which a thread cannot run
         :raises ccxt.RestrictedLocation: where the stream has failed for good
         """
         if callback is None:
             return lambda function: self.on_contract_info(function, symbols, kinds, positions)
-        if positions is not None and not callable(positions):
-            raise ccxt.BadRequest(f"on_contract_info(): positions should be callable, not {type(positions).__name__}")
+        check_callback(callback, "the callback of on_contract_info()")
+        if positions is not None:
+            check_callback(positions, "positions")
         keeper = self._loaded_keeper()
         wants = keeper.wants(symbols, kinds)
         concerns = None if positions is None else keeper.holdings.concerns(positions)
@@ -142,6 +144,40 @@ class ContractInfoMixin:
             subscription.cancel()
             raise
         return subscription
+
+    def contract_info_updates(
+        self, symbols: Symbols = None, kinds: Symbols = None, since: int | None = None
+    ) -> Updates[ContractInfo]:
+        """Updates from now on, one after the other, for any number of threads; starts the stream without waiting.
+
+        ::
+
+            for update in exchange.contract_info_updates(kinds="delisting"):
+                print(update["symbol"], update["delisting"])
+
+        It has its own cursor: each update is given once, to one of the threads that draw from it. ``next()`` blocks
+        until there is one. It ends when the stream is stopped, raises where it has failed for good, and is closed by
+        ``close()``, at the end of a ``with`` block, and where nobody holds it any more. While it is open, it keeps the
+        exchange. Markets are loaded first where they are not.
+
+        :param symbols: one or a list of symbols or contract ids; None: all contracts
+        :param kinds: as `on_contract_info` takes them
+        :param since: ms; older updates are left out, and it reaches back into what is still buffered: the last 1,000
+        :raises ccxt.BadSymbol: for a contract that the exchange does not have
+        :raises ccxt.BadRequest: for a kind that does not exist
+        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        """
+        _check_number("contract_info_updates", "since", since)
+        keeper = self._loaded_keeper()
+        is_wanted = keeper.wants(symbols, kinds)
+
+        def wants(record: UpdateRecord) -> bool:
+            return (since is None or record.timestamp >= since) and is_wanted(record)
+
+        keeper.own_stream()
+        updates: Updates[ContractInfo] = keeper.updates.iterate(self, wants, None if since is None else wants)
+        keeper.follow()
+        return updates
 
     def un_watch_contract_info(self) -> None:
         """Stop the stream of this exchange; one that other exchanges share goes on for them. Takes 5 s at most.
@@ -158,13 +194,13 @@ class ContractInfoMixin:
         return self._contract_info().own_stream()
 
     def leverage_tiers(self, symbol: str) -> list[LeverageTier] | None:
-        """ccxt's leverage tiers of a contract as last pushed, ascending, or None if never seen.
+        """ccxt's leverage tiers of a contract as last known, ascending, or None if never seen; the caller's own.
 
-        :param symbol: unified symbol or contract id
+        :param symbol: a symbol, as ``market()`` resolves it, or contract id
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
         """
         tiers: list[LeverageTier] | None = self._loaded_keeper().contract(symbol).get("leverageTiers")
-        return tiers
+        return own(tiers)
 
     def contract_info_impact(self, positions: Iterable[Position] | None = None) -> list[PositionImpact]:
         """What has changed for the positions that are held: one `PositionImpact` for each whose contract's leverage
@@ -270,23 +306,6 @@ class ContractInfoMixin:
         keeper.share(sourceExchange)
         return result
 
-    # Helpers of ccxt's that ask for exactly a dict
-
-    @staticmethod
-    def to_array(value: Any) -> Any:
-        """As in ccxt, of a `LiveMapping`, too."""
-        return ccxt.Exchange.to_array(dict(value) if isinstance(value, LiveMapping) else value)
-
-    @staticmethod
-    def filter_by(array: Any, key: Any, value: Any = None) -> Any:
-        """As in ccxt, of a `LiveMapping`, too."""
-        return ccxt.Exchange.filter_by(ContractInfoMixin.to_array(array), key, value)
-
-    @staticmethod
-    def group_by(array: Any, key: Any) -> Any:
-        """As in ccxt, of a `LiveMapping`, too."""
-        return ccxt.Exchange.group_by(ContractInfoMixin.to_array(array), key)
-
     # What happens to an exchange as an object
 
     def __getstate__(self) -> dict[str, Any]:
@@ -331,6 +350,7 @@ class ContractInfoMixin:
     onContractInfo = on_contract_info  # noqa: N815
     unWatchContractInfo = un_watch_contract_info  # noqa: N815
     contractInfoStream = contract_info_stream  # noqa: N815
+    contractInfoUpdates = contract_info_updates  # noqa: N815
     leverageTiers = leverage_tiers  # noqa: N815
     fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
     contractInfoImpact = contract_info_impact  # noqa: N815
@@ -373,4 +393,20 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> Any:
 
 @functools.cache
 def _mixed_class(plain: Any) -> Any:
-    return type(plain.__name__, (ContractInfoMixin, plain), {"__module__": plain.__module__})
+    """The class of what `attach` was given. Another process could not find it by a name, so that a copy is made by the
+    plain one's."""
+
+    def reduce(self: Any, protocol: Any) -> Any:
+        return _bare, (plain,), self.__getstate__()
+
+    return type(plain.__name__, (ContractInfoMixin, plain), {"__module__": plain.__module__, "__reduce_ex__": reduce})
+
+
+def _bare(plain: Any) -> Any:
+    """An attached exchange that has no attributes yet."""
+    return object.__new__(_mixed_class(plain))
+
+
+def _check_number(method: str, name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+        raise ccxt.BadRequest(f"{method}(): {name} should be a number >= 0, not {value!r}")

@@ -39,8 +39,9 @@ class Listener(Protocol):
         """The connection delivers."""
         ...
 
-    def lost(self, link: Link, error: ccxt.BaseError) -> None:
-        """The connection is gone, or could not be made; there will be another try, unless this ends the reader."""
+    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
+        """The connection is gone, or could not be made; there will be another try after `delay` (s), unless this ends
+        the reader: so many since the last one that held."""
         ...
 
     def replacing(self, link: Link, cause: str) -> None:
@@ -152,10 +153,20 @@ class Reader:
             if error is None:
                 error = self._let_go(link)
             if error is not None:
-                self.listener.lost(link, error)
-                if self._ended.wait(self._backoff.next_delay(error)):
+                delay = self._backoff.next_delay(error)
+                self.listener.lost(link, error, self._backoff.tries, delay)
+                if not self._waited(delay):
                     return
             self._link = Link(self)
+
+    def _waited(self, delay: float) -> bool:
+        """Wait for so long (s); returns False where the end came before that."""
+        until = clock.now() + delay
+        while (left := until - clock.now()) > 0:
+            if self._ended.wait(min(left, max(0.0, self.listener.due() - clock.now()))):
+                return False
+            self.listener.tick(clock.now())
+        return not self.is_over()
 
     def _let_go(self, link: Link) -> ccxt.BaseError | None:
         """Let a connection go on, on a thread of its own, until its successor is proven; returns why that cannot be."""
@@ -176,7 +187,7 @@ class Reader:
         if error is None or link.is_retired:
             self.listener.released(link)
         else:
-            self.listener.lost(link, error)
+            self.listener.lost(link, error, self._backoff.tries, 0.0)
 
     def _live(self, link: Link) -> ccxt.BaseError | None:
         """Open a connection, or go on with it; returns why it ended; None where it is to be replaced, or has been."""

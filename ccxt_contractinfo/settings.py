@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import ccxt
 
+from .callbacks import check_callback
+
 SERVE_TIERS = "serveTiers"
 """The one setting in ``options['contractInfo']`` that is not the stream's."""
+
+Wanted = Callable[[dict[str, Any]], bool]
+"""Whether a user wants to have a contract, by its ccxt market."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,16 @@ class Settings:
     journal: str | os.PathLike[str] | None = None
     journal_max_size: int | None = 64 * 1024 * 1024
     journal_max_age: float | None = None
+    contracts: Wanted | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value, kind = getattr(self, field.name), str(field.type)
             if value is None and kind.endswith("| None"):
                 continue
-            if field.name == "journal":
+            if field.name == "contracts":
+                check_callback(value, "contracts")
+            elif field.name == "journal":
                 if not (isinstance(value, str | os.PathLike) and os.fspath(value)):
                     raise ccxt.BadRequest(f"contractInfo: journal should be the path of a file or None, not {value!r}")
             elif kind.startswith("str"):
@@ -88,6 +97,14 @@ def serves_tiers(exchange: Any) -> bool:
     if not isinstance(value, bool):
         raise ccxt.BadRequest(f"contractInfo: {SERVE_TIERS} should be True or False, not {value!r}")
     return value
+
+
+def contracts_filter(exchange: Any) -> Wanted:
+    """Which contracts the user wants to have.
+
+    :raises ccxt.BadRequest: where ``options['contractInfo']['contracts']`` is neither None nor a plain function
+    """
+    return Settings.of(exchange).contracts or (lambda market: True)
 
 
 def _options(exchange: Any) -> dict[str, Any]:

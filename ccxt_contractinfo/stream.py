@@ -6,6 +6,7 @@ import contextlib
 import copy
 import logging
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ from .schedule import Round, Schedule
 from .settings import Settings, stream_settings
 from .snapshot import Entry, Snapshot
 from .tiers import is_continuous
+from .updates import own_event
+from .weakly import Weakly
 
 if TYPE_CHECKING:
     from .reader import Link
@@ -40,6 +43,9 @@ GATHER = 0.1
 """How long (s) to wait for more of a burst of listings before asking REST once for all of them."""
 
 _OF_NO_EFFECT = (Outcome.DUPLICATE, Outcome.IGNORED)  # a tuple: an Outcome is slow to hash
+
+LOOK = 1.0
+"""s; how often to look whether somebody still needs the stream."""
 
 HOLD_BACK = 1.0
 """How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
@@ -99,16 +105,22 @@ class ContractInfoStream:
         self._endpoint = endpoint
         self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
         limit = self._settings.buffer_size
-        self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=self.callback_failed)
+        self._events = Channel(
+            "events", key=lambda event: event.id, limit=limit, failed=self.callback_failed, make=own_event
+        )
         self._states = Channel("states", key=lambda states: states, limit=limit, failed=self.callback_failed)
         self._errors = Channel("errors", key=type, limit=limit, failed=self._error_callback_failed)
         self._state = "idle"
         self._error: ccxt.BaseError | None = None
         self._condition = threading.Condition(threading.RLock())
-        self._followers: tuple[Follower, ...] = ()
+        # An exchange lasts for as long as somebody holds it, or somebody is told by it: then it is one of the needed.
+        self._followers: Weakly[Follower] = Weakly()
+        self._needed: tuple[Follower, ...] = ()
+        self._look_due = -FOREVER
+        self._owner: weakref.ref[Any] | None = None
         self._run: _Run | None = None
         # Those whose markets have not been compared since this moment (s by `clock.now`), or since a proof to come.
-        self._uncompared: dict[Follower, float] = {}
+        self._uncompared: weakref.WeakKeyDictionary[Follower, float] = weakref.WeakKeyDictionary()
         self._proven: set[Link] = set()
         # Pushes that wait for the first comparison of a new connection, and until when at most.
         self._held_back: list[Arrival] | None = None
@@ -120,22 +132,25 @@ class ContractInfoStream:
         self._reconnects: Counter[str] = Counter()
         self._times: dict[str, float] = {}
         self._connected_since: int | None = None
+        self._last_error = ""
         self._journal = self._own_journal()
         renew_after_fork(self)
 
     @classmethod
     def of(cls, exchange: Any) -> ContractInfoStream:
         """The stream for an exchange: its ``options['contractInfo']``, urls, environment, proxies, verify, headers."""
-        url = Settings.of(exchange).url
+        url, owner = Settings.of(exchange).url, weakref.ref(exchange)
 
         def find() -> Endpoint:
-            endpoint = endpoint_of(exchange)
+            there = owner()
+            endpoint = stream._endpoint if there is None else endpoint_of(there)
             return endpoint._replace(url=full_url(url or endpoint.url))
 
-        first = find()
-        settings = {**stream_settings(exchange), "url": first.url}
+        first = endpoint_of(exchange)
+        settings = {**stream_settings(exchange), "url": full_url(url or first.url), "contracts": None}
         stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
         stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
+        stream._owner = owner
         return stream
 
     def __enter__(self) -> ContractInfoStream:
@@ -161,9 +176,10 @@ class ContractInfoStream:
             run = _Run(self, self._settings, self._endpoint)
             run.schedule.not_before = self._rest_not_before
             run.reader.start()
-            self._run, self._error = run, None
-            self._uncompared = dict.fromkeys(self._followers, FOREVER)
+            self._run, self._error, self._last_error = run, None, ""
+            self._compare_all()
             self._set_state("connecting")
+            self._keep_needed()
             for follower in self._followers:
                 follower.started()
                 self._note_markets(follower)
@@ -177,7 +193,7 @@ class ContractInfoStream:
         """
         with self._condition:
             run = self._end("stopped", _closed_by_user())
-            followers = self._followers
+            followers = tuple(self._followers)
         self._finish(run, followers, clock.now() + timeout)
 
     def _end(self, state: str, error: ccxt.BaseError) -> _Run | None:
@@ -191,6 +207,7 @@ class ContractInfoStream:
             self._proven.clear()
             self._uncompared.clear()
             self._overlap = self._connected_since = None
+            self._needed = ()
             self._set_state(state)
             if self._journal is not None:
                 self._journal.close()
@@ -312,10 +329,23 @@ class ContractInfoStream:
         """The setting of this name, in s."""
         return self._settings.settle_time
 
-    def add(self, follower: Follower, is_over: Callable[[], bool]) -> None:
-        """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
-        stop the stream, says that somebody has stopped it for the caller already. The stream is not 'live' before the
+    def add(self, follower: Follower) -> None:
+        """Let a follower have the events from now on, and as soon as the stream is started. It is not 'live' before the
         follower's markets have been compared."""
+        with self._condition:
+            if follower in self._followers:
+                return
+            self._followers.add(follower)
+            self._counts["dropped"] -= follower.dropped()
+            if self._run is not None:
+                self._uncompared[follower] = clock.now() if self._proven else FOREVER
+                self._note_markets(follower)
+                self._compare_uncompared()
+                follower.started()
+
+    def follow(self, follower: Follower, is_over: Callable[[], bool]) -> None:
+        """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
+        stop the stream, says that somebody has stopped it for the caller already."""
         with self._condition:
             if is_over():
                 return
@@ -323,28 +353,26 @@ class ContractInfoStream:
                 raise copy.copy(self._error)
             if self._run is None:
                 self.start()
-            if follower not in self._followers:
-                self._followers += (follower,)
-                self._counts["dropped"] -= follower.dropped()
-                self._uncompared[follower] = clock.now() if self._proven else FOREVER
-                self._note_markets(follower)
-                self._compare_uncompared()
+            self.add(follower)
             follower.started()
+            self._keep_needed()
 
     def leave(self, follower: Follower, timeout: float, *, is_own: bool) -> None:
-        """Let a follower have no more events; stop where nobody else has them.
+        """Let a follower have no more events; stop where nobody else has them. One that the stream was made for has
+        those of a later start.
 
         :param timeout: s, see `stop`
         :param is_own: the stream was made for this follower, and stops even where it was started without it
         """
         with self._condition:
-            others = tuple(each for each in self._followers if each is not follower)
-            was_followed = len(others) < len(self._followers)
-            run = self._end("stopped", _closed_by_user()) if not others and (was_followed or is_own) else None
+            was_followed = follower in self._followers
+            is_last = all(each is follower for each in self._followers)
+            run = self._end("stopped", _closed_by_user()) if is_last and (was_followed or is_own) else None
             if was_followed and self._run is not None:
                 self._tell_stopped(follower, _closed_by_user())
-            self._followers = others
-            self._counts["dropped"] += follower.dropped() if was_followed else 0
+            if was_followed and not (is_own and is_last):
+                self._followers.discard(follower)
+                self._counts["dropped"] += follower.dropped()
             self._uncompared.pop(follower, None)
             self._update_state()
         self._finish(run, (follower,), clock.now() + timeout)
@@ -366,6 +394,14 @@ class ContractInfoStream:
         order. To be entered before the lock of the markets."""
         return contextlib.nullcontext() if self._journal is None else self._condition
 
+    def shortcomings(self) -> str:
+        """What else to say where nothing was heard for a while: the state and its reason, if it is not 'live'."""
+        state, error = self._state, self._last_error
+        if state == "live":
+            return ""
+        because = f"; the last error: {error}" if error else ""
+        return f", and the stream is not live but {state!r}{because}"
+
     @property
     def has_journal(self) -> bool:
         """Whether what REST has answered is of interest."""
@@ -373,6 +409,7 @@ class ContractInfoStream:
 
     def report(self, error: BaseException) -> None:
         """Give an error to those who listen to them."""
+        self._last_error = str(error)  # the error itself may hold on to all that it went through
         if isinstance(error, MalformedEvent):
             with self._condition:
                 self._counts["malformed"] += 1
@@ -392,7 +429,7 @@ class ContractInfoStream:
             if self._is_current(link):
                 self._note_connection("opened")
             if self._is_current(link) and not self._proven:
-                self._held_back = [] if self._followers else None
+                self._held_back = [] if len(self._followers) else None
                 self._connected_since = link.since
                 self._set_state("syncing")
 
@@ -406,8 +443,12 @@ class ContractInfoStream:
                     self._uncompared[follower] = min(since, clock.now())
                 self._compare_uncompared()
 
-    def lost(self, link: Link, error: ccxt.BaseError) -> None:
-        """The connection is gone, or could not be made; there will be another try, or none."""
+    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
+        """The connection is gone, or could not be made; there will be another try, or none.
+
+        :param tries: how many have failed since the last one that held
+        :param delay: s until the next one
+        """
         with self._condition:
             if not self._is_current(link):
                 return
@@ -421,10 +462,10 @@ class ContractInfoStream:
                 self._end("failed", error)
             else:
                 self._reconnects[cause] += 1
-                logger.warning("contractInfo: reconnecting: %s", error)
+                logger.warning("contractInfo: reconnecting, try %d in %.1f s: %s", tries, delay, error)
                 if not self._proven:
                     self._release()
-                    self._uncompared = dict.fromkeys(self._followers, FOREVER)
+                    self._compare_all()
                     self._connected_since = None
                     self._set_state("reconnecting")
         self.report(error)
@@ -468,13 +509,30 @@ class ContractInfoStream:
 
     def due(self) -> float:
         """When (s by `clock.now`) `tick` should be called, at the latest."""
-        return self._release_due
+        return min(self._release_due, self._look_due)
 
     def tick(self, now: float) -> None:
-        """Pushes wait no longer than `HOLD_BACK`."""
+        """Pushes wait no longer than `HOLD_BACK`, and what nobody needs any more ends."""
         if now >= self._release_due:
             with self._condition:
                 self._release()
+        if now >= self._look_due:
+            with self._condition:
+                self._look()
+
+    def _keep_needed(self) -> None:
+        """Keep the exchanges that somebody is told by. With the lock."""
+        self._look_due = clock.now() + LOOK
+        self._needed = tuple(each for each in self._followers if each.is_needed())
+
+    def _look(self) -> None:
+        """End where this was made for an exchange, and neither that nor another one has anything of it any more. With
+        the lock."""
+        self._keep_needed()
+        is_unused = self._owner is not None and not len(self._followers)
+        if is_unused and not any(channel.is_subscribed for channel in (self._events, self._states, self._errors)):
+            logger.info("contractInfo: no exchange follows the stream any more")
+            self._end("stopped", _closed_by_user())
 
     def _understood(self, link: Link, data: bytes, now: float) -> None:
         payload = unwrap(decode(data))
@@ -562,9 +620,14 @@ class ContractInfoStream:
 
     def _compare_uncompared(self) -> None:
         """See to it that those are compared who have not been. With the lock."""
-        if self._proven and self._followers:
+        if self._proven and len(self._followers):
             self.ask_again()
         self._update_state()
+
+    def _compare_all(self) -> None:
+        """All markets have to be compared anew, once a connection is proven. With the lock."""
+        self._uncompared.clear()
+        self._uncompared.update(dict.fromkeys(self._followers, FOREVER))
 
     def _compare(self, run: _Run) -> Round:
         """Compare the markets of all followers with REST. On the thread of the schedule."""
@@ -660,7 +723,7 @@ class ContractInfoStream:
     def _update_state(self) -> None:
         """With the lock."""
         if self._proven:
-            self._set_state("syncing" if self._uncompared else "live")
+            self._set_state("syncing" if len(self._uncompared) else "live")
 
     def _set_state(self, state: str) -> None:
         old, self._state = self._state, state
@@ -687,6 +750,7 @@ class ContractInfoStream:
             self._proven.clear()
             self._uncompared.clear()
             self._held_back, self._overlap, self._release_due = None, None, FOREVER
+            self._needed = ()
         self._condition = threading.Condition(threading.RLock())
 
 

@@ -48,12 +48,12 @@ LAYERS = (
     ("margin", "tierchanges", "words"),
     ("journal",),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
-    ("clock", "errors", "forking", "weakly"),
+    ("callbacks", "clock", "errors", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
-PURE += ("tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
+PURE += ("callbacks", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
 WAITING = (
     "clock",
     "connection",

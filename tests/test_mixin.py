@@ -429,9 +429,9 @@ def test_a_reload_touches_nothing_but_the_markets(sim: BinanceSimulator, live: A
     keeper = live._contract_info()
     load = keeper.table.load
 
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile(*arguments: Any, **others: Any) -> Any:
         live.timeout = 4321
-        return load(*arguments)
+        return load(*arguments, **others)
 
     mocker.patch.object(keeper.table, "load", meanwhile)
     live.load_markets(True)
@@ -446,8 +446,8 @@ def test_a_reload_is_not_undone_by_who_asks_meanwhile(
     load = table.load
     askers = [threading.Thread(target=live.leverage_tiers, args=("BTCUSDT",)) for _ in range(3)]
 
-    def meanwhile(*arguments: Any) -> Any:
-        loaded = load(*arguments)
+    def meanwhile(*arguments: Any, **others: Any) -> Any:
+        loaded = load(*arguments, **others)
         for asker in askers:
             asker.start()
         sim.set_status("ETHUSDT", "TRADING_HALT")
@@ -1370,7 +1370,6 @@ def test_plain_exchanges_share_markets_as_ever(sim: BinanceSimulator, make: Make
 def test_one_leaves_a_shared_stream_while_another_joins(sim: BinanceSimulator, make: Make) -> None:
     """A stop that waits for a slow callback of one exchange takes nothing from another that joins meanwhile."""
     first, second = make(), make(load=False)
-    cci.attach(second, stream=first.contract_info_stream())
     entered, release, inbox = threading.Event(), threading.Event(), Inbox()
     first.on_contract_info(lambda update: (entered.set(), release.wait(PATIENCE)))
     stream = go_live(first)
@@ -1378,7 +1377,7 @@ def test_one_leaves_a_shared_stream_while_another_joins(sim: BinanceSimulator, m
     assert entered.wait(PATIENCE)
     leaving = raised_in_thread(first.un_watch_contract_info)
     eventually(lambda: stream.state == "stopped")
-    second.on_contract_info(inbox)
+    cci.attach(second, stream=stream).on_contract_info(inbox)
     release.set()
     assert leaving() is None
     assert stream.wait_until_live(PATIENCE)

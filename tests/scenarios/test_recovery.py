@@ -213,17 +213,19 @@ def test_a_malformed_entry_is_left_out(sim: BinanceSimulator, bot: Make, inbox: 
 
 
 def test_a_listing_does_not_take_the_place_of_another(sim: BinanceSimulator, bot: Make) -> None:
-    """An entry whose symbol would be that of another contract is refused and reported by name."""
-    exchange, errors = bot(), Inbox()
-    stream = exchange.contract_info_stream()
-    stream.on_error(errors)
+    """A listing whose symbol is that of another contract is told and followed by its id, beside the other; under the
+    symbol is the one that ccxt would put there: the last of exchangeInfo."""
+    exchange = bot()
+    inbox = Inbox()
+    exchange.on_contract_info(inbox)
     contracts = {id: entry for id, entry in sim.contracts.items() if "contractStatus" not in entry}
-    contracts["NEWUSDT"] = {**contracts["ETHUSDT"], "symbol": "NEWUSDT"}
-    sim.fail_rest(200, body=json.dumps({"serverTime": 1, "symbols": list(contracts.values())}), times=1)
-    assert stream.resync()
-    assert "'NEWUSDT' has the symbol of another contract" in str(errors.wait()[0])
-    assert "ETHUSDT" == exchange.market("ETH/USDT:USDT")["id"]
-    assert "NEWUSDT" not in exchange.markets_by_id
+    new = {**contracts["ETHUSDT"], "symbol": "NEWUSDT"}
+    for entries, shown in (([*contracts.values(), new], "NEWUSDT"), ([new, *contracts.values()], "ETHUSDT")):
+        sim.fail_rest(200, body=json.dumps({"serverTime": 1, "symbols": entries}), times=1)
+        assert exchange.contract_info_stream().resync()
+        assert shown == exchange.market("ETH/USDT:USDT")["id"]
+        assert ["ETH/USDT:USDT"] * 2 == [exchange.market(id)["symbol"] for id in ("ETHUSDT", "NEWUSDT")]
+    assert [("NEWUSDT", ["listed"], "resync")] == told(inbox)
 
 
 def test_a_comparison_that_breaks(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
@@ -662,9 +664,9 @@ def test_a_swap_for_older_markets_undoes_nothing(sim: BinanceSimulator, bot: Mak
 
 
 @pytest.mark.parametrize("how", ["swap", "set_markets"])
-def test_known_contracts_are_not_listed_again(sim: BinanceSimulator, bot: Make, inbox: Inbox, how: str) -> None:
-    """Where somebody leaves only a few markets, the others are there again after a comparison, active as they were, and
-    that is no news."""
+def test_what_is_left_out_stays_out(sim: BinanceSimulator, bot: Make, inbox: Inbox, how: str) -> None:
+    """Where a user leaves only a few markets, the others stay out, unheard of, until he loads them; and that is no news
+    either."""
     exchange = bot()
     few = {symbol: exchange.markets[symbol] for symbol in ("BTC/USDT:USDT", "ETH/USDT:USDT")}
     if how == "swap":
@@ -672,10 +674,15 @@ def test_known_contracts_are_not_listed_again(sim: BinanceSimulator, bot: Make, 
     else:
         exchange.set_markets(few)
     assert exchange.contract_info_stream().resync()
-    assert exchange.market("SOL/USDT:USDT")["active"]
-    assert "SOL/USDT:USDT" in exchange.symbols
+    sim.set_status("SOLUSDT", "TRADING_HALT")
     sim.set_status("BTCUSDT", "TRADING_HALT")
     assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
+    opened = [market["id"] for market in exchange.markets.values() if market["created"] < exchange.milliseconds()]
+    assert {"BTCUSDT", "ETHUSDT"} == set(opened)
+    exchange.load_markets(True)
+    assert "TRADING_HALT" == exchange.market("SOL/USDT:USDT")["status"]
+    assert "SOL/USDT:USDT" in exchange.symbols
+    assert 1 == len(inbox.items)
 
 
 def test_a_further_universe_is_not_news(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
