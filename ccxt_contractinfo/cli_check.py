@@ -40,6 +40,7 @@ from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
 from .errors import ProtocolViolation
 from .events import decode, unwrap
+from .extras import how_to_install
 from .reader import Link, Reader
 from .rest import Rest
 from .settings import Settings
@@ -496,6 +497,10 @@ def _advice(step: str, error: BaseException, proxy: str = "") -> str:
         return _BY_STATUS[status]
     if step == "rest" and "CERTIFICATE_VERIFY_FAILED" in _told(error):
         return "The certificate of REST is not trusted. " + _UNKNOWN_AUTHORITY
+    if proxy == "socksProxy" and isinstance(error, ccxt.NotSupported):
+        return (
+            f"REST goes through a SOCKS proxy, for which requests needs PySocks: {how_to_install('socks', 'PySocks')}"
+        )
     if step == "rest" and proxy:
         return (
             f"REST goes through --{proxy}. Look at that proxy's address, its kind (http://, socks5://, socks5h://), "

@@ -17,6 +17,7 @@ import orjson
 
 from . import clock, exchanges
 from .backoff import is_final
+from .extras import how_to_install
 from .rest import reason_of
 from .updates import ContractInfo
 
@@ -191,8 +192,8 @@ def need(extra: str, *modules: str) -> None:
 
     :raises Failure: which says how to get them, where they are not
     """
-    if not all(importlib.util.find_spec(module) for module in modules):
-        raise Failure(f"this needs the extra {extra!r}: pip install 'ccxt-contractinfo[{extra}]'")
+    if missing := [module for module in modules if not importlib.util.find_spec(module)]:
+        raise Failure(f"this needs {' and '.join(missing)}: {how_to_install(extra, *missing)}")
 
 
 def told(error: BaseException) -> str:

@@ -16,6 +16,7 @@ import certifi
 from . import clock
 from .endpoint import Endpoint, split_url
 from .errors import ConnectionLost, HandshakeTimeout
+from .extras import how_to_install
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
 """Of the proxies that are understood."""
@@ -88,7 +89,7 @@ def proxy_address(url: str) -> SplitResult:
             import python_socks  # noqa: F401
         except ImportError as error:
             raise ccxt.NotSupported(
-                "contractInfo: a SOCKS proxy needs python-socks: pip install 'ccxt-contractinfo[socks]'"
+                f"contractInfo: a SOCKS proxy needs python-socks: {how_to_install('socks', 'python_socks')}"
             ) from error
     return parts
 

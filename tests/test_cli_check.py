@@ -18,6 +18,7 @@ from typing import Any
 import ccxt
 import certifi
 import pytest
+import requests
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import cli, cli_check, cli_common
@@ -491,3 +492,15 @@ def test_proxies_of_rest_that_contradict_each_other(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert "" == printed.out
     assert printed.err.startswith("ccxt-contractinfo: InvalidProxySettings: binanceusdm you have multiple conflicting")
+
+
+def test_a_socks_proxy_for_rest_without_its_library(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PySocks is not installed, requests cannot go through a SOCKS proxy, and the advice is to install it."""
+
+    def missing(*args: object, **kwargs: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)  # as requests has it then
+    code, results = check("--socksProxy", "socks5://127.0.0.1:1")
+    assert (15, "failed") == (code, results["rest"]["status"])
+    assert results["rest"]["advice"].endswith('needs PySocks: pip install "PySocks"')

@@ -7,7 +7,6 @@ import socket
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -182,14 +181,3 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> 
     examples = text.partition("\nexample:\n")[2].splitlines()
     assert all(line.startswith(f"  ccxt-contractinfo {command}") for line in examples)
     assert [True, False] == ["--simulator" in line for line in examples[:2]]
-
-
-@pytest.mark.parametrize("command", [["watch"], ["calendar"], ["tiers", "BTCUSDT"]])
-def test_without_the_extra_it_is_said_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
-) -> None:
-    """Where rich is not installed, the command says what to install, and ends with 1."""
-    found: Any = cli.cli_watch.need.__globals__["importlib"].util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "rich" else found(name))
-    assert 1 == cli.main([*command, "--simulator"])
-    assert "pip install 'ccxt-contractinfo[cli]'" in capsys.readouterr().err
