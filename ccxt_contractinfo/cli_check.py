@@ -175,12 +175,12 @@ def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) ->
         why = "the exchange's urls['api']['ws']['linear'], with Binance's /market route"
     else:
         why = f"the usual one of {environment}"
-    if arguments.simulator:
+    if arguments.simulator is not None:
         environment, chosen_by, why = "simulator", "--simulator", "the simulator's"
     else:
         chosen_by = "--sandbox" if arguments.sandbox else "there is no --sandbox"
     of_key = f"{exchange.id.upper()}_APIKEY and _SECRET, or BINANCE_APIKEY and _SECRET, in the environment"
-    if arguments.simulator:
+    if arguments.simulator is not None:
         of_key = "the simulator's"
     is_keyed = exchange.apiKey and exchange.secret
     limits = (settings.connect_timeout, settings.canary_timeout, exchange.timeout / 1000)

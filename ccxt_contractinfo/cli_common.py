@@ -7,16 +7,19 @@ import difflib
 import importlib.util
 import math
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import SplitResult, unquote
 
 import ccxt
 import orjson
 
 from . import clock, exchanges
 from .backoff import is_final
+from .endpoint import split_url
 from .extras import how_to_install
 from .rest import reason_of
 from .updates import ContractInfo
@@ -26,6 +29,9 @@ EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
 PROXIES = ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "wsSocksProxy")
 """ccxt's names. Those without `ws` are for REST, of which ccxt takes one at most; so it does of the others."""
 
+
+IN_PROCESS: Literal[True] = True
+"""The value of ``--simulator`` without a URL."""
 
 TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 """The module that reads scenarios."""
@@ -57,10 +63,39 @@ def connection_options() -> argparse.ArgumentParser:
         group.add_argument(f"--{name}", metavar="URL", help=f"as ccxt's exchange.{name}")
     group.add_argument(
         "--simulator",
-        action="store_true",
-        help="a Binance simulated in this process, on which something happens all the time; no keys, no network",
+        nargs="?",
+        type=_simulator,
+        const=IN_PROCESS,
+        default=None,
+        metavar="URL",
+        help="a Binance simulated in this process, on which something happens all the time, without keys and network; "
+        "or at URL, the one of another process, as simulate prints it",
     )
     return options
+
+
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command line, with a ``--simulator`` that no URL follows as ``--simulator=``.
+
+    argparse would take whatever comes behind it for its value: the symbol in ``tiers --simulator BTCUSDT``.
+    """
+    spelled = list(arguments)
+    for index, (argument, following) in enumerate(zip(arguments, [*arguments[1:], ""], strict=False)):
+        if argument == "--":
+            break
+        is_meant = argument.startswith("--si") and "--simulator".startswith(argument)  # also if abbreviated
+        if is_meant and "://" not in following:
+            spelled[index] = "--simulator="
+    return spelled
+
+
+def _simulator(text: str) -> SplitResult | Literal[True]:
+    if not text:
+        return IN_PROCESS
+    url = split_url(text, ("http",))
+    if url is None or url.path.strip("/") or url.query:
+        raise argparse.ArgumentTypeError(f"should be as simulate prints it, http://127.0.0.1:8600, not {text!r}")
+    return url
 
 
 def output_options() -> argparse.ArgumentParser:
@@ -134,25 +169,17 @@ def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
 
 @contextmanager
 def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterator[Any]:
-    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator that
-    lives for as long, and on which `life.toml` is played.
+    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator.
 
     :param settings: for ``options['contractInfo']``
-    :raises Failure: where options contradict each other
+    :raises Failure: where options contradict each other, or nothing listens where the simulator should be
     """
     with ExitStack() as stack:
-        if arguments.simulator and (arguments.url or arguments.sandbox):
+        if arguments.simulator is not None and (arguments.url or arguments.sandbox):
             raise Failure("--simulator goes with neither --url nor --sandbox: it is a place of its own")
         exchange = make_exchange(arguments, **settings)
-        if arguments.simulator:
-            need("cli", TOML)
-            from .simulator import scenario  # users of Binance need none
-
-            life = scenario.load(scenario.LIFE)
-            simulator = stack.enter_context(life.simulator())
-            stack.enter_context(life.playing(simulator))
-            simulator.connect(exchange)
-            exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
+        if arguments.simulator is not None:
+            stack.enter_context(_on_simulator(exchange, arguments.simulator))
         stack.enter_context(exchange)
         try:
             yield exchange
@@ -161,6 +188,38 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
         except (KeyboardInterrupt, SystemExit):
             exchange.contract_info_stream().stop(timeout=0.3)  # a user who has had enough waits for no network
             raise
+
+
+@contextmanager
+def _on_simulator(exchange: Any, url: SplitResult | Literal[True]) -> Iterator[None]:
+    """Connect an exchange to the simulator of a URL, or to one that lives as long as this, playing `life.toml`."""
+    from .simulator import BinanceSimulator  # users of Binance need none
+    from .simulator.simulator import connect
+
+    if url is IN_PROCESS:
+        need("cli", TOML)
+        from .simulator import scenario
+
+        life = scenario.load(scenario.LIFE)
+        with life.simulator() as simulator, life.playing(simulator):
+            simulator.connect(exchange)
+            exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
+            yield
+        return
+    address = (str(url.hostname), url.port or 80)
+    base = f"http://{url.netloc.rpartition('@')[2]}"
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError as error:
+        raise Failure(
+            f"no simulator listens at {base} ({error.strerror or error}); start one with: "
+            f"ccxt-contractinfo simulate --port {address[1]}"
+        ) from error
+    usual = BinanceSimulator()  # whose key all have that were given no other
+    exchange.apiKey = unquote(url.username or "") or usual.api_key
+    exchange.secret = unquote(url.password or "") or usual.secret
+    connect(exchange, base)
+    yield
 
 
 def _near(exchange: Any, arguments: argparse.Namespace) -> str:

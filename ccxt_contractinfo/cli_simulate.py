@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .cli_common import TOML, Failure, is_for_people, need, output_options, write_json
 
@@ -133,7 +134,7 @@ class _Lines:
 
     def ready(self, simulator: BinanceSimulator, scenario: Scenario, *, once: bool) -> None:
         access = {"rest": simulator.url, "websocket": f"{simulator.ws_url}/market/ws"}
-        key = {"apiKey": simulator.api_key, "secret": simulator.secret}
+        key = {"apiKey": simulator.api_key, "secret": simulator.secret, "option": option(simulator)}
         self._write("ready", **access, **key, scenario=scenario.name, steps=len(scenario.steps), repeat=scenario.repeat)
 
     def step(self, played: Played) -> None:
@@ -172,6 +173,10 @@ class _Page:
         ):
             self._print((f"  {name:<11}", "dim"), value)
         self._print()
+        self._print("Another command on it:")
+        self._print()
+        self._print((f"    ccxt-contractinfo watch {option(simulator)}", "cyan"))
+        self._print()
         self._print("An exchange on it, in Python:")
         self._print()
         for line in usage(simulator):
@@ -196,6 +201,15 @@ class _Page:
         from rich.text import Text
 
         self._console.print(Text.assemble(*parts))
+
+
+def option(simulator: BinanceSimulator) -> str:
+    """What makes the other commands use a simulator of another process."""
+    usual = type(simulator)()
+    if (simulator.api_key, simulator.secret) == (usual.api_key, usual.secret):
+        return f"--simulator {simulator.url}"
+    key = f"{quote(simulator.api_key, '')}:{quote(simulator.secret, '')}"
+    return f"--simulator http://{key}@127.0.0.1:{simulator.port}"
 
 
 def usage(simulator: BinanceSimulator) -> list[str]:

@@ -131,7 +131,7 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
 
 
 def _name(arguments: argparse.Namespace) -> str:
-    place = "simulator" if arguments.simulator else "sandbox" if arguments.sandbox else ""
+    place = "simulator" if arguments.simulator is not None else "sandbox" if arguments.sandbox else ""
     return f"{arguments.exchange} {place}".strip()
 
 

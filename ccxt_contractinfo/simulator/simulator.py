@@ -145,14 +145,7 @@ class BinanceSimulator:
         All REST urls keep their paths. The WebSocket urls are the unrouted ones, as ccxt.pro has them: whoever wants
         market streams has to put the /market route in. No credentials are set; `api_key` and `secret` are those to use.
         """
-        target = cast(Any, exchange)
-        api: dict[str, Any] = {
-            name: self.url + urlsplit(url).path if isinstance(url, str) else url
-            for name, url in target.urls["api"].items()
-        }
-        api["ws"] = {"linear": f"{self.ws_url}/ws", "inverse": f"{self.ws_url}/ws"}
-        target.urls = {**target.urls, "api": api}
-        return exchange
+        return connect(exchange, self.url)
 
     # ---- the universe
 
@@ -543,6 +536,24 @@ class BinanceSimulator:
         ready.set_result(port)
         await self._stopping.wait()
         await self._server.shut()
+
+
+def connect(exchange: _Exchange, url: str) -> _Exchange:
+    """Point a ccxt Binance exchange at a simulator, of another process perhaps; see `BinanceSimulator.connect`.
+
+    Args:
+        exchange: whose urls are changed.
+        url: base of the simulator's REST urls, such as 'http://127.0.0.1:8600'.
+
+    """
+    target = cast(Any, exchange)
+    api: dict[str, Any] = {
+        name: url + urlsplit(each).path if isinstance(each, str) else each for name, each in target.urls["api"].items()
+    }
+    stream = f"ws{url.removeprefix('http')}/ws"
+    api["ws"] = {"linear": stream, "inverse": stream}
+    target.urls = {**target.urls, "api": api}
+    return exchange
 
 
 def _body(status: int, body: Mapping[str, Any] | str | bytes | None) -> bytes:
