@@ -118,18 +118,22 @@ class Board:
         return lines
 
 
-def update_lines(update: ContractInfo, width: int, currency: str) -> list[Text]:
-    """An update: what happened, and from what to what; on one line, where that fits."""
+def update_lines(update: ContractInfo, width: int, currency: str, *, is_dated: bool = False) -> list[Text]:
+    """An update: what happened, and from what to what; on one line, where that fits.
+
+    :param is_dated: with the day before the time
+    """
     kinds = [kind for kind in update["kinds"] if kind != "status" or update["kinds"] == ["status"]]
-    time = (update["datetime"] or "")[11:19]
-    head = Text.assemble((f"{time:<8} ", "dim"), (f"{update['symbol']} ", "bold"))
+    time = (update["datetime"] or "")[0 if is_dated else 11 : 19].replace("T", " ")
+    indent = 20 if is_dated else 9
+    head = Text.assemble((time.ljust(indent), "dim"), (f"{update['symbol']} ", "bold"))
     head.append_text(Text(", ").join(Text(kind, style=KIND_STYLES.get(kind, "")) for kind in kinds))
     if update["source"] == "resync":
         head.append(" (by resync)", style="dim")
     changes = [_change(*change) for change in changes_of(update, currency)]
     if len(changes) == 1 and head.cell_len + 2 + changes[0].cell_len <= width:
         return [Text("  ").join([head, changes[0]])]
-    return [head, *(Text("         ").append_text(change) for change in changes)]
+    return [head, *(Text(" " * indent).append_text(change) for change in changes)]
 
 
 def changes_of(update: ContractInfo, currency: str) -> list[tuple[str, str | None, str]]:

@@ -14,6 +14,7 @@ from .cli_common import (
     Failure,
     connected_exchange,
     connection_options,
+    console,
     heard,
     is_for_people,
     need,
@@ -71,7 +72,7 @@ def _calendar(arguments: argparse.Namespace) -> int:
     need("cli", "rich", "icalendar")
     with connected_exchange(arguments) as exchange:
         exchange.load_markets()
-        with waiting(arguments, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
+        with waiting(arguments, exchange, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
             for _ in heard(exchange, arguments.wait):
                 pass  # each is in the markets when it is told
         now = time.time_ns() // 1_000_000
@@ -79,7 +80,7 @@ def _calendar(arguments: argparse.Namespace) -> int:
     if arguments.ics:
         _write_file(arguments.ics, ahead, now)
     elif is_for_people(arguments):
-        _print(ahead, now, arguments.days)
+        _print(ahead, now, arguments)
     else:
         for each in ahead:
             write_json({**each._asdict(), "datetime": iso8601(each.time)})
@@ -100,15 +101,13 @@ def _write_file(name: str, ahead: Sequence[Upcoming], now: int) -> None:
         raise Failure(f"the calendar cannot be written to {name}: {error.strerror}") from error
 
 
-def _print(ahead: Sequence[Upcoming], now: int, days: float) -> None:
-    from rich.console import Console
-
+def _print(ahead: Sequence[Upcoming], now: int, arguments: argparse.Namespace) -> None:
     from .board import ahead_line
 
-    console = Console()
+    out = console(arguments)
     for each in ahead:
         line = ahead_line(each, now)
-        line.truncate(console.width, overflow="ellipsis")
-        console.print(line)
+        line.truncate(out.width, overflow="ellipsis")
+        out.print(line)
     if not ahead:
-        console.print(f"Nothing lies ahead in the next {days:g} days.")
+        out.print(f"Nothing lies ahead in the next {arguments.days:g} days.")

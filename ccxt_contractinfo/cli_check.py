@@ -29,6 +29,7 @@ from .cli_common import (
     PROXIES,
     connected_exchange,
     connection_options,
+    console,
     is_for_people,
     need,
     output_options,
@@ -149,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
             exchange.timeout = arguments.timeout * 1000
         settings = Settings.of(exchange)
         endpoint = endpoint_used(exchange)
-        page = _Page() if is_for_people(arguments) else _Lines()
+        page = _Page(console(arguments)) if is_for_people(arguments) else _Lines()
         page.choices(choices(arguments, exchange, endpoint), versions())
         results = page.show(_examined(exchange, settings, endpoint))
         failed = [result.step for result in results if result.status == "failed"]
@@ -587,10 +588,8 @@ class _Page:
 
     STYLES: Mapping[str, str] = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(highlight=False)
+    def __init__(self, console: Any) -> None:
+        self._console = console
 
     def choices(self, chosen: list[Choice], versions: Mapping[str, str]) -> None:
         self._table([(choice.name, choice.value, choice.why) for choice in chosen])

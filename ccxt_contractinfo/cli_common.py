@@ -19,9 +19,10 @@ import orjson
 
 from . import clock, exchanges
 from .backoff import is_final
-from .endpoint import split_url
+from .endpoint import public_url, split_url
 from .extras import how_to_install
 from .rest import reason_of
+from .stream import ContractInfoStream
 from .updates import ContractInfo
 
 EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
@@ -134,17 +135,61 @@ def write_json(item: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-@contextmanager
-def waiting(arguments: argparse.Namespace, text: str) -> Iterator[None]:
-    """Show on a terminal what is waited for; nothing in a pipe, or where `text` is empty."""
-    if not text or not is_for_people(arguments):
-        yield
-        return
-    from rich.console import Console
-    from rich.text import Text
+def is_drawn(arguments: argparse.Namespace) -> bool:
+    """Whether to draw for people on a terminal that can move its cursor: not on a dumb one, nor on an unknown one, as
+    Windows has, where TERM is not set."""
+    return is_for_people(arguments) and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
-    with Console().status(Text(text)):
-        yield
+
+def console(arguments: argparse.Namespace) -> Any:
+    """rich's console on the standard output; it writes plain lines where it does not draw."""
+    from rich.console import Console
+
+    return Console(highlight=False, force_terminal=None if is_drawn(arguments) else False)
+
+
+def say(text: str) -> None:
+    """Tell a user on stderr what is going on."""
+    print(f"ccxt-contractinfo: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting(arguments: argparse.Namespace, exchange: Any, text: str) -> Iterator[None]:
+    """Show what is waited for on the stream, where `text` is not empty: on a terminal for as long as it is; else on
+    stderr, with what becomes of the stream."""
+    if text and is_drawn(arguments):
+        from rich.text import Text
+
+        with console(arguments).status(Text(text)):
+            yield
+        return
+    if text:
+        say(text)
+        stream = exchange.contract_info_stream()
+        stream.on_error(complain)
+        say_states(stream, "listening")
+    yield
+
+
+def say_states(stream: ContractInfoStream, when_live: str) -> None:
+    """Tell on stderr that a stream connects, is live, has lost its connection, and is live again.
+
+    :param when_live: what follows "live", the first time
+    """
+    said = ""
+
+    def changed(old: str, new: str) -> None:
+        nonlocal said
+        before = said
+        if new == before or new not in ("connecting", "live", "reconnecting"):
+            return
+        said = new
+        if new == "live":
+            say(f"live: {when_live}" if before in ("", "connecting") else "live again")
+        else:
+            say(f"connecting to {public_url(stream._endpoint.url)}..." if new == "connecting" else f"{new}...")
+
+    stream.on_state(changed)
 
 
 def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
@@ -276,4 +321,4 @@ def advised(error: BaseException) -> str:
 def complain(error: BaseException) -> None:
     """Tell on stderr of an error of the stream, after which it goes on."""
     if not is_final(error):  # such a one ends the command, and is told then
-        print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr)
+        say(told(error))

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,9 +18,13 @@ from .cli_common import (
     complain,
     connected_exchange,
     connection_options,
+    console,
+    is_drawn,
     is_for_people,
     need,
     output_options,
+    say,
+    say_states,
     write_json,
 )
 from .errors import MalformedJournal
@@ -136,6 +139,9 @@ def _record(arguments: argparse.Namespace) -> int:
     with connected_exchange(arguments, journal=arguments.file, **settings) as exchange, _page(arguments) as page:
         stream = exchange.contract_info_stream()
         stream.on_error(complain)
+        if not is_drawn(arguments):
+            say_states(stream, f"records to {arguments.file}")
+            say("loading markets...")
         count = 0
         while True:
             health = stream.health()
@@ -168,6 +174,8 @@ def _replay(arguments: argparse.Namespace) -> int:
     if arguments.at is not None:
         return _show_state(arguments)
     with _files(), connected_exchange(arguments) as exchange, _page(arguments) as page:
+        if arguments.speed is not None:  # then there may be long pauses
+            say(f"replays {arguments.file}, {arguments.speed:g} times as fast as it came")
         for update in replay(arguments.file, exchange, arguments.speed):
             if _is_wanted(update, arguments):
                 page.update(update)
@@ -212,7 +220,7 @@ class _Lines:
         """Tell of each new loss; how it goes otherwise is for people only."""
         if lost > self._lost:
             self._lost = lost
-            print(f"ccxt-contractinfo: {_loss(lost)}", file=sys.stderr)
+            say(_loss(lost))
 
     def state(self, state: dict[str, Any], at: int) -> None:
         """For people only."""
@@ -221,7 +229,7 @@ class _Lines:
 class _Page(_Lines):
     """Writes for people."""
 
-    def __init__(self, console: Any, show_status: Callable[[Any], None]) -> None:
+    def __init__(self, console: Any, show_status: Callable[[Any], None] | None) -> None:
         self._console = console
         self._show_status = show_status
 
@@ -242,6 +250,9 @@ class _Page(_Lines):
         """Show how it goes, below what was written."""
         from rich.text import Text
 
+        if self._show_status is None:
+            super().status(text, lost)
+            return
         self._show_status(Text.assemble((f"{_loss(lost)}  ", "bold red") if lost else "", text))
 
     def state(self, state: dict[str, Any], at: int) -> None:
@@ -273,11 +284,12 @@ def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
     if not is_for_people(arguments):
         yield _Lines()
         return
-    from rich.console import Console
-
-    console = Console()
+    out = console(arguments)
+    if not is_drawn(arguments):
+        yield _Page(out, None)
+        return
     with contextlib.ExitStack() as stack:
-        status = console.status("")
+        status = out.status("")
         is_shown = False
 
         def show(text: Any) -> None:
@@ -287,7 +299,7 @@ def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
                 is_shown = True
             status.update(text)
 
-        yield _Page(console, show)
+        yield _Page(out, show)
 
 
 def _loss(lost: int) -> str:

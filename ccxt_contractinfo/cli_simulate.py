@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .cli_common import TOML, Failure, is_for_people, need, output_options, write_json
+from .cli_common import TOML, Failure, console, is_for_people, need, output_options, write_json
 
 if TYPE_CHECKING:
     from .simulator import BinanceSimulator
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = {name: getattr(arguments, name) for name in ("port", "seed") if getattr(arguments, name) is not None}
     try:
         scenario = load(arguments.scenario or LIFE, **settings)
-        page = _Page() if is_for_people(arguments) else _Lines()
+        page = _Page(console(arguments)) if is_for_people(arguments) else _Lines()
         with _started(scenario) as simulator:
             page.ready(simulator, scenario, once=arguments.once)
             played: queue.SimpleQueue[Played] = queue.SimpleQueue()
@@ -154,10 +154,8 @@ class _Lines:
 class _Page:
     """Lines for people."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(highlight=False, soft_wrap=True)  # a line to be copied must not be broken
+    def __init__(self, console: Any) -> None:
+        self._console = console
 
     def ready(self, simulator: BinanceSimulator, scenario: Scenario, *, once: bool) -> None:
         end = "it ends with its scenario, or by Ctrl-C" if once else "Ctrl-C ends it"
@@ -200,7 +198,7 @@ class _Page:
     def _print(self, *parts: Any) -> None:
         from rich.text import Text
 
-        self._console.print(Text.assemble(*parts))
+        self._console.print(Text.assemble(*parts), soft_wrap=True)  # a line to be copied must not be broken
 
 
 def option(simulator: BinanceSimulator) -> str:

@@ -16,7 +16,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .against import connecting
 from .conftest import go_live
-from .terminal import PATIENCE, Terminal, piped
+from .terminal import PATIENCE, Terminal, piped, said
 
 HOUR = 3600_000
 
@@ -103,10 +103,10 @@ def test_what_the_stream_tells_while_waiting_is_in_it(
 
 
 def test_in_a_pipe_it_is_the_same(sim: BinanceSimulator) -> None:
-    """As a process in a pipe, it writes JSON Lines, and ends after the time to wait."""
-    process = piped(sim.port, "calendar", "--days", "0.1", "--wait", "0.1")
+    """As a process in a pipe, it writes JSON Lines, says on stderr what it waits for, and ends after that time."""
+    process = piped(sim.port, "calendar", "--days", "0.1", "--wait", "2")
     output, errors = process.communicate(timeout=PATIENCE)
-    assert ("", 0) == (errors, process.returncode)
+    assert (["listening for 2 s...", "connecting", "live: listening"], 0) == (said(errors), process.returncode)
     assert ["BTCUSDT"] == [line["id"] for line in written(output.encode())]
 
 

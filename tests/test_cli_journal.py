@@ -21,7 +21,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import PATIENCE, eventually
 from .contracts import CUT, PUSHED, SCHEDULED, entry
-from .terminal import Terminal
+from .terminal import Terminal, said
 from .test_cli import COMMAND, Screen, environment
 from .test_replay import HALT, START, answer, pushed, written
 
@@ -50,7 +50,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> str:
         assert 0 == cli.main([str(argument) for argument in arguments])
         printed = capsys.readouterr()
-        assert "" == printed.err
+        paces = ["replays"] if "--speed" in arguments else []
+        assert paces == [line.split()[0] for line in said(printed.err)]
         return printed.out
 
     return run
@@ -63,6 +64,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     def run(*arguments: object) -> str:
         screen = Screen()
         monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setattr(sys, "stdout", screen)
         assert 0 == cli.main([str(argument) for argument in arguments])
         return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", screen.getvalue())
@@ -290,7 +292,8 @@ def test_record_and_replay(
     lines = [process.stdout.readline() for _ in range(2)]
     process.send_signal(ending)
     rest, errors = process.communicate(timeout=PATIENCE)
-    assert (code, "", "") == (process.returncode, rest, errors)
+    assert (code, "") == (process.returncode, rest)
+    assert ["loading markets...", "connecting", f"live: records to {path}"] == said(errors)
     assert ["BTCUSDT", "ORBITUSDT"] == [orjson.loads(line)["id"] for line in lines]
     assert lines == run("replay", path).splitlines(keepends=True)
 
@@ -316,7 +319,8 @@ def test_record_on_the_simulator(tmp_path: Path) -> None:
         eventually(lambda: is_live(path))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
-    assert (130, b"") == (process.returncode, errors)
+    assert 130 == process.returncode
+    assert ["loading markets...", "connecting", f"live: records to {path}"] == said(errors.decode())
 
 
 def test_record_and_replay_on_a_real_terminal(tmp_path: Path, sim: BinanceSimulator) -> None:
