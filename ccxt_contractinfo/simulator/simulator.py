@@ -296,11 +296,11 @@ class BinanceSimulator:
         leverage: int = USUAL_LEVERAGE,
         isolated_wallet: Number | None = None,
     ) -> None:
-        """Hold a position, in place of the one that is open in this contract; the account is in one-way mode.
+        """Hold a position, in place of the one that is open in this contract.
 
         It is there at once, whatever the balance: nothing is bought, paid or pushed, only REST shows it. The brackets
         have to allow the leverage now; when they are changed later, the position stays as it is. Of the orders that
-        clients send, reduce-only market orders are filled, at the mark price; the others are refused.
+        clients send, market orders that close a position are filled, at the mark price; the others are refused.
 
         Args:
             id: of the contract.
@@ -323,6 +323,14 @@ class BinanceSimulator:
             server.account.open(contract, amount, entry_price, leverage, isolated_wallet, server.now())
 
         self._call(act)
+
+    def set_hedge_mode(self, on: bool = True) -> None:
+        """Put the account into hedge mode, where positions are LONG or SHORT, or back into one-way mode.
+
+        Orders have to fit it: in hedge mode they need a `positionSide`, and must have no `reduceOnly`. Raises
+        ValueError where a position is open.
+        """
+        self._call(lambda: self._server.account.set_mode(hedged=on))
 
     def close_position(self, id: str) -> None:
         """Drop the position in a contract, if there is one, balances unchanged. Raises KeyError for an unknown id."""
