@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .tiers import LeverageTier
 from .upcoming import Upcoming
 from .updates import ContractInfo
 
@@ -167,6 +169,27 @@ def _change(name: str, old: str | None, new: str) -> Text:
 
 def _highest(tiers: Sequence[Mapping[str, Any]] | None) -> str:
     return words.leverage(max(tier["maxLeverage"] for tier in tiers) if tiers else None)
+
+
+def tiers_table(title: str, tiers: Iterable[LeverageTier]) -> Table:
+    """A table of leverage tiers for people.
+
+    :param tiers: as ccxt has them, the lowest first
+    """
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in ("tier", "over", "up to", "leverage", "maintenance", "cumulative"):
+        table.add_column(name, justify="right")
+    for number, tier in enumerate(tiers, 1):
+        cumulative = tier["info"].get("cum")
+        table.add_row(
+            str(number),
+            words.amount(tier["minNotional"]),
+            words.amount(tier["maxNotional"]),
+            words.leverage(tier["maxLeverage"]),
+            words.percent(tier["maintenanceMarginRate"]),
+            "" if cumulative is None else words.amount(float(cumulative)),
+        )
+    return table
 
 
 def ahead_line(each: Upcoming, now: int) -> Text:

@@ -13,6 +13,7 @@ from typing import Any
 
 import ccxt
 
+from . import words
 from .cli_common import (
     Failure,
     complain,
@@ -259,6 +260,8 @@ class _Page(_Lines):
         """Write what a contract was."""
         from rich.table import Table
 
+        from .board import tiers_table
+
         table = Table(box=None, show_header=False)
         for name in ("id", "contractType", "status", *_DATES):
             value = state[name]
@@ -269,14 +272,9 @@ class _Page(_Lines):
         if state["tiers"] is None:
             self._console.print("leverage tiers: unknown")
             return
-        tiers = Table(box=None)
-        for title in ("tier", "notional from", "to", "leverage", "maintenance margin"):
-            tiers.add_column(title, justify="right")
-        for tier in state["tiers"]:
-            low, high = f"{tier['minNotional']:,.15g}", f"{tier['maxNotional']:,.15g}"
-            rate = f"{tier['maintenanceMarginRate'] * 100:.4g} %"
-            tiers.add_row(f"{tier['tier']:g}", low, high, f"{tier['maxLeverage']:g}x", rate)
-        self._console.print(tiers)
+        title = f"leverage tiers, in {words.currency(state['symbol'])}"
+        self._console.print()
+        self._console.print(tiers_table(title, state["tiers"]))
 
 
 @contextlib.contextmanager

@@ -209,11 +209,13 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
 
 
 def _print(found: _Found, position: Position, out: Any) -> None:
+    from .board import tiers_table
+
     name, currency = found.symbol or found.id, _currency(found)
     if found.before:
-        out.print(_table(f"{name} before, in {currency}", found.before))
+        out.print(tiers_table(f"{name} before, in {currency}", found.before))
         out.print()
-    out.print(_table(f"{name} on {words.date(found.time)}, in {currency}", found.tiers))
+    out.print(tiers_table(f"{name} on {words.date(found.time)}, in {currency}", found.tiers))
     if found.before:
         out.print("\nWhat changed", style="bold")
         for each in LeverageTiers.diff(found.before, found.tiers):
@@ -224,29 +226,7 @@ def _print(found: _Found, position: Position, out: Any) -> None:
 
 
 def _currency(found: _Found) -> str:
-    """A journal in which a contract was only pushed does not tell its currency."""
-    return found.currency or "the margin's currency"
-
-
-def _table(title: str, tiers: LeverageTiers) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    heading = Text(title, style="bold")
-    table = Table(title=heading, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for name in ("tier", "over", "up to", "leverage", "maintenance", "cumulative"):
-        table.add_column(name, justify="right")
-    for number, tier in enumerate(tiers, 1):
-        cumulative = tier["info"].get("cum")
-        table.add_row(
-            str(number),
-            words.amount(tier["minNotional"]),
-            words.amount(tier["maxNotional"]),
-            words.leverage(tier["maxLeverage"]),
-            words.percent(tier["maintenanceMarginRate"]),
-            "" if cumulative is None else words.amount(float(cumulative)),
-        )
-    return table
+    return found.currency or words.currency(found.symbol)
 
 
 def _position_lines(position: Position, currency: str) -> list[str]:

@@ -133,8 +133,28 @@ def test_replay_shows_what_was_at_a_time(path: Path, terminal: Run) -> None:
     assert ["BTC/USDT:USDT", "at", "1970-01-01T00:02:30.000Z"] == lines[0]
     assert ["status", "TRADING"] in lines
     assert ["delisting", "none"] in lines
-    assert ["2", "5,000", "25,000", "20x", "2.5", "%"] == lines[-1]
+    assert ["2", "5,000", "25,000", "20x", "2.5", "%", "75"] == lines[-1]
     assert "leverage tiers: unknown" in terminal("replay", path, "BTCUSDT", "--at", "90000")
+
+
+def test_leverage_tiers_look_alike_wherever_they_are_told(path: Path, terminal: Run) -> None:
+    """`replay --at` shows the same table as `tiers` does, with the currency that notionals are in."""
+
+    def tables(*arguments: object) -> list[list[str]]:
+        """Heading and rows of each table of tiers."""
+        found: list[list[str]] = []
+        for line in terminal(*arguments).splitlines():
+            if line.split()[:1] == ["tier"]:
+                found.append([])
+            if found and re.match(r"tier|\s+\d+ ", line):
+                found[-1].append(line.rstrip())
+        return found
+
+    before, after = tables("tiers", "BTCUSDT", "--journal", path)
+    assert [after] == tables("replay", path, "BTCUSDT", "--at", "200000")
+    assert [before] == tables("replay", path, "BTCUSDT", "--at", "150000")
+    assert before != after
+    assert "leverage tiers, in USDT" in terminal("replay", path, "BTCUSDT", "--at", "200000")
 
 
 def test_replay_fails_clearly(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
