@@ -269,11 +269,20 @@ def _on_simulator(exchange: Any, url: SplitResult | Literal[True]) -> Iterator[N
 
 def _near(exchange: Any, arguments: argparse.Namespace) -> str:
     """What may have been meant by the first symbol that the exchange does not have; empty if nobody knows."""
-    names = {name for market in (exchange.markets or {}).values() for name in (market["symbol"], market["id"])}
     asked = [getattr(arguments, "symbol", None), *getattr(arguments, "symbols", ())]
-    unknown = [symbol for symbol in asked if symbol and symbol not in names]
+    unknown = [symbol for symbol in asked if symbol and id_of(exchange, symbol) is None]
+    names = {name for market in (exchange.markets or {}).values() for name in (market["symbol"], market["id"])}
     found = difflib.get_close_matches(unknown[0].upper(), names) if unknown else []
     return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def id_of(exchange: Any, symbol: str) -> str | None:
+    """The id of a contract by whatever name the exchange knows it; None where it has no such contract."""
+    try:
+        id: str = exchange._contract_info().contract(symbol)["id"]
+    except ccxt.BadSymbol:
+        return None
+    return id
 
 
 def heard(exchange: Any, seconds: float, symbols: Sequence[str] = ()) -> Iterator[ContractInfo]:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .cli_common import (
     connected_exchange,
     connection_options,
     console,
+    id_of,
     is_drawn,
     is_for_people,
     need,
@@ -178,10 +179,11 @@ def _replay(arguments: argparse.Namespace) -> int:
         if arguments.speed is not None:  # then there may be long pauses
             say(f"replays {arguments.file}, {arguments.speed:g} times as fast as it came")
         for update in replay(arguments.file, exchange, arguments.speed):
-            if _is_wanted(update, arguments):
+            # A symbol may be known only by now.
+            ids = {id_of(exchange, symbol) for symbol in arguments.symbols}
+            if _is_wanted(update, ids, arguments.kind):
                 page.update(update)
-        known = {name for market in exchange.markets.values() for name in (market["id"], market["symbol"])}
-        if unknown := sorted(set(arguments.symbols) - known):
+        if unknown := sorted(symbol for symbol in arguments.symbols if id_of(exchange, symbol) is None):
             raise Failure(f"{arguments.file} has no contract {', '.join(unknown)}")
     return 0
 
@@ -202,10 +204,9 @@ def _show_state(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _is_wanted(update: ContractInfo, arguments: argparse.Namespace) -> bool:
+def _is_wanted(update: ContractInfo, ids: Collection[str | None], chosen: Collection[str] | None) -> bool:
     kinds = {*update["kinds"], *tier_directions(update)}
-    is_chosen = not arguments.symbols or not {update["id"], update["symbol"]}.isdisjoint(arguments.symbols)
-    return is_chosen and (not arguments.kind or not kinds.isdisjoint(arguments.kind))
+    return (not ids or update["id"] in ids) and (not chosen or not kinds.isdisjoint(chosen))
 
 
 class _Lines:

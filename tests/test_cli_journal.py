@@ -95,6 +95,7 @@ def test_replay_writes_what_was_told(path: Path, run: Run) -> None:
     ("arguments", "expected"),
     [
         (["BTC/USDT:USDT"], [["tiers"], ["tiers"]]),
+        (["BTCUSDT", "IOTA/USDT:USDT"], 5),
         (["BTCUSDT", "--kind", "halted"], []),
         (["--kind", "halted", "--kind", "tiers_tightened"], [["halted", "status"], ["tiers"], ["tiers"]]),
         (["--speed", "1e6", "BTCUSDT"], [["tiers"], ["tiers"]]),
@@ -124,6 +125,7 @@ def test_replay_on_a_terminal(path: Path, terminal: Run) -> None:
 def test_replay_says_what_was_at_a_time(path: Path, run: Run, at: str) -> None:
     """A time is ISO 8601, in UTC where it does not say, or ms."""
     state = orjson.loads(run("replay", path, "BTCUSDT", "--at", at))
+    assert state == orjson.loads(run("replay", path, "BTC/USDT", "--at", at))
     assert {"at": 150_000, **orjson.loads(orjson.dumps(cci.contract_at(path, "BTCUSDT", 150_000)))} == state
 
 
