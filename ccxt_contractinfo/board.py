@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .tiers import LeverageTier
 from .upcoming import Upcoming
 from .updates import ContractInfo
 
@@ -118,18 +120,22 @@ class Board:
         return lines
 
 
-def update_lines(update: ContractInfo, width: int, currency: str) -> list[Text]:
-    """An update: what happened, and from what to what; on one line, where that fits."""
+def update_lines(update: ContractInfo, width: int, currency: str, *, is_dated: bool = False) -> list[Text]:
+    """An update: what happened, and from what to what; on one line, where that fits.
+
+    :param is_dated: with the day before the time
+    """
     kinds = [kind for kind in update["kinds"] if kind != "status" or update["kinds"] == ["status"]]
-    time = (update["datetime"] or "")[11:19]
-    head = Text.assemble((f"{time:<8} ", "dim"), (f"{update['symbol']} ", "bold"))
+    time = (update["datetime"] or "")[0 if is_dated else 11 : 19].replace("T", " ")
+    indent = 20 if is_dated else 9
+    head = Text.assemble((time.ljust(indent), "dim"), (f"{update['symbol']} ", "bold"))
     head.append_text(Text(", ").join(Text(kind, style=KIND_STYLES.get(kind, "")) for kind in kinds))
     if update["source"] == "resync":
         head.append(" (by resync)", style="dim")
     changes = [_change(*change) for change in changes_of(update, currency)]
     if len(changes) == 1 and head.cell_len + 2 + changes[0].cell_len <= width:
         return [Text("  ").join([head, changes[0]])]
-    return [head, *(Text("         ").append_text(change) for change in changes)]
+    return [head, *(Text(" " * indent).append_text(change) for change in changes)]
 
 
 def changes_of(update: ContractInfo, currency: str) -> list[tuple[str, str | None, str]]:
@@ -163,6 +169,27 @@ def _change(name: str, old: str | None, new: str) -> Text:
 
 def _highest(tiers: Sequence[Mapping[str, Any]] | None) -> str:
     return words.leverage(max(tier["maxLeverage"] for tier in tiers) if tiers else None)
+
+
+def tiers_table(title: str, tiers: Iterable[LeverageTier]) -> Table:
+    """A table of leverage tiers for people.
+
+    :param tiers: as ccxt has them, the lowest first
+    """
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in ("tier", "over", "up to", "leverage", "maintenance", "cumulative"):
+        table.add_column(name, justify="right")
+    for number, tier in enumerate(tiers, 1):
+        cumulative = tier["info"].get("cum")
+        table.add_row(
+            str(number),
+            words.amount(tier["minNotional"]),
+            words.amount(tier["maxNotional"]),
+            words.leverage(tier["maxLeverage"]),
+            words.percent(tier["maintenanceMarginRate"]),
+            "" if cumulative is None else words.amount(float(cumulative)),
+        )
+    return table
 
 
 def ahead_line(each: Upcoming, now: int) -> Text:

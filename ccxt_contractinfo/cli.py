@@ -18,7 +18,7 @@ from typing import Any
 import ccxt
 
 from . import cli_calendar, cli_check, cli_journal, cli_simulate, cli_tiers, cli_watch
-from .cli_common import Failure, advised, told
+from .cli_common import Failure, advised, spelled_out, told
 
 NAME = "ccxt-contractinfo"
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         after SIGTERM
     """
     _prepare_output()
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(spelled_out(sys.argv[1:] if arguments is None else arguments))
     try:
         with _ended_by_sigterm():
             return _run(parsed)

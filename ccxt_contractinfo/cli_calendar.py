@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 import time
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from .cli_common import (
     Failure,
     connected_exchange,
     connection_options,
+    console,
     heard,
     is_for_people,
     need,
@@ -22,11 +25,15 @@ from .cli_common import (
     waiting,
     write_json,
 )
-from .markets import iso8601
+from .markets import is_contract, iso8601, market_universe
+from .snapshot import Universe
 from .upcoming import Upcoming, upcoming
 
 DAY = 86400_000
 """ms."""
+
+FAR = 253_402_300_799_000
+"""ms; the last moment that a calendar has, in the year 9999."""
 
 
 def add(commands: Any) -> None:
@@ -55,7 +62,8 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--ics",
         metavar="FILE",
-        help="write an iCalendar file instead (- for standard output); imported again, it moves what has moved",
+        help="write an iCalendar file instead (- for standard output), with reminders; imported again, it moves what "
+        "has moved. Where the file exists, what was withdrawn since is cancelled in it",
     )
     command.add_argument(
         "--wait",
@@ -69,46 +77,92 @@ def add(commands: Any) -> None:
 
 def _calendar(arguments: argparse.Namespace) -> int:
     need("cli", "rich", "icalendar")
+    earlier = _earlier_events(arguments.ics)
     with connected_exchange(arguments) as exchange:
         exchange.load_markets()
-        with waiting(arguments, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
+        with waiting(arguments, exchange, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
             for _ in heard(exchange, arguments.wait):
                 pass  # each is in the markets when it is told
         now = time.time_ns() // 1_000_000
-        ahead = upcoming(exchange.markets.values(), now, now + int(arguments.days * DAY))
+        everything = upcoming(exchange.markets.values(), now, FAR)
+        universes = {market_universe(market) for market in exchange.markets.values() if is_contract(market)}
+    until = now + int(arguments.days * DAY)
     if arguments.ics:
-        _write_file(arguments.ics, ahead, now)
-    elif is_for_people(arguments):
-        _print(ahead, now, arguments.days)
+        _write_calendar(arguments.ics, everything, until, now, earlier, universes)
+        return 0
+    ahead = [each for each in everything if each.time <= until]
+    if is_for_people(arguments):
+        _print(ahead, now, arguments)
     else:
         for each in ahead:
             write_json({**each._asdict(), "datetime": iso8601(each.time)})
     return 0
 
 
-def _write_file(name: str, ahead: Sequence[Upcoming], now: int) -> None:
-    from .icalendar_file import calendar_of
+def _earlier_events(name: str | None) -> dict[str, Any]:
+    """The events of the file that is going to be replaced, by their UIDs; none where there is no file.
 
-    content = calendar_of(ahead, now)
+    :raises Failure: where that file is something else, which nobody wants to lose
+    """
+    from .icalendar_file import events_of
+
+    try:
+        content = Path(name).read_bytes() if name and name != "-" and Path(name).is_file() else b""
+        return events_of(content) if content else {}
+    except OSError as error:
+        raise Failure(f"{name} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Failure(
+            f"{name} exists, and is no calendar that this command has written; it stays as it is. Give --ics another "
+            "file, or move that one away"
+        ) from error
+
+
+def _write_calendar(
+    name: str,
+    everything: Sequence[Upcoming],
+    until: int,
+    now: int,
+    earlier: Mapping[str, Any],
+    universes: Collection[Universe],
+) -> None:
+    from .icalendar_file import calendar_of, uid_of
+
+    # What is in the file already is brought up to date, however far ahead it is.
+    ahead = [each for each in everything if each.time <= until or uid_of(each) in earlier]
+    content = calendar_of(ahead, now, earlier, universes)
     if name == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
     try:
-        Path(name).write_bytes(content)
+        _replace(Path(os.path.realpath(name)), content)
     except OSError as error:
         raise Failure(f"the calendar cannot be written to {name}: {error.strerror}") from error
 
 
-def _print(ahead: Sequence[Upcoming], now: int, days: float) -> None:
-    from rich.console import Console
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, whole, and a full disk costs neither."""
+    if path.exists() and not path.is_file():  # /dev/stdout, say
+        path.write_bytes(content)
+        return
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, new)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
+
+def _print(ahead: Sequence[Upcoming], now: int, arguments: argparse.Namespace) -> None:
     from .board import ahead_line
 
-    console = Console()
+    out = console(arguments)
     for each in ahead:
         line = ahead_line(each, now)
-        line.truncate(console.width, overflow="ellipsis")
-        console.print(line)
+        line.truncate(out.width, overflow="ellipsis")
+        out.print(line)
     if not ahead:
-        console.print(f"Nothing lies ahead in the next {days:g} days.")
+        out.print(f"Nothing lies ahead in the next {arguments.days:g} days.")

@@ -29,6 +29,7 @@ from .cli_common import (
     PROXIES,
     connected_exchange,
     connection_options,
+    console,
     is_for_people,
     need,
     output_options,
@@ -36,10 +37,11 @@ from .cli_common import (
     write_json,
 )
 from .clock import FOREVER
-from .dial import proxy_address
+from .dial import proxy_address, without_password
 from .endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
 from .errors import ProtocolViolation
 from .events import decode, unwrap
+from .extras import how_to_install
 from .reader import Link, Reader
 from .rest import Rest
 from .settings import Settings
@@ -75,6 +77,9 @@ STEPS = {
 """In the order in which they are taken."""
 
 _OF_STREAM = tuple(STEPS)[:6]
+
+_TO_PROXY = ("dns", "tcp", "proxy")
+"""Where there is a proxy, these of the stream's steps end at it; the server has no part in them."""
 
 DESCRIPTION = f"""\
 Says which environment, URL and proxy are chosen, and why, and goes the way of
@@ -145,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
             exchange.timeout = arguments.timeout * 1000
         settings = Settings.of(exchange)
         endpoint = endpoint_used(exchange)
-        page = _Page() if is_for_people(arguments) else _Lines()
+        page = _Page(console(arguments)) if is_for_people(arguments) else _Lines()
         page.choices(choices(arguments, exchange, endpoint), versions())
         results = page.show(_examined(exchange, settings, endpoint))
         failed = [result.step for result in results if result.status == "failed"]
@@ -171,12 +176,12 @@ def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) ->
         why = "the exchange's urls['api']['ws']['linear'], with Binance's /market route"
     else:
         why = f"the usual one of {environment}"
-    if arguments.simulator:
+    if arguments.simulator is not None:
         environment, chosen_by, why = "simulator", "--simulator", "the simulator's"
     else:
         chosen_by = "--sandbox" if arguments.sandbox else "there is no --sandbox"
     of_key = f"{exchange.id.upper()}_APIKEY and _SECRET, or BINANCE_APIKEY and _SECRET, in the environment"
-    if arguments.simulator:
+    if arguments.simulator is not None:
         of_key = "the simulator's"
     is_keyed = exchange.apiKey and exchange.secret
     limits = (settings.connect_timeout, settings.canary_timeout, exchange.timeout / 1000)
@@ -203,11 +208,14 @@ def versions() -> dict[str, str]:
     }
 
 
+def _proxy_setting(exchange: Any, settings: tuple[str, ...]) -> str:
+    """Which of the settings of a proxy is given; empty if none is."""
+    return next((setting for setting in settings if getattr(exchange, setting, None)), "")
+
+
 def _proxy_choice(name: str, exchange: Any, settings: tuple[str, ...]) -> Choice:
-    for setting in settings:
-        if url := getattr(exchange, setting, None):
-            scheme, _, rest = url.rpartition("://")
-            return Choice(name, f"{scheme}://{rest.rpartition('@')[2]}", f"--{setting}")  # without a password
+    if setting := _proxy_setting(exchange, settings):
+        return Choice(name, without_password(getattr(exchange, setting)), f"--{setting}")
     of_system = [each for each in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY") if _variable(each)]
     hint = f"; {', '.join(of_system)} of the environment is not used, as in ccxt" if of_system else ""
     return Choice(name, "none", f"there is no {', '.join(f'--{each}' for each in settings)}{hint}")
@@ -239,7 +247,7 @@ def _rest_url(exchange: Any, universe: Universe) -> str:
 def _examined(exchange: Any, settings: Settings, endpoint: Endpoint) -> Iterator[Result]:
     """The results of all steps, each as soon as it is there; they are taken on a thread of their own."""
     results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
-    probe = _Probe(settings, endpoint)
+    probe = _Probe(settings, endpoint, _proxy_setting(exchange, PROXIES[3:]))
 
     def examine() -> None:
         try:
@@ -265,10 +273,14 @@ def _examined(exchange: Any, settings: Settings, endpoint: Endpoint) -> Iterator
 
 
 class _Probe:
-    """Follows one connection, as the stream does, until the canary has come; a `reader.Listener`."""
+    """Follows one connection, as the stream does, until the canary has come; a `reader.Listener`.
 
-    def __init__(self, settings: Settings, endpoint: Endpoint) -> None:
+    :param proxy_setting: the setting that has the proxy, or empty
+    """
+
+    def __init__(self, settings: Settings, endpoint: Endpoint, proxy_setting: str) -> None:
         self._settings = settings
+        self._proxy_setting = proxy_setting
         self._endpoint = endpoint
         self._proxy = None if endpoint.proxy is None else proxy_address(endpoint.proxy)
         self._reader = Reader(self, settings, endpoint)
@@ -290,8 +302,11 @@ class _Probe:
                 began = success[0]
             else:
                 failure = error or ccxt.NetworkError("it was ended")
-                yield Result(step, "failed", (ended - began) * 1000, _told(failure), _advice(step, failure))
+                yield Result(step, "failed", (ended - began) * 1000, _told(failure), self._advice(step, failure))
                 needed = f"it needs {STEPS[step].label}"
+
+    def _advice(self, step: str, failure: ccxt.BaseError) -> str:
+        return _advice(step, failure, self._proxy_setting)
 
     def end(self) -> None:
         """Give up. From any thread."""
@@ -375,7 +390,7 @@ class _Probe:
 
 def _rest_results(exchange: Any) -> Iterator[Result]:
     rest, universes = Rest(exchange), _universes(exchange)
-    proxy = next((name for name in PROXIES[:3] if getattr(exchange, name, None)), "")
+    proxy = _proxy_setting(exchange, PROXIES[:3])
     asked = _taken("rest", lambda: _contracts(rest, universes), proxy)
     yield asked
     if asked.status == "failed":
@@ -442,7 +457,6 @@ _BY_STATUS = {
     403: "A firewall refuses this address, or the path: Binance's, after too many requests, or one on the way. Wait "
     "some minutes; then try without the proxy, or from another address.",
     404: "There is no such path. Look at --url: wss://host alone has the right one put in.",
-    407: "The proxy wants a user and a password: http://user:password@host:port.",
     418: "This address is banned for a while, because it went on after HTTP 429. Stop what asks Binance on it,",
     429: "Too many requests come from this address; all programs on it count together. Let them ask less often,",
 }
@@ -453,8 +467,6 @@ _BY_STEP = {
     "--wsSocksProxy, which resolves the name itself.",
     "tcp": "Nothing listens at that address and port, or a firewall swallows what is sent there. Look at --url; where "
     "only a proxy may leave the network, give it: --wssProxy.",
-    "proxy": "Look at the proxy's address, its kind (http://, socks5://, socks5h://), user and password, and "
-    "whether it may connect to that host and port.",
     "tls": "What answers there speaks no TLS. Look at --url: ws:// is for plain ports. It may be a proxy or a login "
     "page of this network that answers in place of Binance.",
     "handshake": "Something answers, but not as Binance's WebSocket does. Look at --url and at proxies; if these are "
@@ -479,12 +491,16 @@ _NO_SUCH_NAME = re.compile("NameResolutionError|getaddrinfo|[Nn]ame or service n
 def _advice(step: str, error: BaseException, proxy: str = "") -> str:
     """What a user can do about a step that failed.
 
-    :param proxy: of REST, the setting that was given
+    :param proxy: the setting of the proxy that the step goes through; empty if there is none
     """
-    cause = error.__cause__
+    cause, text = error.__cause__, _told(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _certificate_advice(cause)
-    status = getattr(error, "status", None) or _status(_told(error))
+    status = getattr(error, "status", None) or _status(text)
+    if proxy and status == 407:
+        return f"The proxy of --{proxy} wants a user and a password: http://user:password@host:port."
+    if proxy and (step in _TO_PROXY or "Tunnel connection failed" in text):
+        return _proxy_advice(step, proxy)
     if status in (418, 429):
         wait = getattr(error, "retry_after", None)
         return f"{_BY_STATUS[status]} and wait {'some minutes' if wait is None else f'{wait:g} s (Retry-After)'}."
@@ -492,23 +508,36 @@ def _advice(step: str, error: BaseException, proxy: str = "") -> str:
         status = 451
     if isinstance(error, ccxt.InvalidNonce):
         return _CLOCK_ADVICE
-    if status in _BY_STATUS and (step != "proxy" or status == 407):
+    if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if step == "rest" and "CERTIFICATE_VERIFY_FAILED" in _told(error):
+    if step == "rest" and "CERTIFICATE_VERIFY_FAILED" in text:
         return "The certificate of REST is not trusted. " + _UNKNOWN_AUTHORITY
+    if proxy == "socksProxy" and isinstance(error, ccxt.NotSupported):
+        return f"A SOCKS proxy for REST needs PySocks: {how_to_install('socks', 'PySocks')}"
     if step == "rest" and proxy:
-        return (
-            f"REST goes through --{proxy}. Look at that proxy's address, its kind (http://, socks5://, socks5h://), "
-            "user and password, and whether it may connect to that host. If REST itself answers with an error, try "
-            "again in some minutes."
-        )
-    if step == "rest" and _NO_SUCH_NAME.search(_told(error)):
+        return f"{_proxy_advice(step, proxy)} If REST itself answers with an error, try again in some minutes."
+    if step == "rest" and _NO_SUCH_NAME.search(text):
         return _REST_NAME_ADVICE
-    if step in ("tls", "handshake") and isinstance(error, ccxt.RequestTimeout):
+    if step in ("tls", "handshake"):
+        answers = f" What answers may also be the proxy of --{proxy}." if proxy else ""
+        return f"{_answer_advice(step, error)}{answers}"
+    return _BY_STEP[step]
+
+
+def _answer_advice(step: str, error: BaseException) -> str:
+    if isinstance(error, ccxt.RequestTimeout):
         return "Something accepts connections there, and says nothing: a firewall, or another server. Look at --url."
     if step == "handshake" and isinstance(error, ProtocolViolation):
         return "What answers there is no WebSocket server. Look at --url, and at proxies."
     return _BY_STEP[step]
+
+
+def _proxy_advice(step: str, proxy: str) -> str:
+    return (
+        f"{'REST' if step not in _OF_STREAM else 'The stream'} goes through --{proxy}. Look at that proxy: whether it "
+        "runs, its address, its kind (http://, socks5://, socks5h://), user and password, and whether it may connect "
+        "to that host and port."
+    )
 
 
 _UNKNOWN_AUTHORITY = (
@@ -559,10 +588,8 @@ class _Page:
 
     STYLES: Mapping[str, str] = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(highlight=False)
+    def __init__(self, console: Any) -> None:
+        self._console = console
 
     def choices(self, chosen: list[Choice], versions: Mapping[str, str]) -> None:
         self._table([(choice.name, choice.value, choice.why) for choice in chosen])

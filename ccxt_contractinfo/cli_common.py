@@ -7,17 +7,22 @@ import difflib
 import importlib.util
 import math
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import SplitResult, unquote
 
 import ccxt
 import orjson
 
 from . import clock, exchanges
 from .backoff import is_final
+from .endpoint import public_url, split_url
+from .extras import how_to_install
 from .rest import reason_of
+from .stream import ContractInfoStream
 from .updates import ContractInfo
 
 EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
@@ -25,6 +30,9 @@ EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
 PROXIES = ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "wsSocksProxy")
 """ccxt's names. Those without `ws` are for REST, of which ccxt takes one at most; so it does of the others."""
 
+
+IN_PROCESS: Literal[True] = True
+"""The value of ``--simulator`` without a URL."""
 
 TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 """The module that reads scenarios."""
@@ -56,10 +64,39 @@ def connection_options() -> argparse.ArgumentParser:
         group.add_argument(f"--{name}", metavar="URL", help=f"as ccxt's exchange.{name}")
     group.add_argument(
         "--simulator",
-        action="store_true",
-        help="a Binance simulated in this process, on which something happens all the time; no keys, no network",
+        nargs="?",
+        type=_simulator,
+        const=IN_PROCESS,
+        default=None,
+        metavar="URL",
+        help="a Binance simulated in this process, on which something happens all the time, without keys and network; "
+        "or at URL, the one of another process, as simulate prints it",
     )
     return options
+
+
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command line, with a ``--simulator`` that no URL follows as ``--simulator=``.
+
+    argparse would take whatever comes behind it for its value: the symbol in ``tiers --simulator BTCUSDT``.
+    """
+    spelled = list(arguments)
+    for index, (argument, following) in enumerate(zip(arguments, [*arguments[1:], ""], strict=False)):
+        if argument == "--":
+            break
+        is_meant = argument.startswith("--si") and "--simulator".startswith(argument)  # also if abbreviated
+        if is_meant and "://" not in following:
+            spelled[index] = "--simulator="
+    return spelled
+
+
+def _simulator(text: str) -> SplitResult | Literal[True]:
+    if not text:
+        return IN_PROCESS
+    url = split_url(text, ("http",))
+    if url is None or url.path.strip("/") or url.query:
+        raise argparse.ArgumentTypeError(f"should be as simulate prints it, http://127.0.0.1:8600, not {text!r}")
+    return url
 
 
 def output_options() -> argparse.ArgumentParser:
@@ -98,17 +135,61 @@ def write_json(item: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-@contextmanager
-def waiting(arguments: argparse.Namespace, text: str) -> Iterator[None]:
-    """Show on a terminal what is waited for; nothing in a pipe, or where `text` is empty."""
-    if not text or not is_for_people(arguments):
-        yield
-        return
-    from rich.console import Console
-    from rich.text import Text
+def is_drawn(arguments: argparse.Namespace) -> bool:
+    """Whether to draw for people on a terminal that can move its cursor: not on a dumb one, nor on an unknown one, as
+    Windows has, where TERM is not set."""
+    return is_for_people(arguments) and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
-    with Console().status(Text(text)):
-        yield
+
+def console(arguments: argparse.Namespace) -> Any:
+    """rich's console on the standard output; it writes plain lines where it does not draw."""
+    from rich.console import Console
+
+    return Console(highlight=False, force_terminal=None if is_drawn(arguments) else False)
+
+
+def say(text: str) -> None:
+    """Tell a user on stderr what is going on."""
+    print(f"ccxt-contractinfo: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting(arguments: argparse.Namespace, exchange: Any, text: str) -> Iterator[None]:
+    """Show what is waited for on the stream, where `text` is not empty: on a terminal for as long as it is; else on
+    stderr, with what becomes of the stream."""
+    if text and is_drawn(arguments):
+        from rich.text import Text
+
+        with console(arguments).status(Text(text)):
+            yield
+        return
+    if text:
+        say(text)
+        stream = exchange.contract_info_stream()
+        stream.on_error(complain)
+        say_states(stream, "listening")
+    yield
+
+
+def say_states(stream: ContractInfoStream, when_live: str) -> None:
+    """Tell on stderr that a stream connects, is live, has lost its connection, and is live again.
+
+    :param when_live: what follows "live", the first time
+    """
+    said = ""
+
+    def changed(old: str, new: str) -> None:
+        nonlocal said
+        before = said
+        if new == before or new not in ("connecting", "live", "reconnecting"):
+            return
+        said = new
+        if new == "live":
+            say(f"live: {when_live}" if before in ("", "connecting") else "live again")
+        else:
+            say(f"connecting to {public_url(stream._endpoint.url)}..." if new == "connecting" else f"{new}...")
+
+    stream.on_state(changed)
 
 
 def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
@@ -133,25 +214,17 @@ def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
 
 @contextmanager
 def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterator[Any]:
-    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator that
-    lives for as long, and on which `life.toml` is played.
+    """The exchange that `connection_options` ask for, closed at the end; with ``--simulator``, on a simulator.
 
     :param settings: for ``options['contractInfo']``
-    :raises Failure: where options contradict each other
+    :raises Failure: where options contradict each other, or nothing listens where the simulator should be
     """
     with ExitStack() as stack:
-        if arguments.simulator and (arguments.url or arguments.sandbox):
+        if arguments.simulator is not None and (arguments.url or arguments.sandbox):
             raise Failure("--simulator goes with neither --url nor --sandbox: it is a place of its own")
         exchange = make_exchange(arguments, **settings)
-        if arguments.simulator:
-            need("cli", TOML)
-            from .simulator import scenario  # users of Binance need none
-
-            life = scenario.load(scenario.LIFE)
-            simulator = stack.enter_context(life.simulator())
-            stack.enter_context(life.playing(simulator))
-            simulator.connect(exchange)
-            exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
+        if arguments.simulator is not None:
+            stack.enter_context(_on_simulator(exchange, arguments.simulator))
         stack.enter_context(exchange)
         try:
             yield exchange
@@ -162,13 +235,54 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
             raise
 
 
+@contextmanager
+def _on_simulator(exchange: Any, url: SplitResult | Literal[True]) -> Iterator[None]:
+    """Connect an exchange to the simulator of a URL, or to one that lives as long as this, playing `life.toml`."""
+    from .simulator import BinanceSimulator  # users of Binance need none
+    from .simulator.simulator import connect
+
+    if url is IN_PROCESS:
+        need("cli", TOML)
+        from .simulator import scenario
+
+        life = scenario.load(scenario.LIFE)
+        with life.simulator() as simulator, life.playing(simulator):
+            simulator.connect(exchange)
+            exchange.apiKey, exchange.secret = simulator.api_key, simulator.secret
+            yield
+        return
+    address = (str(url.hostname), url.port or 80)
+    base = f"http://{url.netloc.rpartition('@')[2]}"
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError as error:
+        raise Failure(
+            f"no simulator listens at {base} ({error.strerror or error}); start one with: "
+            f"ccxt-contractinfo simulate --port {address[1]}"
+        ) from error
+    usual = BinanceSimulator()  # whose key all have that were given no other
+    exchange.apiKey = unquote(url.username or "") or usual.api_key
+    exchange.secret = unquote(url.password or "") or usual.secret
+    connect(exchange, base)
+    yield
+
+
 def _near(exchange: Any, arguments: argparse.Namespace) -> str:
     """What may have been meant by the first symbol that the exchange does not have; empty if nobody knows."""
-    names = {name for market in (exchange.markets or {}).values() for name in (market["symbol"], market["id"])}
     asked = [getattr(arguments, "symbol", None), *getattr(arguments, "symbols", ())]
-    unknown = [symbol for symbol in asked if symbol and symbol not in names]
+    unknown = [symbol for symbol in asked if symbol and id_of(exchange, symbol) is None]
+    names = {name for market in (exchange.markets or {}).values() for name in (market["symbol"], market["id"])}
     found = difflib.get_close_matches(unknown[0].upper(), names) if unknown else []
     return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def id_of(exchange: Any, symbol: str) -> str | None:
+    """The id of a contract by whatever name the exchange knows it; None where it has no such contract."""
+    try:
+        id: str = exchange._contract_info().contract(symbol)["id"]
+    except ccxt.BadSymbol:
+        return None
+    return id
 
 
 def heard(exchange: Any, seconds: float, symbols: Sequence[str] = ()) -> Iterator[ContractInfo]:
@@ -191,8 +305,8 @@ def need(extra: str, *modules: str) -> None:
 
     :raises Failure: which says how to get them, where they are not
     """
-    if not all(importlib.util.find_spec(module) for module in modules):
-        raise Failure(f"this needs the extra {extra!r}: pip install 'ccxt-contractinfo[{extra}]'")
+    if missing := [module for module in modules if not importlib.util.find_spec(module)]:
+        raise Failure(f"this needs {' and '.join(missing)}: {how_to_install(extra, *missing)}")
 
 
 def told(error: BaseException) -> str:
@@ -216,4 +330,4 @@ def advised(error: BaseException) -> str:
 def complain(error: BaseException) -> None:
     """Tell on stderr of an error of the stream, after which it goes on."""
     if not is_final(error):  # such a one ends the command, and is told then
-        print(f"ccxt-contractinfo: {told(error)}", file=sys.stderr)
+        say(told(error))

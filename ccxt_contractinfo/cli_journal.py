@@ -6,22 +6,27 @@ import argparse
 import contextlib
 import math
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import ccxt
 
+from . import words
 from .cli_common import (
     Failure,
     complain,
     connected_exchange,
     connection_options,
+    console,
+    id_of,
+    is_drawn,
     is_for_people,
     need,
     output_options,
+    say,
+    say_states,
     write_json,
 )
 from .errors import MalformedJournal
@@ -136,6 +141,9 @@ def _record(arguments: argparse.Namespace) -> int:
     with connected_exchange(arguments, journal=arguments.file, **settings) as exchange, _page(arguments) as page:
         stream = exchange.contract_info_stream()
         stream.on_error(complain)
+        if not is_drawn(arguments):
+            say_states(stream, f"records to {arguments.file}")
+            say("loading markets...")
         count = 0
         while True:
             health = stream.health()
@@ -168,11 +176,14 @@ def _replay(arguments: argparse.Namespace) -> int:
     if arguments.at is not None:
         return _show_state(arguments)
     with _files(), connected_exchange(arguments) as exchange, _page(arguments) as page:
+        if arguments.speed is not None:  # then there may be long pauses
+            say(f"replays {arguments.file}, {arguments.speed:g} times as fast as it came")
         for update in replay(arguments.file, exchange, arguments.speed):
-            if _is_wanted(update, arguments):
+            # A symbol may be known only by now.
+            ids = {id_of(exchange, symbol) for symbol in arguments.symbols}
+            if _is_wanted(update, ids, arguments.kind):
                 page.update(update)
-        known = {name for market in exchange.markets.values() for name in (market["id"], market["symbol"])}
-        if unknown := sorted(set(arguments.symbols) - known):
+        if unknown := sorted(symbol for symbol in arguments.symbols if id_of(exchange, symbol) is None):
             raise Failure(f"{arguments.file} has no contract {', '.join(unknown)}")
     return 0
 
@@ -193,10 +204,9 @@ def _show_state(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _is_wanted(update: ContractInfo, arguments: argparse.Namespace) -> bool:
+def _is_wanted(update: ContractInfo, ids: Collection[str | None], chosen: Collection[str] | None) -> bool:
     kinds = {*update["kinds"], *tier_directions(update)}
-    is_chosen = not arguments.symbols or not {update["id"], update["symbol"]}.isdisjoint(arguments.symbols)
-    return is_chosen and (not arguments.kind or not kinds.isdisjoint(arguments.kind))
+    return (not ids or update["id"] in ids) and (not chosen or not kinds.isdisjoint(chosen))
 
 
 class _Lines:
@@ -212,7 +222,7 @@ class _Lines:
         """Tell of each new loss; how it goes otherwise is for people only."""
         if lost > self._lost:
             self._lost = lost
-            print(f"ccxt-contractinfo: {_loss(lost)}", file=sys.stderr)
+            say(_loss(lost))
 
     def state(self, state: dict[str, Any], at: int) -> None:
         """For people only."""
@@ -221,7 +231,7 @@ class _Lines:
 class _Page(_Lines):
     """Writes for people."""
 
-    def __init__(self, console: Any, show_status: Callable[[Any], None]) -> None:
+    def __init__(self, console: Any, show_status: Callable[[Any], None] | None) -> None:
         self._console = console
         self._show_status = show_status
 
@@ -242,11 +252,16 @@ class _Page(_Lines):
         """Show how it goes, below what was written."""
         from rich.text import Text
 
+        if self._show_status is None:
+            super().status(text, lost)
+            return
         self._show_status(Text.assemble((f"{_loss(lost)}  ", "bold red") if lost else "", text))
 
     def state(self, state: dict[str, Any], at: int) -> None:
         """Write what a contract was."""
         from rich.table import Table
+
+        from .board import tiers_table
 
         table = Table(box=None, show_header=False)
         for name in ("id", "contractType", "status", *_DATES):
@@ -258,14 +273,9 @@ class _Page(_Lines):
         if state["tiers"] is None:
             self._console.print("leverage tiers: unknown")
             return
-        tiers = Table(box=None)
-        for title in ("tier", "notional from", "to", "leverage", "maintenance margin"):
-            tiers.add_column(title, justify="right")
-        for tier in state["tiers"]:
-            low, high = f"{tier['minNotional']:,.15g}", f"{tier['maxNotional']:,.15g}"
-            rate = f"{tier['maintenanceMarginRate'] * 100:.4g} %"
-            tiers.add_row(f"{tier['tier']:g}", low, high, f"{tier['maxLeverage']:g}x", rate)
-        self._console.print(tiers)
+        title = f"leverage tiers, in {words.currency(state['symbol'])}"
+        self._console.print()
+        self._console.print(tiers_table(title, state["tiers"]))
 
 
 @contextlib.contextmanager
@@ -273,11 +283,12 @@ def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
     if not is_for_people(arguments):
         yield _Lines()
         return
-    from rich.console import Console
-
-    console = Console()
+    out = console(arguments)
+    if not is_drawn(arguments):
+        yield _Page(out, None)
+        return
     with contextlib.ExitStack() as stack:
-        status = console.status("")
+        status = out.status("")
         is_shown = False
 
         def show(text: Any) -> None:
@@ -287,7 +298,7 @@ def _page(arguments: argparse.Namespace) -> Iterator[_Lines]:
                 is_shown = True
             status.update(text)
 
-        yield _Page(console, show)
+        yield _Page(out, show)
 
 
 def _loss(lost: int) -> str:

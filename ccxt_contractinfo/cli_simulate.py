@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from .cli_common import TOML, Failure, is_for_people, need, output_options, write_json
+from .cli_common import TOML, Failure, console, is_for_people, need, output_options, write_json
 
 if TYPE_CHECKING:
     from .simulator import BinanceSimulator
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = {name: getattr(arguments, name) for name in ("port", "seed") if getattr(arguments, name) is not None}
     try:
         scenario = load(arguments.scenario or LIFE, **settings)
-        page = _Page() if is_for_people(arguments) else _Lines()
+        page = _Page(console(arguments)) if is_for_people(arguments) else _Lines()
         with _started(scenario) as simulator:
             page.ready(simulator, scenario, once=arguments.once)
             played: queue.SimpleQueue[Played] = queue.SimpleQueue()
@@ -133,7 +134,7 @@ class _Lines:
 
     def ready(self, simulator: BinanceSimulator, scenario: Scenario, *, once: bool) -> None:
         access = {"rest": simulator.url, "websocket": f"{simulator.ws_url}/market/ws"}
-        key = {"apiKey": simulator.api_key, "secret": simulator.secret}
+        key = {"apiKey": simulator.api_key, "secret": simulator.secret, "option": option(simulator)}
         self._write("ready", **access, **key, scenario=scenario.name, steps=len(scenario.steps), repeat=scenario.repeat)
 
     def step(self, played: Played) -> None:
@@ -153,10 +154,8 @@ class _Lines:
 class _Page:
     """Lines for people."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(highlight=False, soft_wrap=True)  # a line to be copied must not be broken
+    def __init__(self, console: Any) -> None:
+        self._console = console
 
     def ready(self, simulator: BinanceSimulator, scenario: Scenario, *, once: bool) -> None:
         end = "it ends with its scenario, or by Ctrl-C" if once else "Ctrl-C ends it"
@@ -171,6 +170,10 @@ class _Page:
             ("scenario", f"{scenario.name}: {len(scenario.steps)} steps, {rounds}"),
         ):
             self._print((f"  {name:<11}", "dim"), value)
+        self._print()
+        self._print("Another command on it:")
+        self._print()
+        self._print((f"    ccxt-contractinfo watch {option(simulator)}", "cyan"))
         self._print()
         self._print("An exchange on it, in Python:")
         self._print()
@@ -195,7 +198,16 @@ class _Page:
     def _print(self, *parts: Any) -> None:
         from rich.text import Text
 
-        self._console.print(Text.assemble(*parts))
+        self._console.print(Text.assemble(*parts), soft_wrap=True)  # a line to be copied must not be broken
+
+
+def option(simulator: BinanceSimulator) -> str:
+    """What makes the other commands use a simulator of another process."""
+    usual = type(simulator)()
+    if (simulator.api_key, simulator.secret) == (usual.api_key, usual.secret):
+        return f"--simulator {simulator.url}"
+    key = f"{quote(simulator.api_key, '')}:{quote(simulator.secret, '')}"
+    return f"--simulator http://{key}@127.0.0.1:{simulator.port}"
 
 
 def usage(simulator: BinanceSimulator) -> list[str]:

@@ -14,6 +14,7 @@ from .cli_common import (
     Failure,
     connected_exchange,
     connection_options,
+    console,
     heard,
     is_for_people,
     need,
@@ -141,7 +142,7 @@ def _tiers(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise Failure(str(error)) from error
     if is_for_people(arguments):
-        _print(found, position)
+        _print(found, position, console(arguments))
     else:
         write_json(
             {
@@ -179,7 +180,7 @@ def _asked(arguments: argparse.Namespace) -> _Found:
         exchange.load_markets()
         market = exchange._contract_info().contract(arguments.symbol)
         symbol = market["symbol"]
-        with waiting(arguments, f"waiting for a push of the tiers of {symbol}..." if arguments.wait else ""):
+        with waiting(arguments, exchange, f"waiting for a push of the tiers of {symbol}..." if arguments.wait else ""):
             before, tiers = _find(exchange, market, arguments.wait)
     return _Found(market["id"], symbol, market["settle"], time.time_ns() // 1_000_000, before, tiers)
 
@@ -207,47 +208,25 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
     return None, known
 
 
-def _print(found: _Found, position: Position) -> None:
-    from rich.console import Console
+def _print(found: _Found, position: Position, out: Any) -> None:
+    from .board import tiers_table
 
-    console, name, currency = Console(highlight=False), found.symbol or found.id, _currency(found)
+    name, currency = found.symbol or found.id, _currency(found)
     if found.before:
-        console.print(_table(f"{name} before, in {currency}", found.before))
-        console.print()
-    console.print(_table(f"{name} on {words.date(found.time)}, in {currency}", found.tiers))
+        out.print(tiers_table(f"{name} before, in {currency}", found.before))
+        out.print()
+    out.print(tiers_table(f"{name} on {words.date(found.time)}, in {currency}", found.tiers))
     if found.before:
-        console.print("\nWhat changed", style="bold")
+        out.print("\nWhat changed", style="bold")
         for each in LeverageTiers.diff(found.before, found.tiers):
             old, new = words.terms(each)
-            console.print(f"  {words.notional_range(each, currency)}: [dim]{old} →[/] [bold]{new}[/]")
+            out.print(f"  {words.notional_range(each, currency)}: [dim]{old} →[/] [bold]{new}[/]")
     for line in _position_lines(position, currency):
-        console.print(line)
+        out.print(line)
 
 
 def _currency(found: _Found) -> str:
-    """A journal in which a contract was only pushed does not tell its currency."""
-    return found.currency or "the margin's currency"
-
-
-def _table(title: str, tiers: LeverageTiers) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    heading = Text(title, style="bold")
-    table = Table(title=heading, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for name in ("tier", "over", "up to", "leverage", "maintenance", "cumulative"):
-        table.add_column(name, justify="right")
-    for number, tier in enumerate(tiers, 1):
-        cumulative = tier["info"].get("cum")
-        table.add_row(
-            str(number),
-            words.amount(tier["minNotional"]),
-            words.amount(tier["maxNotional"]),
-            words.leverage(tier["maxLeverage"]),
-            words.percent(tier["maintenanceMarginRate"]),
-            "" if cumulative is None else words.amount(float(cumulative)),
-        )
-    return table
+    return found.currency or words.currency(found.symbol)
 
 
 def _position_lines(position: Position, currency: str) -> list[str]:

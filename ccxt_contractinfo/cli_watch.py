@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import select
 import sys
 import threading
 import time
 from argparse import RawDescriptionHelpFormatter
+from collections.abc import Callable
 from typing import Any
 
 from .cli_common import (
     complain,
     connected_exchange,
     connection_options,
+    console,
     heard,
+    is_drawn,
     is_for_people,
     need,
     output_options,
+    say,
+    say_states,
     told,
     write_json,
 )
@@ -44,8 +48,9 @@ def add(commands: Any) -> None:
         help="show what happens to contracts, as it happens",
         description=(
             "Follows the stream and shows each update: on a terminal in a live view, with\n"
-            "the state of the connection and what lies ahead in the next 30 days; piped or\n"
-            "with --json, as one JSON object a line. Ends with Ctrl-C."
+            "the state of the connection and what lies ahead in the next 30 days (where\n"
+            "TERM is not set, or dumb, in lines); piped or with --json, as one JSON object a\n"
+            "line, while stderr tells whether it is live. Ends with Ctrl-C."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
@@ -68,7 +73,7 @@ def add(commands: Any) -> None:
 def _watch(arguments: argparse.Namespace) -> int:
     need("cli", "rich")
     with connected_exchange(arguments) as exchange:
-        if is_for_people(arguments) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
+        if is_drawn(arguments):
             _draw(exchange, arguments)
         else:
             _write(exchange, arguments)
@@ -77,31 +82,49 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 def _write(exchange: Any, arguments: argparse.Namespace) -> None:
     kinds = frozenset(arguments.kind or ())
+    write = _line_writer(exchange, arguments) if is_for_people(arguments) else write_json
+    stream = exchange.contract_info_stream()
+    stream.on_error(complain)
+    say_states(stream, "shows what changes; there may be nothing for hours")
+    say("loading markets...")
     exchange.load_markets()
-    exchange.contract_info_stream().on_error(complain)
     while True:
         for update in heard(exchange, 1.0, arguments.symbols):
             if _is_wanted(update, kinds):
-                write_json(update)
+                write(update)
         _check_reader()
 
 
+def _line_writer(exchange: Any, arguments: argparse.Namespace) -> Callable[[ContractInfo], None]:
+    """Writes each update in lines for people, one below the other."""
+    from .board import update_lines
+
+    out = console(arguments)
+
+    def write(update: ContractInfo) -> None:
+        currency = exchange.markets[update["symbol"]]["settle"]
+        for line in update_lines(update, out.width, currency, is_dated=True):
+            out.print(line, soft_wrap=True)
+
+    return write
+
+
 def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.live import Live
     from rich.text import Text
 
     from .board import Board
 
     board = Board(_name(arguments), lambda symbol: exchange.markets[symbol]["settle"])
-    stream, console = exchange.contract_info_stream(), Console()
+    stream, out = exchange.contract_info_stream(), console(arguments)
     contract = exchange._contract_info().contract
     changed, drawn = threading.Event(), (0, 0, 0)
 
     def picture(now: int) -> Group:
         markets = map(contract, arguments.symbols) if arguments.symbols else exchange.markets.values()
         ahead = upcoming(markets, now, now + DAYS * 86400_000)
-        return Group(*board.lines(console.width, console.height, now, stream.health(), ahead))
+        return Group(*board.lines(out.width, out.height, now, stream.health(), ahead))
 
     def note(update: ContractInfo) -> None:
         board.add(update)
@@ -114,16 +137,16 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
     stream.on_error(fail)
     stream.on_state(lambda old, new: changed.set())
     loading = Text("loading markets...", no_wrap=True, overflow="ellipsis")
-    with Live(loading, console=console, screen=True, auto_refresh=False, redirect_stdout=False) as live:
+    with Live(loading, console=out, screen=True, auto_refresh=False, redirect_stdout=False) as live:
         live.refresh()
         exchange.load_markets()
         exchange.on_contract_info(note, arguments.symbols, arguments.kind)
         while stream.state != "failed":
             now = _now()
             # A picture is as good for a whole second, unless something happens or the terminal changes its size.
-            if changed.is_set() or drawn != (*console.size, now // 1000):
+            if changed.is_set() or drawn != (*out.size, now // 1000):
                 changed.clear()
-                drawn = (*console.size, now // 1000)
+                drawn = (*out.size, now // 1000)
                 live.update(picture(now), refresh=True)
                 time.sleep(PAUSE)
             changed.wait(LOOK)
@@ -131,7 +154,7 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
 
 
 def _name(arguments: argparse.Namespace) -> str:
-    place = "simulator" if arguments.simulator else "sandbox" if arguments.sandbox else ""
+    place = "simulator" if arguments.simulator is not None else "sandbox" if arguments.sandbox else ""
     return f"{arguments.exchange} {place}".strip()
 
 

@@ -367,7 +367,8 @@ class _Page:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or sys.platform == "win32"
+        is_unknown = os.environ.get("TERM", "") in ("", "dumb", "unknown")
+        is_plain = os.environ.get("NO_COLOR") or is_unknown or sys.platform == "win32"
         self._has_emphasis = out.isatty() and not is_plain
 
     def line(self, text: str = "") -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import ccxt
@@ -15,7 +16,8 @@ import certifi
 
 from . import clock
 from .endpoint import Endpoint, split_url
-from .errors import ConnectionLost, HandshakeTimeout
+from .errors import ConnectionLost, HandshakeTimeout, ProtocolViolation
+from .extras import how_to_install
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
 """Of the proxies that are understood."""
@@ -53,13 +55,14 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore
         sock = _connect(host, port, left, hold, passed)
     else:
         proxy = proxy_address(endpoint.proxy)
-        if proxy.scheme.startswith("socks"):
-            sock = _through_socks(proxy, host, port, left())
-            hold(sock)
-        else:
-            sock = _connect(str(proxy.hostname), proxy.port or 80, left, hold, passed)
-            sock.settimeout(left())
-            _tunnel(sock, proxy, host, port)
+        with _naming(proxy):
+            if proxy.scheme.startswith("socks"):
+                sock = _through_socks(proxy, host, port, left())
+                hold(sock)
+            else:
+                sock = _connect(str(proxy.hostname), proxy.port or 80, left, hold, passed)
+                sock.settimeout(left())
+                _tunnel(sock, proxy, host, port)
         passed("proxy", sock)
     if target.scheme == "wss":
         sock.settimeout(left())
@@ -88,9 +91,33 @@ def proxy_address(url: str) -> SplitResult:
             import python_socks  # noqa: F401
         except ImportError as error:
             raise ccxt.NotSupported(
-                "contractInfo: a SOCKS proxy needs python-socks: pip install 'ccxt-contractinfo[socks]'"
+                f"contractInfo: a SOCKS proxy needs python-socks: {how_to_install('socks', 'python_socks')}"
             ) from error
     return parts
+
+
+def without_password(url: str) -> str:
+    """The URL of a proxy as it may be shown."""
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+@contextlib.contextmanager
+def _naming(proxy: SplitResult) -> Iterator[None]:
+    """Let what fails on the way to a proxy, or in it, name the proxy: the server has no part in it."""
+    try:
+        yield
+    except ccxt.BaseError:
+        raise
+    except Exception as error:  # OSError, http.client.HTTPException, or one of python-socks
+        name = f"the proxy {without_password(proxy.geturl())}"
+        if isinstance(error, TimeoutError):
+            raise HandshakeTimeout(f"{name} does not answer in time") from error
+        if isinstance(error, http.client.HTTPException):
+            raise ProtocolViolation(f"{name} does not answer as an HTTP proxy does: {error!r}") from error
+        if isinstance(error, socket.gaierror):
+            raise ConnectionLost(f"{name}: its name cannot be resolved: {error}") from error
+        raise ConnectionLost(f"{name} does not connect: {error!r}") from error
 
 
 def _connect(host: str, port: int, left: Callable[[], float], hold: Hold, passed: Passed) -> socket.socket:

@@ -40,7 +40,7 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
     """What was known of a contract at some time, by a journal alone.
 
     :param path: of the journal, see `read_journal`
-    :param symbol: contract id (``'BTCUSDT'``), or unified symbol
+    :param symbol: contract id (``'BTCUSDT'``), or unified symbol; ``'BTC/USDT'`` is the perpetual
     :param time: ms since the epoch; what came later is not considered
     :return: `id`, `symbol`, `status` (None, too, where exchangeInfo did not have it any more), `active` (bool),
         `contractType` (str), `created`, `expiry`, `delisting` (ms) as in an update, `tiers` (list of ccxt's leverage
@@ -84,7 +84,7 @@ def last_tier_change(path: str | os.PathLike[str], symbol: str) -> LastTierChang
     """The leverage tiers of a contract before the last time they changed, and since.
 
     :param path: of the journal, see `read_journal`
-    :param symbol: contract id, or unified symbol
+    :param symbol: contract id, or unified symbol; ``'BTC/USDT'`` is the perpetual
     :raises FileNotFoundError: where there is no such journal
     :raises MalformedJournal: for a line that cannot be read
     """
@@ -110,7 +110,7 @@ class _History:
     def __init__(self, symbol: str) -> None:
         self.market: Market | None = None
         self.timestamp: int | None = None
-        self._symbol = symbol
+        self._symbol = _full_symbol(symbol)
         self._parser = _parser()
         self._settle_time = Settings.settle_time
         self._pushes = Pushes()
@@ -197,6 +197,14 @@ class _History:
                 if market is not None and keep_name(market)["symbol"] == self._symbol:
                     return cast(Entry, entry)
         return None
+
+
+def _full_symbol(symbol: str) -> str:
+    """A symbol without the currency of its margin with it, by ccxt's rule for Binance; others stay as they are."""
+    base, slash, quote = symbol.partition("/")
+    if not slash or ":" in quote:
+        return symbol
+    return f"{symbol}:{base if quote == 'USD' else quote}"
 
 
 @functools.cache

@@ -48,16 +48,12 @@ from .errors import MalformedJournal
 from .forking import renew_after_fork
 from .snapshot import Entry, Snapshot, State
 
-try:
-    import fcntl
-except ImportError:  # Windows: there, nothing keeps two streams from one file
-    fcntl = None  # type: ignore[assignment]
-
 logger = logging.getLogger("ccxt_contractinfo")
 
-_HAS_LOCKS: bool = fcntl is not None
-
 FORMAT = 1
+
+LOCK_SUFFIX = ".lock"
+"""Of the file beside a journal that keeps others from it."""
 
 RETRY = 5.0
 """s; how long to wait until a file that could not be written to is tried again."""
@@ -97,6 +93,9 @@ class Journal:
     journal says how much is missing. A file that exists is appended to, unless its end is torn, as a killed process may
     leave it: then it is set aside, like one that is full.
 
+    Only one stream may write to a journal, of whichever process: it holds a lock on an empty file beside it, whose name
+    ends in ``.lock`` and which stays there. The system lets a lock go when its process ends, be it killed.
+
     :param path: of the file; gzip where it ends in ``.gz``
     :param max_size: bytes (of the file, so compressed ones in gzip); a line that comes after that begins a new file,
         and the full one gets the time into its name: ``name.20261123T072413123Z.jsonl``. None: no limit
@@ -121,6 +120,8 @@ class Journal:
         self._is_writing = False
         """Whether a call is on its way; another one on its thread comes of a signal, in the middle of a line."""
         self._file: int | None = None
+        self._guard: _Guard | None = None
+        """Keeps others from the file while this is open, also while the file is set aside or cannot be written to."""
         self._packer: Any = None
         self._size = 0
         self._since = 0
@@ -146,6 +147,7 @@ class Journal:
                     self._open()
             except BlockingIOError:
                 self._is_open = False
+                self._drop()
                 raise
             except OSError as error:
                 self._fail(error)
@@ -204,8 +206,9 @@ class Journal:
         self._lock = threading.RLock()
         self._is_open = self._is_writing = False
         if self._file is not None:
-            os.close(self._file)  # which leaves the parent's lock on it
+            os.close(self._file)
         self._file = self._packer = None
+        self._guard = None  # the lock in it has let go of the parent's by itself
 
     # What follows is called with the lock
 
@@ -279,8 +282,12 @@ class Journal:
         return True
 
     def _is_in_place(self) -> bool:
-        """Whether the file is still the one at its path, as long as it was left: others may delete, move or cut it."""
+        """Whether the file is still the one at its path, as long as it was left: others may delete, move or cut it, or
+        delete the lock, with which a third one may write there now."""
         assert self._file is not None
+        assert self._guard is not None
+        if not self._guard.is_in_place():
+            return False
         try:
             there = os.stat(self.path)
         except FileNotFoundError:
@@ -330,7 +337,6 @@ class Journal:
         self._begin()
         if self._size and self._is_torn():
             self._set_aside()
-            self._drop()
             self._begin()
         self._told.clear()
         self._since = _now()
@@ -342,25 +348,17 @@ class Journal:
 
     def _begin(self) -> None:
         """Open the file, and keep others from it."""
-        self._lock_file()
-        while not self._is_in_place():  # another one has just set it aside
-            self._drop()
-            self._lock_file()
-        self._size = os.fstat(self._file or 0).st_size
-
-    def _lock_file(self) -> None:
+        if self._guard is None or not self._guard.is_in_place():
+            self._unguard()
+            self._guard = _Guard(self.path)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._size = 0
         self._file = os.open(self.path, flags, 0o666)
-        try:
-            if _HAS_LOCKS:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._drop()
-            if isinstance(error, BlockingIOError):
-                text = "another stream writes its journal there; each one needs a file of its own"
-                raise BlockingIOError(errno.EWOULDBLOCK, text, str(self.path)) from error
-            raise
+        self._size = os.fstat(self._file).st_size
+
+    def _unguard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.release()
 
     def _is_torn(self) -> bool:
         """Whether the file does not end as `_finish` leaves it."""
@@ -371,8 +369,7 @@ class Journal:
 
     def _set_aside(self) -> None:
         """Rename the file, so that those that are set aside are sorted by name as they are by time."""
-        if not _HAS_LOCKS:  # Windows renames no open file; elsewhere it is held until it has another name
-            self._drop()
+        self._drop()  # Windows renames no open file
         stamp = _stamp(_now())
         newest = max((part_stamp for part_stamp, _ in _parts(self.path)), default="")
         if stamp <= newest:  # the clock was set back
@@ -398,12 +395,52 @@ class Journal:
                 self._finish()
         finally:
             self._drop()
+            self._unguard()
 
     def _drop(self) -> None:
         file, self._file, self._packer = self._file, None, None
         self._told.clear()
         if file is not None:
             os.close(file)
+
+
+class _Guard:
+    """The lock that keeps other streams from a journal; held from the beginning.
+
+    :raises BlockingIOError: where another stream holds it
+    :raises OSError: where its file cannot be made
+    """
+
+    def __init__(self, path: Path) -> None:
+        from filelock import FileLock, Timeout  # those who write no journal need not wait until it is imported
+
+        self._lock: FileLock | None = None
+        self._file: os.stat_result | None = None
+        if path.exists() and not path.is_file():
+            return  # /dev/stdout, say: nobody else's lines can spoil what is in it
+        os.stat(path.parent)  # FileLock would make the folder
+        # Any thread may let go of it.
+        lock = FileLock(f"{path}{LOCK_SUFFIX}", thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            text = "another stream writes its journal there; each one needs a file of its own"
+            raise BlockingIOError(errno.EWOULDBLOCK, text, str(path)) from error
+        self._lock, self._file = lock, os.stat(lock.lock_file)
+
+    def is_in_place(self) -> bool:
+        """Whether the lock's file is still the one that others would find."""
+        if self._lock is None or self._file is None:
+            return True
+        try:
+            return os.path.samestat(os.stat(self._lock.lock_file), self._file)
+        except FileNotFoundError:
+            return False
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._lock is not None:
+            self._lock.release()
 
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,11 @@ def date(time: int | None) -> str:
         return f"{time} ms"
 
 
+def currency(symbol: str | None) -> str:
+    """That of the margin of a contract, in which notionals are; a contract that was only pushed has no symbol."""
+    return (symbol or "").partition(":")[2].partition("-")[0] or "the margin's currency"
+
+
 def duration(seconds: float) -> str:
     """By the two largest units: 6725 is '1 h 52 min'; what is below 0 is '0 s'."""
     left = max(0, int(seconds))

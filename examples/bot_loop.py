@@ -25,7 +25,8 @@ def leave(exchange: cci.binanceusdm, trade: bool) -> None:
         if exchange.market(symbol)["delisting"] is not None:
             if trade:
                 side = {"long": "sell", "short": "buy"}[position["side"]]
-                exchange.create_order(symbol, "market", side, contracts, None, {"reduceOnly": True})
+                how = {"reduceOnly": True, "hedged": position["hedged"]}  # in hedge mode, ccxt names the side instead
+                exchange.create_order(symbol, "market", side, contracts, None, how)
             print(f"{'closed' if trade else 'would close'} {contracts} {symbol}")
 
 

@@ -40,7 +40,8 @@ def guard(exchange: cci.binanceusdm, impact: cci.PositionImpact, trade: bool) ->
         half = exchange.amount_to_precision(impact["symbol"], position["contracts"] / 2)
         if trade:
             side = {"long": "sell", "short": "buy"}[position["side"]]
-            exchange.create_order(impact["symbol"], "market", side, half, None, {"reduceOnly": True})
+            how = {"reduceOnly": True, "hedged": position["hedged"]}  # in hedge mode, ccxt names the side instead
+            exchange.create_order(impact["symbol"], "market", side, half, None, how)
         print(f"  {'halved' if trade else 'would halve'} by {half}: liquidation within {NEAREST:.0%} of the price")
     except ccxt.BaseError as error:  # a change is told once, so nobody else comes back to it
         print(f"  not halved, so see to it yourself: {error}")

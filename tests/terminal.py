@@ -30,6 +30,12 @@ def command(port: int, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "tests.against", str(port), *arguments]
 
 
+def said(errors: str) -> list[str]:
+    """What a command has written to stderr, in lines without its name, and without where it connects to."""
+    lines = [line.removeprefix("ccxt-contractinfo: ") for line in errors.splitlines()]
+    return ["connecting" if line.startswith("connecting to ws://127.0.0.1:") else line for line in lines]
+
+
 def piped(port: int, *arguments: str) -> subprocess.Popen[str]:
     """Start a command in pipes."""
     pipe = subprocess.PIPE
@@ -37,15 +43,22 @@ def piped(port: int, *arguments: str) -> subprocess.Popen[str]:
 
 
 class Terminal:
-    """A command on a pseudo-terminal."""
+    """A command on a pseudo-terminal.
 
-    def __init__(self, port: int, *arguments: str, width: int = 80, height: int = 24) -> None:
+    :param term: its kind, by the environment variable TERM; None: that is not set
+    """
+
+    def __init__(
+        self, port: int, *arguments: str, width: int = 80, height: int = 24, term: str | None = "xterm-256color"
+    ) -> None:
         self.screen = pyte.Screen(width, height)
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
         program, *rest = command(port, *arguments)
+        environ = {name: value for name, value in environment().items() if name != "TERM"}
+        environ |= {} if term is None else {"TERM": term}
         self.process: Any = pexpect.spawn(
-            program, rest, env=environment(), dimensions=(height, width), cwd=str(ROOT), echo=True
+            program, rest, env=environ, dimensions=(height, width), cwd=str(ROOT), echo=True
         )
 
     def __enter__(self) -> Terminal:

@@ -474,6 +474,7 @@ def test_closed_output_is_no_failure_of_the_demo() -> None:
         ({"NO_COLOR": "1"}, False),
         ({"NO_COLOR": ""}, sys.platform != "win32"),
         ({"TERM": "dumb"}, False),
+        ({"TERM": ""}, False),
     ],
 )
 def test_emphasis_is_for_terminals_that_want_it(

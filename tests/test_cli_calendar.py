@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .against import connecting
 from .conftest import go_live
-from .terminal import PATIENCE, Terminal, piped
+from .terminal import PATIENCE, Terminal, piped, said
 
 HOUR = 3600_000
 
@@ -75,6 +77,69 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, capsys: pytes
     assert f"ccxt-contractinfo: the calendar cannot be written to {file}: No such file" in capsys.readouterr().err
 
 
+def events_in(file: Path) -> dict[str, Any]:
+    return {str(event["uid"]): event for event in icalendar.Calendar.from_ical(file.read_bytes()).walk("VEVENT")}
+
+
+def test_a_delisting_that_is_withdrawn_is_cancelled_in_the_file(sim: BinanceSimulator, tmp_path: Path) -> None:
+    """Written again, the file has the event that is not going to happen as CANCELLED; what is further ahead than
+    --days, and what is of the other universe, is not taken for withdrawn."""
+    file = tmp_path / "futures.ics"
+    assert 0 == cli.main(["calendar", "--exchange", "binance", "--days", "400", "--ics", str(file)])
+    before = events_in(file)
+    assert {"BTCUSD_", "BTCUSDT"} <= {uid[:7] for uid in before}
+    assert {"CONFIRMED"} == {str(event["status"]) for event in before.values()}
+    sim.schedule_delisting("BTCUSDT", None)
+    assert 0 == cli.main(["calendar", "--days", "0", "--ics", str(file)])
+    after = events_in(file)
+    assert before.keys() == after.keys()
+    assert ["BTCUSDT-delisting@ccxt-contractinfo"] == [
+        uid for uid, event in after.items() if event["status"] == "CANCELLED"
+    ]
+
+
+@pytest.mark.parametrize("content", ["Buy milk.\n", "BEGIN:VCALENDAR\r\nPRODID:mine\r\nEND:VCALENDAR\r\n"])
+def test_a_file_of_somebody_else_is_not_overwritten(
+    sim: BinanceSimulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    """A file that is no calendar, or another program's, stays as it is, and the error says what to do, before Binance
+    is asked."""
+    file = tmp_path / "notes.txt"
+    file.write_text(content, newline="")
+    assert 1 == cli.main(["calendar", "--ics", str(file)])
+    told = capsys.readouterr().err
+    assert f"ccxt-contractinfo: {file} exists, and is no calendar that this command has written" in told
+    assert "Give --ics another file" in told
+    assert content.encode() == file.read_bytes()
+    assert [] == sim.requests
+
+
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    """There is nothing to lose in it."""
+    file = tmp_path / "futures.ics"
+    file.touch(mode=0o640)
+    assert 0 == cli.main(["calendar", "--ics", str(file)])
+    assert events_in(file)
+    assert [file] == list(tmp_path.iterdir())
+    assert 0o640 == file.stat().st_mode & 0o777
+
+
+def test_a_full_disk_costs_no_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the new calendar cannot be written wholly, the old one is there as it was, and nothing beside it."""
+    file = tmp_path / "futures.ics"
+    assert 0 == cli.main(["calendar", "--ics", str(file)])
+    before, write = file.read_bytes(), Path.write_bytes
+
+    def torn(self: Path, data: bytes) -> int:
+        write(self, data[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", torn)
+    assert 1 == cli.main(["calendar", "--ics", str(file)])
+    assert before == file.read_bytes()
+    assert [file] == list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("arguments", [["--days", "-1"], ["--days", "soon"], ["--wait", "nan"], ["--wait", "1e9"]])
 def test_what_cannot_be_meant_is_a_usage_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """A number that is none, or out of bounds, ends with 2 and what it should be."""
@@ -103,10 +168,10 @@ def test_what_the_stream_tells_while_waiting_is_in_it(
 
 
 def test_in_a_pipe_it_is_the_same(sim: BinanceSimulator) -> None:
-    """As a process in a pipe, it writes JSON Lines, and ends after the time to wait."""
-    process = piped(sim.port, "calendar", "--days", "0.1", "--wait", "0.1")
+    """As a process in a pipe, it writes JSON Lines, says on stderr what it waits for, and ends after that time."""
+    process = piped(sim.port, "calendar", "--days", "0.1", "--wait", "2")
     output, errors = process.communicate(timeout=PATIENCE)
-    assert ("", 0) == (errors, process.returncode)
+    assert (["listening for 2 s...", "connecting", "live: listening"], 0) == (said(errors), process.returncode)
     assert ["BTCUSDT"] == [line["id"] for line in written(output.encode())]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import ccxt
 import certifi
 import pytest
+import requests
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import cli, cli_check, cli_common
@@ -246,6 +247,74 @@ def test_a_proxy_that_refuses(check: Check) -> None:
     assert (18, "oofsss") == (code, statuses(results)[:6])
     assert "user and a password" in results["proxy"]["advice"]
     assert "wrong" not in json.dumps(results)
+
+
+def answering(data: bytes) -> Callable[[socket.socket], None]:
+    """A peer that reads what it is asked once, answers with some bytes, and ends the connection."""
+
+    def handle(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(data)
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("option", "scheme", "answer"),
+    [
+        ("wsProxy", "http", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+        ("wsProxy", "http", b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"),
+        ("wsProxy", "http", b"HTTP/1.1 451 Not Here\r\nContent-Length: 0\r\n\r\n"),
+        ("wsProxy", "http", b"SSH-2.0-nonsense\r\n\r\n"),
+        ("wsProxy", "http", b""),
+        ("wssProxy", "http", b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
+        ("wsSocksProxy", "socks5", b"\x05\xff"),
+        ("wsSocksProxy", "socks5", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        ("wsSocksProxy", "socks5", b""),
+    ],
+)
+def test_whatever_a_proxy_answers_it_is_the_proxy_that_is_named(
+    check: Check, option: str, scheme: str, answer: bytes
+) -> None:
+    """The proxy is the step that fails, and the advice names the option that has it, never the server's URL."""
+    url = ["--url", "wss://127.0.0.1:1"] if option == "wssProxy" else []
+    with serving(answering(answer)) as port:
+        code, results = check(f"--{option}", f"{scheme}://user:pass@127.0.0.1:{port}", *url)
+    assert (18, "failed") == (code, results["proxy"]["status"])
+    assert "the proxy " in results["proxy"]["detail"]
+    assert "127.0.0.1" in results["proxy"]["detail"]
+    assert results["proxy"]["advice"].startswith(f"The stream goes through --{option}. Look at that proxy")
+    assert "pass" not in results["proxy"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("option", "proxy", "step"),
+    [
+        ("wsProxy", "http://127.0.0.1:{}", "tcp"),
+        ("wsProxy", "http://no-such-host.invalid:{}", "dns"),
+        ("wsSocksProxy", "socks5://127.0.0.1:{}", "proxy"),
+        ("wsSocksProxy", "socks5://no-such-host.invalid:{}", "proxy"),
+    ],
+)
+def test_a_proxy_that_cannot_be_reached_is_named(
+    check: Check, sim: BinanceSimulator, option: str, proxy: str, step: str
+) -> None:
+    """Where nothing listens at a proxy's address, or it has no address, the server has no part in what is told."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = proxy.format(server.getsockname()[1])
+    _, results = check(f"--{option}", proxy)
+    assert "failed" == results[step]["status"]
+    assert f"the proxy {proxy}" in results[step]["detail"]
+    assert str(sim.port) not in results[step]["detail"]
+    assert results[step]["advice"].startswith(f"The stream goes through --{option}. Look at that proxy")
+
+
+def test_a_proxy_behind_which_nothing_answers_is_mentioned(check: Check) -> None:
+    """Where a proxy connects and the connection ends then, the advice leaves open which of the two ended it."""
+    with serving(answering(b"HTTP/1.1 200 Connection established\r\n\r\n")) as port:
+        code, results = check("--wsProxy", f"http://127.0.0.1:{port}")
+    assert 13 == code
+    assert results["handshake"]["advice"].endswith("What answers may also be the proxy of --wsProxy.")
 
 
 @pytest.mark.parametrize(
@@ -480,7 +549,10 @@ def test_the_advice_for_rest_goes_by_its_proxy() -> None:
     """A proxy that was given is what to look at; without one, a name that is not found is a matter of DNS."""
     error = ccxt.NetworkError("binance GET https://host/fapi/v1/exchangeInfo")
     error.reason = "NameResolutionError('Failed to resolve')"
-    assert cli_check._advice("rest", error, "httpProxy").startswith("REST goes through --httpProxy.")
+    assert cli_check._advice("rest", error, "httpProxy").startswith("REST goes through --httpProxy. Look at that proxy")
+    error.reason = "ProxyError('...', OSError('Tunnel connection failed: 403 Forbidden'))"
+    assert cli_check._advice("rest", error, "httpsProxy").startswith("REST goes through --httpsProxy. Look at that")
+    error.reason = "NameResolutionError('Failed to resolve')"
     assert cli_check._advice("rest", error).startswith("Look whether this machine resolves names")
     assert "give --httpsProxy" in cli_check._advice("rest", ccxt.NetworkError("nothing"))
 
@@ -491,3 +563,15 @@ def test_proxies_of_rest_that_contradict_each_other(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert "" == printed.out
     assert printed.err.startswith("ccxt-contractinfo: InvalidProxySettings: binanceusdm you have multiple conflicting")
+
+
+def test_a_socks_proxy_for_rest_without_its_library(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PySocks is not installed, requests cannot go through a SOCKS proxy, and the advice is to install it."""
+
+    def missing(*args: object, **kwargs: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)  # as requests has it then
+    code, results = check("--socksProxy", "socks5://127.0.0.1:1")
+    assert (15, "failed") == (code, results["rest"]["status"])
+    assert results["rest"]["advice"].endswith('needs PySocks: pip install "PySocks"')

@@ -21,7 +21,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import PATIENCE, eventually
 from .contracts import CUT, PUSHED, SCHEDULED, entry
-from .terminal import Terminal
+from .terminal import Terminal, said
 from .test_cli import COMMAND, Screen, environment
 from .test_replay import HALT, START, answer, pushed, written
 
@@ -50,7 +50,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> str:
         assert 0 == cli.main([str(argument) for argument in arguments])
         printed = capsys.readouterr()
-        assert "" == printed.err
+        paces = ["replays"] if "--speed" in arguments else []
+        assert paces == [line.split()[0] for line in said(printed.err)]
         return printed.out
 
     return run
@@ -63,6 +64,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     def run(*arguments: object) -> str:
         screen = Screen()
         monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setattr(sys, "stdout", screen)
         assert 0 == cli.main([str(argument) for argument in arguments])
         return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", screen.getvalue())
@@ -93,6 +95,7 @@ def test_replay_writes_what_was_told(path: Path, run: Run) -> None:
     ("arguments", "expected"),
     [
         (["BTC/USDT:USDT"], [["tiers"], ["tiers"]]),
+        (["BTCUSDT", "IOTA/USDT:USDT"], 5),
         (["BTCUSDT", "--kind", "halted"], []),
         (["--kind", "halted", "--kind", "tiers_tightened"], [["halted", "status"], ["tiers"], ["tiers"]]),
         (["--speed", "1e6", "BTCUSDT"], [["tiers"], ["tiers"]]),
@@ -122,6 +125,7 @@ def test_replay_on_a_terminal(path: Path, terminal: Run) -> None:
 def test_replay_says_what_was_at_a_time(path: Path, run: Run, at: str) -> None:
     """A time is ISO 8601, in UTC where it does not say, or ms."""
     state = orjson.loads(run("replay", path, "BTCUSDT", "--at", at))
+    assert state == orjson.loads(run("replay", path, "BTC/USDT", "--at", at))
     assert {"at": 150_000, **orjson.loads(orjson.dumps(cci.contract_at(path, "BTCUSDT", 150_000)))} == state
 
 
@@ -131,8 +135,28 @@ def test_replay_shows_what_was_at_a_time(path: Path, terminal: Run) -> None:
     assert ["BTC/USDT:USDT", "at", "1970-01-01T00:02:30.000Z"] == lines[0]
     assert ["status", "TRADING"] in lines
     assert ["delisting", "none"] in lines
-    assert ["2", "5,000", "25,000", "20x", "2.5", "%"] == lines[-1]
+    assert ["2", "5,000", "25,000", "20x", "2.5", "%", "75"] == lines[-1]
     assert "leverage tiers: unknown" in terminal("replay", path, "BTCUSDT", "--at", "90000")
+
+
+def test_leverage_tiers_look_alike_wherever_they_are_told(path: Path, terminal: Run) -> None:
+    """`replay --at` shows the same table as `tiers` does, with the currency that notionals are in."""
+
+    def tables(*arguments: object) -> list[list[str]]:
+        """Heading and rows of each table of tiers."""
+        found: list[list[str]] = []
+        for line in terminal(*arguments).splitlines():
+            if line.split()[:1] == ["tier"]:
+                found.append([])
+            if found and re.match(r"tier|\s+\d+ ", line):
+                found[-1].append(line.rstrip())
+        return found
+
+    before, after = tables("tiers", "BTCUSDT", "--journal", path)
+    assert [after] == tables("replay", path, "BTCUSDT", "--at", "200000")
+    assert [before] == tables("replay", path, "BTCUSDT", "--at", "150000")
+    assert before != after
+    assert "leverage tiers, in USDT" in terminal("replay", path, "BTCUSDT", "--at", "200000")
 
 
 def test_replay_fails_clearly(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -290,7 +314,8 @@ def test_record_and_replay(
     lines = [process.stdout.readline() for _ in range(2)]
     process.send_signal(ending)
     rest, errors = process.communicate(timeout=PATIENCE)
-    assert (code, "", "") == (process.returncode, rest, errors)
+    assert (code, "") == (process.returncode, rest)
+    assert ["loading markets...", "connecting", f"live: records to {path}"] == said(errors)
     assert ["BTCUSDT", "ORBITUSDT"] == [orjson.loads(line)["id"] for line in lines]
     assert lines == run("replay", path).splitlines(keepends=True)
 
@@ -316,7 +341,8 @@ def test_record_on_the_simulator(tmp_path: Path) -> None:
         eventually(lambda: is_live(path))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
-    assert (130, b"") == (process.returncode, errors)
+    assert 130 == process.returncode
+    assert ["loading markets...", "connecting", f"live: records to {path}"] == said(errors.decode())
 
 
 def test_record_and_replay_on_a_real_terminal(tmp_path: Path, sim: BinanceSimulator) -> None:

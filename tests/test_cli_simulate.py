@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,92 @@ def test_on_a_terminal() -> None:
         rest = process.before.decode()
     assert "Traceback" not in rest
     assert 130 == process.exitstatus
+
+
+# The other commands on it
+
+
+def updates_of(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None
+    return (json.loads(line) for line in process.stdout)
+
+
+def test_another_command_uses_it_by_the_option_that_it_prints(tmp_path: Path) -> None:
+    """`watch` with the option that `simulate` prints shows what is played there, in another process, with its key."""
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        """
+        repeat = true
+        [simulator]
+        api_key = "a key"
+        secret = "s:/@"
+        [[step]]
+        after = 0.2
+        action = "set_status"
+        id = "BTCUSDT"
+        status = "TRADING_HALT"
+        [[step]]
+        after = 0.2
+        action = "set_status"
+        id = "BTCUSDT"
+        status = "TRADING"
+        """
+    )
+    pipe: Any = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*COMMAND, "simulate", "--scenario", str(file)], **pipe) as server:
+        try:
+            option = next(updates_of(server))["option"].split()
+            with subprocess.Popen([*COMMAND, "watch", "BTCUSDT", *option], **pipe) as process:
+                try:
+                    assert "BTC/USDT:USDT" == next(updates_of(process))["symbol"]
+                finally:
+                    process.kill()
+            tiers = subprocess.run([*COMMAND, "tiers", *option, "BTCUSDT"], **pipe, timeout=PATIENCE, check=True)
+            assert json.loads(tiers.stdout)["tiers"]
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tiers", "--simulator", "{url}", "BTCUSDT"],
+        ["tiers", "BTCUSDT", "--simulator", "{url}"],
+        ["tiers", "BTCUSDT", "--simulator={url}"],
+        ["tiers", "--simu", "{url}", "BTCUSDT"],
+        ["calendar", "--simulator", "{url}/"],
+        ["check", "--simulator", "{url}"],
+    ],
+)
+def test_a_url_chooses_a_simulator_that_runs(sim: BinanceSimulator, arguments: list[str]) -> None:
+    """Wherever the option stands, the command asks the simulator of the URL, with the usual key."""
+    assert 0 == cli.main([argument.format(url=sim.url) for argument in arguments])
+    assert any(request.startswith("GET /fapi/") for request in sim.requests)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--simulator", "BTCUSDT"], ["BTCUSDT", "--simulator"], ["--sim", "BTCUSDT"], ["--si", "BTCUSDT"]]
+)
+def test_without_a_url_it_is_one_of_this_process(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """What follows --simulator and is no URL is the symbol."""
+    assert 0 == cli.main(["tiers", *arguments])
+    assert "BTC/USDT:USDT" == json.loads(capsys.readouterr().out)["symbol"]
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://", "http://127.0.0.1:99999", "ws://127.0.0.1:1", "x://"])
+def test_what_is_no_url_of_a_simulator_is_a_usage_error(capsys: pytest.CaptureFixture[str], url: str) -> None:
+    """It ends with 2, and what it should be."""
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["calendar", "--simulator", url])
+    assert 2 == raised.value.code
+    assert f"should be as simulate prints it, http://127.0.0.1:8600, not {url!r}" in capsys.readouterr().err
+
+
+def test_where_no_simulator_listens_it_is_said_how_to_start_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error names the address, and ends with a command."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert 1 == cli.main(["calendar", "--simulator", f"http://127.0.0.1:{port}"])
+    told = capsys.readouterr().err
+    assert f"no simulator listens at http://127.0.0.1:{port} (Connection refused)" in told
+    assert told.endswith(f"start one with: ccxt-contractinfo simulate --port {port}\n")

@@ -19,7 +19,7 @@ from .against import connecting
 from .conftest import eventually
 from .contracts import CUT, PUSHED, entry
 from .journals import START, answer, pushed, written
-from .terminal import PATIENCE, Terminal, piped
+from .terminal import PATIENCE, Terminal, piped, said
 
 TIERS = LeverageTiers(PUSHED)
 
@@ -117,7 +117,8 @@ def test_without_a_key_the_next_push_tells_them(monkeypatch: pytest.MonkeyPatch,
     sim.set_brackets("ETHUSDT", CUT)
     sim.set_brackets("BTCUSDT", PUSHED)
     output, errors = process.communicate(timeout=PATIENCE)
-    assert ("", 0) == (errors, process.returncode)
+    assert 0 == process.returncode
+    assert ["waiting for a push of the tiers of BTC/USDT:USDT...", "connecting"] == said(errors)[:2]
     found = orjson.loads(output)
     assert ("BTCUSDT", [50, 20]) == (found["id"], [tier["maxLeverage"] for tier in found["tiers"]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import termios
@@ -15,15 +16,19 @@ import pytest
 from ccxt_contractinfo import cli
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import eventually
-from .contracts import NEVER, ONBOARD
-from .terminal import PATIENCE, Terminal, piped
+from .contracts import NEVER, ONBOARD, PUSHED, SCHEDULED
+from .terminal import PATIENCE, Terminal, piped, said
 
 ALTERNATE_SCREEN, CURSOR_HIDDEN = (b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h")
 
 
 def shows(terminal: Terminal, *texts: str) -> Callable[[], bool]:
     return lambda: all(text in terminal.text for text in texts)
+
+
+def line_of(stream: Any, text: str) -> str:
+    """Read on until a line has a text in it."""
+    return next(line for line in stream if text in line)
 
 
 def assert_as_it_was(terminal: Terminal) -> None:
@@ -112,7 +117,8 @@ def test_in_a_pipe_each_update_is_a_line(sim: BinanceSimulator) -> None:
     """Piped, the chosen updates are JSON Lines, errors go to stderr, and Ctrl-C ends with 130."""
     process = piped(sim.port, "watch", "BTCUSDT", "ETH/USDT:USDT", "--kind", "tiers_tightened", "--kind", "halted")
     assert process.stdout is not None
-    eventually(lambda: sim.connections > 0 and any("exchangeInfo" in each for each in sim.requests[1:]))
+    assert process.stderr is not None
+    line_of(process.stderr, "live: ")
     brackets = sim.brackets("ETHUSDT")
     sim.push("nonsense")
     sim.set_status("ADAUSDT", "TRADING_HALT")
@@ -128,16 +134,78 @@ def test_in_a_pipe_each_update_is_a_line(sim: BinanceSimulator) -> None:
     assert "TRADING" == updates[0]["previous"]["status"]
     assert updates[2]["tierChanges"]
     assert ("", cli.INTERRUPTED) == (rest, process.returncode)
-    assert errors.startswith("ccxt-contractinfo: MalformedEvent: ")
-    assert 1 == len(errors.splitlines())
+    (error,) = said(errors)
+    assert error.startswith("MalformedEvent: ")
+
+
+def test_in_a_pipe_stderr_tells_how_the_connection_is(sim: BinanceSimulator) -> None:
+    """Without a single update, stderr says that it connects, is live, has lost the connection and is live again, while
+    the output stays empty."""
+    process = piped(sim.port, "watch")
+    assert process.stderr is not None
+    try:
+        assert "loading markets..." in process.stderr.readline()
+        assert f"connecting to {sim.ws_url}/market/ws..." in process.stderr.readline()
+        assert "live: " in process.stderr.readline()
+        sim.drop()
+        line_of(process.stderr, "ccxt-contractinfo: reconnecting...")
+        line_of(process.stderr, "ccxt-contractinfo: live again")
+        process.send_signal(signal.SIGINT)
+        assert ("", cli.INTERRUPTED) == (process.communicate(timeout=PATIENCE)[0], process.returncode)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("term", [None, "dumb", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines_for_people(sim: BinanceSimulator, term: str | None) -> None:
+    """Each update is told in words, below what the connection does, without a single control character."""
+    with Terminal(sim.port, "watch", term=term, width=100) as terminal:
+        terminal.wait_for(shows(terminal, "loading markets...", "connecting to", "live: "))
+        sim.set_status("BTCUSDT", "TRADING_HALT")
+        sim.schedule_delisting("ETHUSDT", SCHEDULED)
+        terminal.wait_for(shows(terminal, "BTC/USDT:USDT halted  status TRADING → TRADING_HALT"))
+        terminal.wait_for(shows(terminal, "ETH/USDT:USDT delisting  delisting none → 2026-09-21 14:13 UTC"))
+        (line,) = [line for line in terminal.lines if "halted" in line]
+        assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d BTC/USDT:USDT halted", line)
+        terminal.process.sendintr()
+        assert cli.INTERRUPTED == terminal.end()
+    assert_plain(terminal)
+
+
+@pytest.mark.parametrize("term", [None, "dumb"])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["calendar", "--days", "400", "--wait", "0.2"], "delivery"),
+        (["tiers", "BTCUSDT", "--wait", "60"], "leverage"),
+        (["check"], "All is well."),
+    ],
+)
+def test_no_command_moves_the_cursor_of_a_terminal_that_cannot(
+    sim: BinanceSimulator, term: str | None, arguments: list[str], expected: str
+) -> None:
+    """What other commands write for people, what they wait for included, is in plain lines, too."""
+    with Terminal(sim.port, *arguments, term=term, height=60) as terminal:
+        if arguments[0] == "tiers":
+            terminal.wait_for(shows(terminal, "waiting for a push of the tiers of BTC/USDT:USDT...", "live: listening"))
+            sim.set_brackets("BTCUSDT", PUSHED)
+        assert 0 == terminal.end()
+    assert expected in terminal.text
+    assert_plain(terminal)
+
+
+def assert_plain(terminal: Terminal) -> None:
+    text = terminal.raw.decode().replace("\r\n", "\n")
+    assert [] == [letter for letter in text if letter != "\n" and not letter.isprintable()]
 
 
 def test_it_ends_where_nobody_reads_any_more(sim: BinanceSimulator) -> None:
-    """Without a single update, a pipe whose reader has gone ends it, silently."""
+    """Without a single update, a pipe whose reader has gone ends it, without an error."""
     process = piped(sim.port, "watch")
     assert process.stdout is not None
     assert process.stderr is not None
-    eventually(lambda: sim.connections > 0)
+    line_of(process.stderr, "live: ")
     process.stdout.close()
     with process.stderr as stderr:
         assert (1, "") == (process.wait(PATIENCE), stderr.read())
@@ -182,14 +250,3 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> 
     examples = text.partition("\nexample:\n")[2].splitlines()
     assert all(line.startswith(f"  ccxt-contractinfo {command}") for line in examples)
     assert [True, False] == ["--simulator" in line for line in examples[:2]]
-
-
-@pytest.mark.parametrize("command", [["watch"], ["calendar"], ["tiers", "BTCUSDT"]])
-def test_without_the_extra_it_is_said_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
-) -> None:
-    """Where rich is not installed, the command says what to install, and ends with 1."""
-    found: Any = cli.cli_watch.need.__globals__["importlib"].util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "rich" else found(name))
-    assert 1 == cli.main([*command, "--simulator"])
-    assert "pip install 'ccxt-contractinfo[cli]'" in capsys.readouterr().err

@@ -163,7 +163,7 @@ def test_proxies_that_contradict_each_other() -> None:
 def test_socks_without_the_library(mocker: MockerFixture) -> None:
     """Without python-socks the error says what to install."""
     mocker.patch.dict(sys.modules, {"python_socks": None})
-    with pytest.raises(ccxt.NotSupported, match=r"ccxt-contractinfo\[socks\]"):
+    with pytest.raises(ccxt.NotSupported, match=r'pip install "python-socks"$'):
         cci.ContractInfoStream(proxy="socks5://127.0.0.1:1")
 
 

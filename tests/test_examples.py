@@ -110,6 +110,31 @@ def test_without_leave_to_trade_nothing_is_ordered(
 
 
 @pytest.mark.parametrize(
+    ("name", "play", "expected"),
+    [
+        ("bot_loop", "a_delisting_and_an_outage", "closed 1000.0 ADA/USDT:USDT"),
+        ("margin_guard", "leverage_cuts", "halved by 25: "),
+    ],
+)
+def test_an_account_in_hedge_mode_is_traded_in_as_well(
+    name: str, play: str, expected: str, capsys: pytest.CaptureFixture[str], local: Any
+) -> None:
+    """An example that trades closes positions of hedge mode, too, where Binance takes no reduceOnly."""
+    requests: list[str] = []
+
+    def hedged(sim: BinanceSimulator) -> Iterator[str]:
+        sim.set_hedge_mode()
+        yield from getattr(local, play)(sim)
+        requests.extend(sim.requests)
+
+    exchange = cci.binanceusdm()
+    with local.connected(argparse.Namespace(binance=False), hedged, exchange):
+        importlib.import_module(name).main(exchange, trade=True)
+    assert expected in capsys.readouterr().out
+    assert "POST /fapi/v1/order" in requests
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [([], (False, True)), (["--binance"], (True, False)), (["--binance", "--trade"], (True, True))],
 )

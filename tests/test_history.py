@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.history import last_tier_change
+from ccxt_contractinfo.simulator import BinanceSimulator
 
+from .conftest import eventually, go_live
 from .contracts import CUT, ONBOARD, PUSHED, SCHEDULED, entry, told_by_rest
 from .journals import HALT, START, answer, pushed, written
 
@@ -123,3 +127,30 @@ def test_a_time_to_come_hides_nothing(tmp_path: Path) -> None:
     glitch = {**pushed(2_000), "time": 9_000_000}
     path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, entry()), glitch, pushed(3_000, **HALT))
     assert "TRADING_HALT" == cci.contract_at(path, "IOTAUSDT", 4_000)["status"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "id"),
+    [
+        ("BTC/USDT", "BTCUSDT"),
+        ("BTC/USDT:USDT", "BTCUSDT"),
+        ("BTCUSDT", "BTCUSDT"),
+        ("BTC/USD", "BTCUSD_PERP"),
+        ("BTC/USDT:BTC", None),
+        ("btc/usdt", None),
+        ("BTC", None),
+    ],
+)
+def test_symbols_are_resolved_as_ccxt_resolves_them(
+    tmp_path: Path, sim: BinanceSimulator, symbol: str, id: str | None
+) -> None:
+    """Without the currency of the margin, a symbol is the perpetual, as for `exchange.market()`; letters count."""
+    path = tmp_path / "a.jsonl"
+    with sim.connect(cci.binance({"options": {"contractInfo": {"journal": path}}})) as exchange:
+        go_live(exchange)
+        sim.set_brackets("BTCUSDT", PUSHED)
+        sim.set_brackets("BTCUSD_PERP", PUSHED)
+        eventually(lambda: exchange.contract_info_stream().health()["events"] == 2)
+    assert id == cci.contract_at(path, symbol, 2**60)["id"]
+    change = last_tier_change(path, symbol)
+    assert (id, id is not None) == (change.id, change.tiers is not None)

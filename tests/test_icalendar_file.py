@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import icalendar
 import pytest
 
-from ccxt_contractinfo.icalendar_file import calendar_of
+from ccxt_contractinfo.icalendar_file import calendar_of, events_of
 from ccxt_contractinfo.upcoming import Kind, Upcoming
 
 NOW = 1_790_000_000_123
@@ -81,3 +81,64 @@ def test_every_kind_has_its_words(kind: Kind) -> None:
 def test_nothing_ahead_is_an_empty_calendar() -> None:
     """Without events there is still a calendar that can be read."""
     assert [] == events(calendar_of([], NOW))
+
+
+def test_every_event_reminds() -> None:
+    """A day and an hour before, a calendar program shows what is going to happen."""
+    for event in events(calendar_of(AHEAD, NOW)):
+        alarms = event.walk("VALARM")
+        assert [timedelta(days=-1), timedelta(hours=-1)] == [alarm["trigger"].dt for alarm in alarms]
+        assert {("DISPLAY", event["summary"])} == {(alarm["action"], alarm["description"]) for alarm in alarms}
+
+
+def after(earlier: bytes, ahead: list[Upcoming], now: int, universes: Any = ("linear", "inverse")) -> list[Any]:
+    return events(calendar_of(ahead, now, events_of(earlier), universes))
+
+
+def test_what_was_withdrawn_is_cancelled_until_its_time_is_past() -> None:
+    """An event that lies ahead no more keeps UID and time, is CANCELLED with a greater SEQUENCE, and does not remind;
+    it stays so, and goes when its time is past."""
+    (_, delisting, delivery) = events(before := calendar_of(AHEAD, NOW))
+    listing = AHEAD[:1]
+    content = calendar_of(listing, NOW + 1000, events_of(before))
+    (_, cancelled, other) = events(content)
+    assert [delisting["uid"], delivery["uid"]] == [cancelled["uid"], other["uid"]]
+    assert ("CANCELLED", delisting["dtstart"].dt) == (cancelled["status"], cancelled["dtstart"].dt)
+    assert delisting["summary"] == cancelled["summary"]
+    assert cancelled["sequence"] > delisting["sequence"]
+    assert [] == cancelled.walk("VALARM")
+    again = after(content, listing, NOW + 2000)[1]
+    assert (cancelled["status"], cancelled["sequence"]) == (again["status"], again["sequence"])
+    later = after(content, [], NOW + 121_000)  # when the delisting would have been, and the listing has been
+    assert [delivery["uid"]] == [event["uid"] for event in later]
+
+
+def test_what_is_announced_again_is_confirmed_again() -> None:
+    """A delisting that was withdrawn and is scheduled again, within a minute, takes the place of its cancellation."""
+    cancelled = calendar_of([], NOW + 1000, events_of(calendar_of(AHEAD, NOW)))
+    again = after(cancelled, AHEAD[1:2], NOW + 2000)[0]
+    assert ("CONFIRMED", 2) == (again["status"], len(again.walk("VALARM")))
+    assert again["sequence"] > events(cancelled)[1]["sequence"]
+
+
+def test_what_nobody_has_looked_at_stays_as_it_is() -> None:
+    """The events of COIN-M are not cancelled by a look at USD-M."""
+    inverse = Upcoming(DELIVERY, "BTC/USD:BTC-261225", "delivery", "BTCUSD_261225", "TRADING")
+    before = calendar_of([AHEAD[2], inverse], NOW)
+    assert ["CANCELLED", "CONFIRMED"] == [event["status"] for event in after(before, [], NOW + 1000, {"linear"})]
+    assert ["CONFIRMED", "CANCELLED"] == [event["status"] for event in after(before, [], NOW + 1000, {"inverse"})]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Buy milk.\n",
+        b"\xff\xfe",
+        b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//other//EN\r\nEND:VCALENDAR\r\n",
+        b"BEGIN:VCALENDAR\r\nPRODID:-//ccxt-contractinfo//calendar//EN\r\nBEGIN:VEVENT\r\n",
+    ],
+)
+def test_what_is_no_calendar_of_ours_is_refused(content: bytes) -> None:
+    """Text, another program's calendar and a torn file are told apart from what was written here."""
+    with pytest.raises(ValueError, match=r"program|[Cc]ontent line|components"):
+        events_of(content)

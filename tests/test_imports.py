@@ -48,7 +48,7 @@ LAYERS = (
     ("margin", "tierchanges", "words"),
     ("journal",),
     ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
-    ("callbacks", "clock", "errors", "forking", "weakly"),
+    ("callbacks", "clock", "errors", "extras", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 

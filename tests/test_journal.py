@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,7 +66,12 @@ def raws(path: Path) -> list[Any]:
 
 
 def parts(path: Path) -> list[str]:
-    return sorted(each.name for each in path.parent.iterdir() if each != path)
+    """The names of the files that were set aside."""
+    return sorted(each.name for each in path.parent.iterdir() if each not in (path, lock_of(path)))
+
+
+def lock_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
 
 
 # What is written
@@ -380,15 +386,13 @@ def test_a_file_that_is_deleted_is_begun_anew(tmp_path: Path, opened: Callable[.
     path.unlink()
     each.journal.push(PUSH, 0.0)
     assert ["push"] == kinds(path)
-    path.unlink()
-    path.parent.rmdir()
+    shutil.rmtree(path.parent)
     each.journal.push(PUSH, 0.0)
     each.journal.push(PUSH, 0.0)
     assert [FileNotFoundError] == [type(error) for error in each.failures]
     assert 2 == each.journal.lost
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there, nothing keeps them apart")
 def test_two_streams_cannot_share_a_file(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
     """The second one to start is refused, by an error that says why, and starts once the first has ended."""
     path = tmp_path / "a.jsonl"
@@ -399,6 +403,83 @@ def test_two_streams_cannot_share_a_file(tmp_path: Path, sim: BinanceSimulator, 
     assert "idle" == second.contract_info_stream().state
     first.close()
     go_live(second)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a"])
+def test_the_lock_is_no_part_of_the_journal(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """The file beside a journal that keeps others from it is empty, is not read, and stays over rotations."""
+    path = tmp_path / name
+    journal = opened(path, max_size=100).journal
+    for number in range(5):
+        journal.push(b'{"number":%d}' % number, clock.now())
+        with pytest.raises(BlockingIOError, match="another stream writes its journal there"):
+            Opened(path)
+    journal.close()
+    assert b"" == lock_of(path).read_bytes()
+    assert list(range(5)) == [raw["number"] for raw in raws(path)]
+    opened(path)
+
+
+def test_another_process_is_refused_until_the_first_is_gone(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """While a process writes to a journal, another one cannot; where it is killed, its lock goes with it."""
+    path = tmp_path / "a.jsonl"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(BlockingIOError, match="another stream writes its journal there"):
+            opened(path)
+        process.kill()
+    opened(path)
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_lock_that_was_deleted_is_another_streams(
+    tmp_path: Path, opened: Callable[..., Opened], is_moved: bool
+) -> None:
+    """Where somebody deletes the lock, and with or without it the journal, a second stream may write there; the first
+    one finds out with its next line, loses it, and is told, so that the two never mix."""
+    path = tmp_path / "a.jsonl"
+    first = opened(path)
+    lock_of(path).unlink()
+    if is_moved:
+        path.rename(tmp_path / "moved")
+    second = opened(path)
+    first.journal.push(PUSH, clock.now())
+    assert [BlockingIOError] == [type(error) for error in first.failures]
+    assert 1 == first.journal.lost
+    second.journal.push(b'{"from":"second"}', clock.now())
+    assert [{"from": "second"}] == raws(path)
+
+
+def test_a_lock_that_was_deleted_alone_is_made_again(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Where nobody else has come meanwhile, no line is lost, and others are kept away again."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path).journal
+    lock_of(path).unlink()
+    journal.push(PUSH, clock.now())
+    assert ["start", "push"] == kinds(path)
+    with pytest.raises(BlockingIOError):
+        opened(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_the_child_of_a_fork_keeps_nobody_from_the_journal(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """A child that outlives its parent's stream does not hold its lock."""
+    path = tmp_path / "a.jsonl"
+    journal = opened(path).journal
+    waits, ends = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(ends)
+        os.read(waits, 1)
+        os._exit(0)
+    try:
+        journal.close()
+        opened(path)
+    finally:
+        os.close(waits)
+        os.close(ends)
+        os.waitpid(child, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -601,7 +682,7 @@ def test_a_link_stays_one(tmp_path: Path, opened: Callable[..., Opened]) -> None
     journal = opened(tmp_path / "a.jsonl", max_size=10).journal
     journal.push(PUSH, clock.now())
     assert (tmp_path / "a.jsonl").is_symlink()
-    assert 2 == len(list((tmp_path / "disk").iterdir()))
+    assert 1 == len(parts(tmp_path / "disk" / "a.jsonl"))
     assert ["start", "push"] == kinds(tmp_path / "a.jsonl")
 
 

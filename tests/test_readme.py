@@ -47,8 +47,11 @@ def test_attach(play: Callable[[Block, str], str], sim: BinanceSimulator) -> Non
     assert 1 == len(sim.handshakes)
 
 
-def test_the_bracket_cut(local_binance: list[Any], sim: BinanceSimulator) -> None:
-    """The fourth example reduces a position to the notional that its leverage is still allowed for."""
+@pytest.mark.parametrize("hedged", [False, True])
+def test_the_bracket_cut(local_binance: list[Any], sim: BinanceSimulator, hedged: bool) -> None:
+    """The fourth example reduces a position to the notional that its leverage is still allowed for, in hedge mode,
+    too."""
+    sim.set_hedge_mode(hedged)
     tiers = [
         {"bnf": 0, "bnc": 50_000, "mmr": 0.01, "ma": 50},
         {"bnf": 50_000, "bnc": 250_000, "mmr": 0.025, "ma": 20},

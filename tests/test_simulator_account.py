@@ -757,6 +757,50 @@ def test_other_orders_are_refused(sim: BinanceSimulator, changes: dict[str, str]
     assert Decimal(10) == Decimal(risks(sim)["ETHUSDT"]["positionAmt"])
 
 
+@pytest.mark.parametrize(
+    ("hedged", "changes", "code"),
+    [
+        (False, {"positionSide": "LONG"}, -4061),
+        (True, {}, -4061),
+        (True, {"positionSide": "BOTH"}, -4061),
+        (True, {"positionSide": "LONG", "reduceOnly": "true"}, -1106),
+        (True, {"positionSide": "LONG", "side": "BUY"}, -1000),
+        (True, {"positionSide": "SHORT", "side": "SELL"}, -1000),
+        (True, {"positionSide": "SHORT", "side": "BUY"}, -2022),
+    ],
+)
+def test_an_order_has_to_fit_the_position_mode(
+    sim: BinanceSimulator, hedged: bool, changes: dict[str, str], code: int
+) -> None:
+    """As at Binance, hedge mode wants a position side and no reduceOnly, one-way mode no side but BOTH."""
+    sim.set_hedge_mode(hedged)
+    sim.open_position("ETHUSDT", 10, leverage=10)
+    order = {"symbol": "ETHUSDT", "side": "SELL", "type": "MARKET", "quantity": "1", **changes}
+    form = urlencode({"timestamp": round(time.time() * 1000), **order})
+    form += f"&signature={hmac.new(sim.secret.encode(), form.encode(), hashlib.sha256).hexdigest()}"
+    answer = requests.post(f"{sim.url}/fapi/v1/order", data=form, headers={"X-MBX-APIKEY": sim.api_key}, timeout=10)
+    assert (400, code) == (answer.status_code, answer.json()["code"])
+    assert Decimal(10) == Decimal(risks(sim)["ETHUSDT"]["positionAmt"])
+
+
+@pytest.mark.parametrize("amount", [10, -10])
+def test_hedge_mode_is_seen_and_closed_by_ccxt(sim: BinanceSimulator, amount: float) -> None:
+    """ccxt sees the mode and the side of a position, and closes it by its unified parameters."""
+    sim.set_hedge_mode()
+    sim.open_position("ETHUSDT", amount, leverage=10)
+    with pytest.raises(ValueError, match="while positions are open: ETHUSDT"):
+        sim.set_hedge_mode(False)
+    with exchange_of(sim, ccxt.binanceusdm, apiKey=sim.api_key, secret=sim.secret) as exchange:
+        exchange.load_markets()
+        assert exchange.fetch_position_mode("ETH/USDT:USDT")["hedged"]
+        (position,) = exchange.fetch_positions()
+        assert (True, "long" if amount > 0 else "short") == (position["hedged"], position["side"])
+        side = "sell" if amount > 0 else "buy"
+        exchange.create_order("ETH/USDT:USDT", "market", side, 10, None, {"reduceOnly": True, "hedged": True})
+        assert [] == exchange.fetch_positions()
+    sim.set_hedge_mode(False)
+
+
 def test_orders_are_signed(sim: BinanceSimulator) -> None:
     """An order without a signature is refused."""
     answer = requests.post(f"{sim.url}/fapi/v1/order", headers={"X-MBX-APIKEY": sim.api_key}, timeout=10)

@@ -26,6 +26,20 @@ def test_a_duration_has_its_two_largest_units(seconds: float, expected: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [
+        ("BTC/USDT:USDT", "USDT"),
+        ("BTC/USD:BTC", "BTC"),
+        ("BTC/USDT:USDT-261225", "USDT"),
+        (None, "the margin's currency"),
+    ],
+)
+def test_the_currency_of_notionals_is_that_of_the_margin(symbol: str | None, expected: str) -> None:
+    """It is told by the symbol; without one, it is not known."""
+    assert expected == words.currency(symbol)
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [(0.0, "0"), (0.25, "0.25"), (50000.0, "50,000"), (1e12, "1,000,000,000,000"), (0.00001, "0.00001")],
 )

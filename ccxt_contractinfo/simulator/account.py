@@ -1,4 +1,4 @@
-"""Pure: positions and balances in one-way mode, and what they come to at the mark price.
+"""Pure: positions and balances, and what they come to at the mark price.
 
 The formulas are Binance's: https://www.binance.com/en/support/faq/b3c689c1f50a44cabb3a84e663b81d93 for USD-M, and
 https://www.binance.com/en/support/faq/ceccfcfb4e3a45e3b48b0b1bb1a8ae46 for COIN-M. Money is in the margin asset: the
@@ -179,6 +179,12 @@ class Holding:
     initial_margin: Decimal
     maintenance_margin: Decimal
     liquidation_price: Decimal = ZERO
+    hedged: bool = False
+
+    @property
+    def side(self) -> str:
+        """Binance's positionSide: BOTH in one-way mode."""
+        return position_side(self.position.amount) if self.hedged and self.position.amount else "BOTH"
 
     @property
     def asset(self) -> str:
@@ -196,14 +202,21 @@ def margin_asset(contract: Contract) -> str:
     return str(contract.entry["marginAsset"])
 
 
+def position_side(amount: Decimal) -> str:
+    """Binance's positionSide of a position in hedge mode."""
+    return "LONG" if amount > 0 else "SHORT"
+
+
 class Account:
     """Balances by asset and positions by contract id. For one thread at a time.
 
+    `hedged` says whether the account is in hedge mode; there, too, a contract has one position here, long or short.
     USD-M and COIN-M are two accounts: an asset that is margin in both has the same balance in each of them.
     """
 
     def __init__(self, now: int) -> None:
         """Begin at `now`, ms, without positions: with 10,000 of each dollar coin and 10 of every other one."""
+        self.hedged = False
         self._began = now
         self._balances: dict[str, Decimal] = {}
         self._updated: dict[str, int] = {}
@@ -224,6 +237,12 @@ class Account:
             raise ValueError(f"the balance must not be negative: {amount!r}")
         self._balances[asset] = balance
         self._updated[asset] = now
+
+    def set_mode(self, *, hedged: bool) -> None:
+        """Choose hedge mode or one-way mode. Raises ValueError where a position is open, as Binance does."""
+        if self._positions and hedged != self.hedged:
+            raise ValueError(f"the mode cannot be changed while positions are open: {', '.join(self._positions)}")
+        self.hedged = hedged
 
     def open(
         self,
@@ -315,7 +334,7 @@ class Account:
         if position is None:
             leverage = min(USUAL_LEVERAGE, max((int(bracket["ma"]) for bracket in contract.brackets), default=1))
             none = Position(contract.id, ZERO, ZERO, leverage, None, 0)
-            return Holding(contract, none, mark, ZERO, ZERO, ZERO, ZERO)
+            return Holding(contract, none, mark, ZERO, ZERO, ZERO, ZERO, hedged=self.hedged)
         worth = notional(contract, position.amount, mark)
         return Holding(
             contract,
@@ -325,6 +344,7 @@ class Account:
             profit(contract, position, mark),
             abs(worth) / position.leverage,
             maintenance_margin(contract, position, mark),
+            hedged=self.hedged,
         )
 
 

@@ -105,6 +105,9 @@ class RestApi:
             return compact({"serverTime": now})
         if path in ("/fapi/v1/ping", "/dapi/v1/ping", "/api/v3/ping"):
             return "{}"
+        if path in ("/fapi/v1/positionSide/dual", "/dapi/v1/positionSide/dual"):
+            self._signed(query, headers, now)
+            return compact({"dualSidePosition": self._account.hedged})
         if path in ("/fapi/v1/leverageBracket", "/dapi/v2/leverageBracket"):
             return self._leverage_bracket(path.startswith("/dapi"), self._signed(query, headers, now))
         if path in _ACCOUNTS:
@@ -150,12 +153,12 @@ class RestApi:
         return compact(statements.risk_inverse(self._account, contracts, pair, asset))
 
     def _order(self, inverse: bool, params: Mapping[str, str], now: int) -> str:
-        """Fill a reduce-only market order at the mark price; the simulator has no others."""
+        """Fill a market order that closes, at the mark price; the simulator has no others."""
         contract = _named(self._universe.visible(inverse=inverse), params.get("symbol"))
-        if params.get("type") != "MARKET" or params.get("reduceOnly") != "true":
-            raise ApiError(400, -1000, "The simulator fills reduce-only market orders, and no others.")
         if params.get("side") not in ("BUY", "SELL"):
             raise ApiError(400, -1117, "Invalid side.")
+        if params.get("type") != "MARKET" or not self._closes(params):
+            raise ApiError(400, -1000, "The simulator fills market orders that close a position, and no others.")
         try:
             amount = number("quantity", params.get("quantity", ""))
         except ValueError:
@@ -167,6 +170,17 @@ class RestApi:
             raise ApiError(400, -2022, "ReduceOnly Order is rejected.")
         self._orders += 1
         return compact(statements.filled_order(self._orders, contract, params, filled, now))
+
+    def _closes(self, params: Mapping[str, str]) -> bool:
+        """Whether an order can only close a position. Raises ApiError where it does not fit the position mode."""
+        side = params.get("positionSide", "BOTH")
+        if (side != "BOTH") != self._account.hedged:
+            raise ApiError(400, -4061, "Order's position side does not match user's setting.")
+        if not self._account.hedged:
+            return params.get("reduceOnly") == "true"
+        if "reduceOnly" in params:
+            raise ApiError(400, -1106, "Parameter 'reduceonly' sent when not required.")
+        return (side, params["side"]) in (("LONG", "SELL"), ("SHORT", "BUY"))
 
     def _keyed(self, headers: Mapping[str, str]) -> None:
         """Let only the one key pass."""

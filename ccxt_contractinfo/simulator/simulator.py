@@ -145,14 +145,7 @@ class BinanceSimulator:
         All REST urls keep their paths. The WebSocket urls are the unrouted ones, as ccxt.pro has them: whoever wants
         market streams has to put the /market route in. No credentials are set; `api_key` and `secret` are those to use.
         """
-        target = cast(Any, exchange)
-        api: dict[str, Any] = {
-            name: self.url + urlsplit(url).path if isinstance(url, str) else url
-            for name, url in target.urls["api"].items()
-        }
-        api["ws"] = {"linear": f"{self.ws_url}/ws", "inverse": f"{self.ws_url}/ws"}
-        target.urls = {**target.urls, "api": api}
-        return exchange
+        return connect(exchange, self.url)
 
     # ---- the universe
 
@@ -303,11 +296,11 @@ class BinanceSimulator:
         leverage: int = USUAL_LEVERAGE,
         isolated_wallet: Number | None = None,
     ) -> None:
-        """Hold a position, in place of the one that is open in this contract; the account is in one-way mode.
+        """Hold a position, in place of the one that is open in this contract.
 
         It is there at once, whatever the balance: nothing is bought, paid or pushed, only REST shows it. The brackets
         have to allow the leverage now; when they are changed later, the position stays as it is. Of the orders that
-        clients send, reduce-only market orders are filled, at the mark price; the others are refused.
+        clients send, market orders that close a position are filled, at the mark price; the others are refused.
 
         Args:
             id: of the contract.
@@ -330,6 +323,14 @@ class BinanceSimulator:
             server.account.open(contract, amount, entry_price, leverage, isolated_wallet, server.now())
 
         self._call(act)
+
+    def set_hedge_mode(self, on: bool = True) -> None:
+        """Put the account into hedge mode, where positions are LONG or SHORT, or back into one-way mode.
+
+        Orders have to fit it: in hedge mode they need a `positionSide`, and must have no `reduceOnly`. Raises
+        ValueError where a position is open.
+        """
+        self._call(lambda: self._server.account.set_mode(hedged=on))
 
     def close_position(self, id: str) -> None:
         """Drop the position in a contract, if there is one, balances unchanged. Raises KeyError for an unknown id."""
@@ -543,6 +544,24 @@ class BinanceSimulator:
         ready.set_result(port)
         await self._stopping.wait()
         await self._server.shut()
+
+
+def connect(exchange: _Exchange, url: str) -> _Exchange:
+    """Point a ccxt Binance exchange at a simulator, of another process perhaps; see `BinanceSimulator.connect`.
+
+    Args:
+        exchange: whose urls are changed.
+        url: base of the simulator's REST urls, such as 'http://127.0.0.1:8600'.
+
+    """
+    target = cast(Any, exchange)
+    api: dict[str, Any] = {
+        name: url + urlsplit(each).path if isinstance(each, str) else each for name, each in target.urls["api"].items()
+    }
+    stream = f"ws{url.removeprefix('http')}/ws"
+    api["ws"] = {"linear": stream, "inverse": stream}
+    target.urls = {**target.urls, "api": api}
+    return exchange
 
 
 def _body(status: int, body: Mapping[str, Any] | str | bytes | None) -> bytes:

@@ -24,7 +24,7 @@ def risk_v3(account: Account, contracts: Sequence[Contract], symbol: str | None)
     return [
         {
             "symbol": holding.contract.id,
-            "positionSide": "BOTH",
+            "positionSide": holding.side,
             "positionAmt": _quantity(holding),
             "entryPrice": _price(holding.position.entry_price),
             "breakEvenPrice": _price(holding.position.entry_price),
@@ -84,7 +84,7 @@ def _risk(holding: Holding, limit: str, worth: str) -> Row:
         "marginType": "cross" if holding.wallet is None else "isolated",
         "isolatedMargin": _eight(_isolated_margin(holding)),
         "isAutoAddMargin": "false",
-        "positionSide": "BOTH",
+        "positionSide": holding.side,
         worth: _short(holding.notional),
         "isolatedWallet": _short(holding.wallet or ZERO),
         "updateTime": position.update_time,
@@ -101,7 +101,7 @@ def account_v3(account: Account, contracts: Sequence[Contract]) -> Row:
     positions: list[Row] = [
         {
             "symbol": holding.contract.id,
-            "positionSide": "BOTH",
+            "positionSide": holding.side,
             "positionAmt": _quantity(holding),
             "unrealizedProfit": _eight(holding.profit),
             "isolatedMargin": _short(_isolated_margin(holding)),
@@ -162,7 +162,7 @@ def _stated(holding: Holding, limit: str, worth: str) -> Row:
         "entryPrice": _price(position.entry_price),
         "breakEvenPrice": _price(position.entry_price),
         limit: _limit(holding),
-        "positionSide": "BOTH",
+        "positionSide": holding.side,
         "positionAmt": _quantity(holding),
         worth: _short(holding.notional),
         "isolatedWallet": _short(holding.wallet or ZERO),
@@ -238,7 +238,7 @@ def filled_order(number: int, contract: Contract, params: Mapping[str, str], fil
         "reduceOnly": True,
         "closePosition": False,
         "side": params["side"],
-        "positionSide": "BOTH",
+        "positionSide": params.get("positionSide", "BOTH"),
         "stopPrice": "0",
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
