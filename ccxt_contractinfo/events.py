@@ -41,8 +41,13 @@ CONTRACT_TYPES = frozenset(
         "NEXT_QUARTER",
         "CURRENT_QUARTER_DELIVERING",
         "NEXT_QUARTER_DELIVERING",
+        "CURRENT_QUARTER DELIVERING",  # exchangeInfo of COIN-M has had it with a space
+        "NEXT_QUARTER DELIVERING",
     }
 )
+NEVER = 4133404800000
+"""Binance's delivery time (ms) of a contract that is not scheduled to end: 2100-12-25."""
+
 USD_MARGINED, COIN_MARGINED = 1, 2
 # What nearly all pushes are is checked at one go, for the sake of speed; what is wrong with another, field by field.
 _FIELDS = itemgetter("s", "E", "ct", "dt", "ot", "cs")
@@ -72,7 +77,8 @@ class Bracket:
 class ContractInfoEvent:
     """One push, parsed. Times are ms since the epoch.
 
-    `brackets` is () where the push carried none, which never means that the contract has none. `pair` and
+    A `delivery_time` of 0, or of `NEVER` and later, means that none is scheduled; an `onboard_time` of 0, that none is
+    told. `brackets` is () where the push carried none, which never means that the contract has none. `pair` and
     `symbol_type` (1: USDⓈ-M, 2: COIN-M) are None where absent. `status` and `contract_type` are as they came, known
     or not. `raw` is the push itself, with all its fields; treat it as read-only.
     """
@@ -96,6 +102,12 @@ class ContractInfoEvent:
             or self.contract_type not in CONTRACT_TYPES
             or self.symbol_type not in (None, USD_MARGINED, COIN_MARGINED)
         )
+
+
+def is_never(delivery_time: int) -> bool:
+    """Whether a delivery time (ms) means that none is scheduled. exchangeInfo has had several values beyond `NEVER`,
+    and pushes have had 0."""
+    return delivery_time == 0 or delivery_time >= NEVER
 
 
 class Arrival(NamedTuple):

@@ -11,14 +11,11 @@ from typing import Any, NamedTuple
 
 import ccxt
 
-from .events import ContractInfoEvent
-from .snapshot import Universe, status_name
+from .events import NEVER, ContractInfoEvent, is_never
+from .snapshot import Universe, status_name, time_of
 from .tiers import leverage_limits, to_leverage_tiers
 
 Market = dict[str, Any]
-
-NEVER = 4133404800000
-"""Binance's delivery time (ms) of a contract that is not scheduled to end: 2100-12-25."""
 
 KINDS = (
     "listed",
@@ -80,12 +77,22 @@ def pick_contract(markets: Iterable[Market]) -> Market | None:
 
 def complete(market: Mapping[str, Any]) -> Market:
     """A contract as ccxt parsed it, with the fields that this package keeps beside ccxt's own: `status`, `delisting`
-    and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None)."""
+    and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None).
+
+    A date of 0 is none: then `created` is None, and `info` gets Binance's "never" as its deliveryDate."""
     info = market.get("info") or {}
     delivery = ccxt.Exchange.safe_integer(info, "deliveryDate")
     if delivery is None:
         delivery = market.get("expiry") or NEVER
-    return {**market, "info": info, "status": info.get(_status_name(market)), **_delivery(market, delivery)}
+    elif delivery == 0:
+        info = {**info, "deliveryDate": _delivery_date(info, delivery)}
+    return {
+        **market,
+        "info": info,
+        "status": info.get(_status_name(market)),
+        "created": market.get("created") or None,
+        **_delivery(market, delivery),
+    }
 
 
 def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Market:
@@ -99,7 +106,7 @@ def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None)
     kept = dict(market)
     if known:
         kept.update({name: known[name] for name in ("symbol", "type", "swap", "future")})
-    elif "PERPETUAL" in ((market.get("info") or {}).get("contractType") or "") and not market["swap"]:
+    elif not market["swap"] and _is_perpetual(market.get("info") or {}):
         kept.update(type="swap", swap=True, future=False)
         kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
     return kept
@@ -144,7 +151,7 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
         "info": {**market["info"], **_info(market, event)},
         "status": event.status,
         "active": event.status == "TRADING",
-        "created": event.onboard_time,
+        "created": event.onboard_time or None,
         **_delivery(market, event.delivery_time),
     }
     change = _change(market, _with_brackets(new, event))
@@ -212,7 +219,7 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> 
 
 def _delivery(market: Mapping[str, Any], time: int) -> Market:
     """The fields that a delivery time (ms) fills: a future expires, a swap is delisted."""
-    scheduled = None if time >= NEVER else time
+    scheduled = None if is_never(time) else time
     names = ("expiry", "delisting") if market.get("future") else ("delisting", "expiry")
     return {
         names[0]: scheduled,
@@ -224,14 +231,29 @@ def _delivery(market: Mapping[str, Any], time: int) -> Market:
 
 def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]:
     """The event in the names of exchangeInfo, in the types that this market's own entry has."""
-    info = market["info"]
-    delivery, onboard = event.delivery_time, event.onboard_time
+    info, onboard = market["info"], event.onboard_time
     return {
         _status_name(market): event.status,
         "contractType": event.contract_type,
-        "deliveryDate": str(delivery) if isinstance(info.get("deliveryDate"), str) else delivery,
+        "deliveryDate": _delivery_date(info, event.delivery_time),
         "onboardDate": str(onboard) if isinstance(info.get("onboardDate"), str) else onboard,
     }
+
+
+def _delivery_date(info: Mapping[str, Any], time: int) -> int | str:
+    """A delivery time (ms) as `info` is to have it: in the type found there, and "never" instead of 0."""
+    return str(time or NEVER) if isinstance(info.get("deliveryDate"), str) else time or NEVER
+
+
+def _is_perpetual(info: Mapping[str, Any]) -> bool:
+    """Whether an entry of exchangeInfo is that of a perpetual, where ccxt takes it for a future because of its date.
+    Contracts that were settled long ago have no type."""
+    contract_type = info.get("contractType") or ""
+    if "PERPETUAL" in contract_type:
+        return True
+    delivery = time_of(info.get("deliveryDate"))
+    is_dated = "QUARTER" in contract_type or "MONTH" in contract_type
+    return not is_dated and type(delivery) is int and is_never(delivery)
 
 
 def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:

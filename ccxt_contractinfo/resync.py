@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .errors import MalformedEvent
-from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
-from .markets import NEVER, Change, Market, apply_brackets, apply_event, is_gone, market_universe, vanish
+from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent
+from .markets import Change, Market, apply_brackets, apply_event, is_gone, market_universe, vanish
 from .pushes import Pushes
 from .snapshot import Entry, Snapshot, State, state_of, status_name
 from .tiers import brackets_of, to_leverage_tiers

@@ -20,8 +20,10 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import snapshot
 from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent
-from ccxt_contractinfo.markets import KINDS, NEVER, is_contract, iso8601
+from ccxt_contractinfo.events import NEVER
+from ccxt_contractinfo.markets import KINDS, is_contract, iso8601
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.entries import spot_entry
@@ -449,7 +451,7 @@ WAITS = st.sampled_from([0.0, 0.25, 3.0, SETTLE_TIME - 0.25, SETTLE_TIME, SETTLE
 LAGS = st.sampled_from([0.0, 0.25, SETTLE_TIME, SETTLE_TIME + 0.25, 500.0])
 STATUSES = ["TRADING", "TRADING_HALT", "PENDING_TRADING", "TRADING_CANCEL_ONLY", "SETTLING", "CLOSE", "SUSPENDED", ""]
 CONTRACT_TYPES = ["PERPETUAL", "PERPETUAL_DELIVERING", "CURRENT_QUARTER", "TRADIFI_PERPETUAL", "DAILY"]
-DELIVERIES, ONBOARDS = [NEVER, SCHEDULED, QUARTER, NEXT_QUARTER, NEVER + 1], [ONBOARD, ONBOARD + 1, 0]
+DELIVERIES, ONBOARDS = [NEVER, SCHEDULED, QUARTER, NEXT_QUARTER, NEVER + 1, 0], [ONBOARD, ONBOARD + 1, 0]
 BEYOND_THE_CALENDAR = 2**63 - 1  # ccxt makes no market of such an entry of exchangeInfo
 
 
@@ -532,7 +534,8 @@ def assert_whole(world: World, market: dict[str, Any]) -> None:
     assert isinstance(info["contractType"], str)
     assert market["status"] in (status, None)  # None: it is gone, and this was its last one
     assert market["active"] is (market["status"] == "TRADING")
-    assert int(info["onboardDate"]) == market["created"]
+    assert (int(info["onboardDate"]) or None) == market["created"]
+    assert 0 != delivery
     scheduled = None if delivery >= NEVER else delivery
     assert (scheduled if market["future"] else None) == market["expiry"]
     assert (None if market["future"] else scheduled) == market["delisting"]
@@ -555,7 +558,7 @@ def state_of(market: dict[str, Any]) -> dict[str, Any]:
 
 def said_by(id: str, entry: Entry) -> tuple[Any, ...]:
     """The state that an entry of exchangeInfo gives, or a market's info holds."""
-    return tuple(entry[name] for name in (status_name(id), "contractType", "deliveryDate", "onboardDate"))
+    return snapshot.state_of(entry, "inverse" if is_inverse(id) else "linear")
 
 
 # Without the phase that explains a failure: it takes minutes.
