@@ -5,13 +5,14 @@ A contract here is a linear or inverse swap or future of Binance; a market is cc
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import ccxt
 
-from .events import NEVER, ContractInfoEvent, is_never
+from .events import NEVER, ContractInfoEvent, PartialEvent, is_never
 from .snapshot import Universe, status_name, time_of
 from .tiers import leverage_limits, to_leverage_tiers
 
@@ -158,6 +159,19 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
     if listed:
         return Change(change.market, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
     return change
+
+
+def filled_in(event: PartialEvent, market: Mapping[str, Any]) -> PartialEvent:
+    """The event with what is known of its contract in the place of each field that it does not tell."""
+    info = market["info"]
+    delivery, onboard = time_of(info.get("deliveryDate")), time_of(info.get("onboardDate"))
+    known: dict[str, Any] = {
+        "contract_type": info.get("contractType") or "",
+        "delivery_time": delivery if type(delivery) is int else market["expiry"] or market["delisting"] or NEVER,
+        "onboard_time": onboard if type(onboard) is int else market.get("created") or 0,
+        "status": market["status"] or "",
+    }
+    return dataclasses.replace(event, **{name: known[name] for name in event.untold})
 
 
 def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:

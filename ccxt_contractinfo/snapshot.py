@@ -14,7 +14,7 @@ import ccxt
 import orjson
 
 from .errors import MalformedEvent
-from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent, is_never
+from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent, PartialEvent, if_whole, is_never
 
 Universe = Literal["linear", "inverse"]
 """ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
@@ -136,6 +136,27 @@ def event_of(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket]
         brackets=tuple(brackets),
         symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
         raw=entry,
+    )
+
+
+def salvage_entry(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
+    """What is whole in an entry that `event_of` refuses, as an event; the parameters are as there."""
+    state = state_of(entry, universe)
+    told: dict[str, Any] = {
+        "contract_type": if_whole(lambda: _text("contractType", state.contract_type)),
+        "delivery_time": if_whole(lambda: _time("deliveryDate", state.delivery_date)),
+        "onboard_time": if_whole(lambda: _time("onboardDate", state.onboard_date)),
+        "status": if_whole(lambda: _text("status", state.status)),
+    }
+    return PartialEvent(
+        id=entry["symbol"],
+        event_time=time,
+        pair=entry.get("pair"),
+        **told,
+        brackets=tuple(brackets),
+        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        raw=entry,
+        untold=frozenset(name for name, value in told.items() if value is None),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 
 from .errors import MalformedEvent
-from .events import Arrival, ContractInfoEvent, Outcome
+from .events import Arrival, ContractInfoEvent, Outcome, PartialEvent
 from .listings import WaitingRoom
 from .markets import (
     Change,
@@ -16,6 +16,7 @@ from .markets import (
     apply_brackets,
     apply_event,
     complete,
+    filled_in,
     is_back,
     is_contract,
     is_gone,
@@ -104,7 +105,9 @@ class MarketTable(PublishedMarkets):
                 return self._outcome
             market = self.find(event.id)
             is_known = market is not None and not (is_back(market, event.status) and self._pushes.is_news(event))
-            if market is not None and is_known and event.id not in self.waiting:
+            if isinstance(event, PartialEvent):
+                outcome = self._apply_part(market, event, arrival)
+            elif market is not None and is_known and event.id not in self.waiting:
                 outcome = self._apply(market, arrival)
             elif universe is not None and trades(universe):
                 outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
@@ -134,6 +137,12 @@ class MarketTable(PublishedMarkets):
         self.publish(change.market)
         self.tell(event, change, "stream")
         return Outcome.APPLIED
+
+    def _apply_part(self, market: Market | None, event: PartialEvent, arrival: Arrival) -> Outcome:
+        """Apply what is whole in a push, over what is known; where nothing is, only REST can tell the contract."""
+        if market is None or is_gone(market) or event.id in self.waiting:
+            return Outcome.IGNORED
+        return self._apply(market, arrival._replace(event=filled_in(event, market)))
 
     # A snapshot
 
@@ -346,6 +355,7 @@ class MarketTable(PublishedMarkets):
             event = event_of(market["info"], universe, now)
         except MalformedEvent as error:
             doubts.malformed(id, error)
+            doubts.unsettled(LONG_AGO)  # a comparison takes what is whole in it
             return kept, []
         if old is None or is_back(old, event.status):
             return market, [listed(market, event)]
