@@ -14,7 +14,16 @@ import ccxt
 
 from .events import NEVER, ContractInfoEvent, PartialEvent, is_never
 from .snapshot import Universe, status_name, time_of
-from .tiers import leverage_limits, to_leverage_tiers
+from .tiers import (
+    NUMBERS,
+    are_equal,
+    are_equal_limits,
+    leverage_limits,
+    limits_with_number,
+    number_of,
+    to_leverage_tiers,
+    with_number,
+)
 
 Market = dict[str, Any]
 
@@ -86,7 +95,7 @@ def complete(market: Mapping[str, Any]) -> Market:
     if delivery is None:
         delivery = market.get("expiry") or NEVER
     elif delivery == 0:
-        info = {**info, "deliveryDate": _delivery_date(info, delivery)}
+        info = {**info, "deliveryDate": str(NEVER) if isinstance(info["deliveryDate"], str) else NEVER}
     return {
         **market,
         "info": info,
@@ -114,11 +123,13 @@ def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None)
 
 
 def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
-    """The market with the leverage tiers of `known`, which REST does not tell."""
+    """The market with the leverage tiers of `known`, which REST does not tell; their numbers in the type of its own."""
     if "leverageTiers" not in known:
         return dict(market)
-    limits = {**_limits(market), "leverage": known["limits"]["leverage"]}
-    return {**market, "leverageTiers": known["leverageTiers"], "limits": limits}
+    tiers, leverage, number = known["leverageTiers"], known["limits"]["leverage"], number_of(market)
+    if number is not number_of(known):
+        tiers, leverage = with_number(tiers, number), limits_with_number(leverage, number)
+    return {**market, "leverageTiers": tiers, "limits": {**_limits(market), "leverage": leverage}}
 
 
 def with_state(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
@@ -200,15 +211,25 @@ def _iso8601(second: int) -> str | None:
 def _with_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Market:
     if not event.brackets:
         return dict(market)
-    limits = {**_limits(market), "leverage": leverage_limits(event.brackets)}
-    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market), "limits": limits}
+    number = NUMBERS.get(type(market.get("contractSize")), float)  # as `number_of`, without a call
+    limits = {**_limits(market), "leverage": leverage_limits(event.brackets, number)}
+    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market, number), "limits": limits}
 
 
 def _change(old: Mapping[str, Any], new: Market) -> Change:
     previous = {name: old.get(name) for name in _STATE if old.get(name) != new[name]}
-    if (new.get("leverageTiers"), _limits(new)) != (old.get("leverageTiers"), _limits(old)):
+    is_same = (new.get("leverageTiers"), _limits(new)) == (old.get("leverageTiers"), _limits(old))
+    if not is_same and (type(new.get("contractSize")) not in NUMBERS or not _say_the_same(new, old)):
         previous["leverageTiers"] = old.get("leverageTiers")
     return Change(new, _kinds(old, new, previous), previous, bool(previous) or new["info"] != old["info"])
+
+
+def _say_the_same(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether leverage tiers and limits are equal but for the types of their numbers."""
+    if not are_equal(new.get("leverageTiers"), old.get("leverageTiers")):
+        return False
+    new_limits, old_limits = {"leverage": {}, **_limits(new)}, {"leverage": {}, **_limits(old)}
+    return are_equal_limits(new_limits.pop("leverage"), old_limits.pop("leverage")) and new_limits == old_limits
 
 
 def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[str]:
@@ -233,7 +254,7 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> 
 
 def _delivery(market: Mapping[str, Any], time: int) -> Market:
     """The fields that a delivery time (ms) fills: a future expires, a swap is delisted."""
-    scheduled = None if is_never(time) else time
+    scheduled = time if 0 < time < NEVER else None  # as `is_never` has it; a call is much for a push
     names = ("expiry", "delisting") if market.get("future") else ("delisting", "expiry")
     return {
         names[0]: scheduled,
@@ -244,19 +265,15 @@ def _delivery(market: Mapping[str, Any], time: int) -> Market:
 
 
 def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]:
-    """The event in the names of exchangeInfo, in the types that this market's own entry has."""
-    info, onboard = market["info"], event.onboard_time
+    """The event in the names of exchangeInfo, in the types that this market's own entry has; 0 for "never" is none of
+    its values."""
+    info, delivery, onboard = market["info"], event.delivery_time or NEVER, event.onboard_time
     return {
         _status_name(market): event.status,
         "contractType": event.contract_type,
-        "deliveryDate": _delivery_date(info, event.delivery_time),
+        "deliveryDate": str(delivery) if isinstance(info.get("deliveryDate"), str) else delivery,
         "onboardDate": str(onboard) if isinstance(info.get("onboardDate"), str) else onboard,
     }
-
-
-def _delivery_date(info: Mapping[str, Any], time: int) -> int | str:
-    """A delivery time (ms) as `info` is to have it: in the type found there, and "never" instead of 0."""
-    return str(time or NEVER) if isinstance(info.get("deliveryDate"), str) else time or NEVER
 
 
 def _is_perpetual(info: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEve
 from .markets import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_universe, vanish
 from .pushes import Pushes
 from .snapshot import Entry, Snapshot, State, salvage_entry, state_of, status_name
-from .tiers import brackets_of, to_leverage_tiers
+from .tiers import are_equal, brackets_of, to_leverage_tiers
 
 
 class News(NamedTuple):
@@ -195,4 +195,4 @@ def _other_brackets(market: Market, raw: list[Entry] | None, doubts: Doubts) -> 
     if raw is None or (known is not None and raw == [tier["info"] for tier in known]):
         return ()
     brackets = brackets_told(raw, market["id"], doubts)
-    return brackets if to_leverage_tiers(brackets, market) != known else ()
+    return () if are_equal(to_leverage_tiers(brackets, market), known) else brackets

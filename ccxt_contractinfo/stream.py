@@ -492,7 +492,12 @@ class ContractInfoStream:
     def _understood(self, link: Link, data: bytes, now: float) -> None:
         payload = unwrap(decode(data))
         if type(payload) is dict and payload.get("e") == "contractInfo":
-            self._pushed(link, payload, data, now)
+            event: ContractInfoEvent | None
+            try:
+                event, failure = parse_event(payload), None
+            except MalformedEvent as refused:
+                event, failure = salvage_event(payload), refused
+            self._event(link, event, failure, data, now)
             return
         match payload:
             case {"error": error, "id": _}:
@@ -514,14 +519,6 @@ class ContractInfoStream:
         push = payload[0] if isinstance(payload, list) and payload else payload
         time = push.get("E") if isinstance(push, dict) else None
         link.canary(time if isinstance(time, int) else 0, now)
-
-    def _pushed(self, link: Link, push: dict[str, Any], data: bytes, now: float) -> None:
-        event: ContractInfoEvent | None
-        try:
-            event, error = parse_event(push), None
-        except MalformedEvent as refused:
-            event, error = salvage_event(push), refused
-        self._event(link, event, error, data, now)
 
     def _not_understood(self, link: Link, data: bytes, now: float) -> None:
         """It may have been a push of anything."""

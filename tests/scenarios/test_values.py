@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
@@ -313,3 +315,120 @@ def test_a_journal_with_bad_pushes_comes_to_the_same(sim: BinanceSimulator, make
     assert ["SETTLING", False, market["created"], SOON + 1000] == [market[name] for name in names]
     assert [market[name] for name in names] == [then[name] for name in names]
     assert market["leverageTiers"] == then["tiers"]
+
+
+# Numbers of the type that the exchange makes
+
+NUMBERS = [float, str, Decimal]
+BTC, COIN = "BTC/USDT:USDT", "BTC/USD:BTC"
+CUT = [{**BRACKETS[0], "ma": 25, "mi": 11, "mmr": 0.0125}, {**BRACKETS[1], "ma": 10, "cf": 62.5}]
+TERMS = ("tier", "minNotional", "maxNotional", "maintenanceMarginRate", "maxLeverage")
+
+
+def types_in(values: Any) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    ("id", "symbol", "name"), [("BTCUSDT", BTC, "binanceusdm"), ("BTCUSD_PERP", COIN, "binancecoinm")]
+)
+def test_tiers_have_the_numbers_of_their_exchange(
+    sim: BinanceSimulator, make: Make, number: Any, id: str, symbol: str, name: str
+) -> None:
+    """Pushed tiers, in the market, from leverage_tiers(), in updates, and served without a key, are to the type of each
+    number what ccxt's own fetch_leverage_tiers() makes; so are the limits of leverage."""
+    exchange = make(getattr(cci, name), number=number, contractInfo={"serveTiers": True})
+    inbox = followed(exchange)
+    sim.set_brackets(id, BRACKETS)
+    sim.set_brackets(id, CUT)
+    first, second = inbox.wait(2)
+    ccxts = sim.connect(getattr(ccxt, name)({"number": number, "apiKey": sim.api_key, "secret": sim.secret}))
+    expected = ccxts.fetch_leverage_tiers([symbol])[symbol]
+    ccxts.close()
+    market = exchange.market(id)
+    for tiers in (
+        market["leverageTiers"], exchange.leverage_tiers(symbol), second["tiers"],
+        exchange.fetch_leverage_tiers([symbol])[symbol],
+    ):  # fmt: skip
+        assert expected == tiers
+        assert {number} == types_in(tier[name] for tier in tiers for name in TERMS)
+    assert repr(first["tiers"]) == repr(second["previous"]["leverageTiers"])
+    assert {number} == types_in(tier[name] for tier in first["tiers"] for name in TERMS)
+    assert {number} == types_in(value for change in second["tierChanges"] for value in change.values())
+    assert (number("1"), number("25")) == tuple(market["limits"]["leverage"][name] for name in ("min", "max"))
+    assert {number} == types_in(market["limits"]["leverage"].values())
+    assert number("-25") == second["tierChanges"][0]["maxLeverageChange"]
+    assert number("0.0025") == second["tierChanges"][0]["maintenanceMarginRateChange"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_rest_tells_again_is_no_change_of_numbers(sim: BinanceSimulator, make: Make, number: Any) -> None:
+    """Brackets that were pushed as 5000.0 and are told by REST as 5000 are the same, whatever their type."""
+    key = {"apiKey": sim.api_key, "secret": sim.secret}
+    exchange = make(number=number, contractInfo={"settle_time": 0.0}, **key)
+    inbox = followed(exchange)
+    sim.set_brackets("BTCUSDT", BRACKETS, push=False)
+    assert exchange.contract_info_stream().resync()
+    inbox.wait(1)
+    floats = [{**each, "bnc": float(each["bnc"]), "ma": float(each["ma"]), "mi": 1.0} for each in BRACKETS]
+    sim.push(push_of(sim, bks=floats, E=exchange.milliseconds()))
+    assert exchange.contract_info_stream().resync()
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    told = inbox.wait(2)
+    assert [["tiers"], ["halted", "status"]] == [update["kinds"] for update in told]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_tiers_of_any_number_mean(sim: BinanceSimulator, make: Make, number: Any) -> None:
+    """LeverageTiers, filters by direction and impacts take tiers and positions of any number, and say the same."""
+    key = {"apiKey": sim.api_key, "secret": sim.secret}
+    exchange = make(number=number, **key)
+    sim.set_price("BTCUSDT", 1000)
+    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.open_position("BTCUSDT", 4, entry_price=1000, leverage=20, isolated_wallet=300)
+    tightened = Inbox()
+    followed(exchange)
+    exchange.contract_info_impact()
+    exchange.on_contract_info(tightened, kinds="tiers_tightened", positions=exchange.fetch_positions)
+    sim.set_brackets("BTCUSDT", CUT)
+    (update,) = tightened.wait()
+    assert cci.LeverageTiers(cci.parse_event(update["info"])) == cci.LeverageTiers(update["tiers"])
+    tiers = cci.LeverageTiers(exchange.leverage_tiers(BTC))
+    assert (25.0, Decimal(50)) == (tiers.max_leverage(4000.0), tiers.maintenance_margin(Decimal(4000)))
+    (impact,) = exchange.contract_info_impact()
+    assert (4000.0, 50.0, 40.0) == (
+        impact["notional"], impact["maintenanceMargin"], impact["previousMaintenanceMargin"]
+    )  # fmt: skip
+    assert (25.0, 50.0, 20.0) == (impact["maxLeverage"], impact["previousMaxLeverage"], impact["leverage"])
+    assert impact["liquidationPrice"] is not None
+
+
+def test_markets_loaded_with_another_number(sim: BinanceSimulator, make: Make) -> None:
+    """After `exchange.number` was set and the markets were loaded again, known tiers have its type, too, and that is no
+    change of tiers."""
+    exchange = make()
+    inbox = followed(exchange)
+    sim.set_brackets("BTCUSDT", BRACKETS)
+    inbox.wait(1)
+    exchange.number = str
+    exchange.load_markets(True)
+    market = exchange.market(BTC)
+    assert ["50", "20"] == [tier["maxLeverage"] for tier in market["leverageTiers"]]
+    assert {"min": "1", "max": "50"} == market["limits"]["leverage"]
+    sim.push(push_of(sim, bks=BRACKETS, cs="TRADING_HALT"))
+    assert ["halted", "status"] == inbox.wait(2)[1]["kinds"]
+
+
+def test_exchanges_with_shared_markets_and_other_numbers(sim: BinanceSimulator, make: Make) -> None:
+    """Tiers in shared markets have the numbers of the exchange that loaded these; what an exchange fetches, or serves,
+    has its own."""
+    first = make(contractInfo={"serveTiers": True})
+    second = make(load=False, number=str, contractInfo={"serveTiers": True})
+    second.set_markets_from_exchange(first)
+    inbox = followed(first)
+    sim.set_brackets("BTCUSDT", BRACKETS)
+    inbox.wait(1)
+    assert [50.0, 20.0] == [tier["maxLeverage"] for tier in second.market(BTC)["leverageTiers"]]
+    assert ["50", "20"] == [tier["maxLeverage"] for tier in second.fetch_leverage_tiers([BTC])[BTC]]
+    assert [50.0, 20.0] == [tier["maxLeverage"] for tier in first.fetch_leverage_tiers([BTC])[BTC]]
