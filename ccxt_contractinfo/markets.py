@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import ccxt
 
@@ -27,7 +27,7 @@ from .tiers import (
 
 Market = dict[str, Any]
 
-KINDS = (
+Kind = Literal[
     "listed",
     "trading",
     "halted",
@@ -39,11 +39,14 @@ KINDS = (
     "status",
     "dates",
     "tiers",
-)
+]
+"""What changed."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every kind of change, in the order in which an update names them."""
 
 PAUSED = ("TRADING_HALT", "TRADING_CANCEL_ONLY")
-_BY_STATUS = {
+_BY_STATUS: dict[str, Kind] = {
     "TRADING_HALT": "halted",
     "TRADING_CANCEL_ONLY": "cancel_only",
     "PRE_DELIVERING": "settling",
@@ -62,7 +65,7 @@ class Change(NamedTuple):
     contract type alone has no kind."""
 
     market: Market
-    kinds: list[str]
+    kinds: list[Kind]
     previous: dict[str, Any]
     changed: bool
 
@@ -232,8 +235,8 @@ def _say_the_same(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     return are_equal_limits(new_limits.pop("leverage"), old_limits.pop("leverage")) and new_limits == old_limits
 
 
-def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[str]:
-    kinds = set()
+def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[Kind]:
+    kinds: set[Kind] = set()
     if "status" in previous:
         kinds.add("status")
         was, now = old.get("status"), new["status"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast, get_args
 
 from .tiers import EXACT, NUMBERS, LeverageTier, Number, plain
 
-TIGHTENED, LOOSENED = "tiers_tightened", "tiers_loosened"
-DIRECTIONS = (TIGHTENED, LOOSENED)
+Direction = Literal["tiers_tightened", "tiers_loosened"]
+DIRECTIONS: tuple[Direction, Direction] = get_args(Direction)
+TIGHTENED, LOOSENED = DIRECTIONS
 """What a subscriber can ask for beside the kinds of change. An update's own `kinds` do not name them."""
 
 
@@ -68,7 +69,7 @@ def directions(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> set[
     It tightens where, for some notional, no position is allowed any more, the maximum leverage falls, or the
     maintenance margin rate or the maintenance margin itself rises; and it loosens where one of these is undone.
     """
-    found = set()
+    found: set[str] = set()
     for low, high, was, now in _ranges(old, new):
         if _is_tighter(now, was, low, high):
             found.add(TIGHTENED)
