@@ -22,7 +22,7 @@ from .tiers import EXACT, ROUNDING, LeverageTier, brackets_of, to_leverage_tiers
 
 Number = float | Decimal
 N = TypeVar("N", float, Decimal)
-Source = ContractInfoEvent | bytes | str | Mapping[str, Any] | Iterable[Any]
+Source = ContractInfoEvent | bytes | str | Mapping[str, Any] | Iterable[Any] | None
 
 _FOREVER = Decimal("Infinity")
 _BEYOND = Decimal("1e300")  # no amount is
@@ -61,7 +61,8 @@ class LeverageTiers(Sequence[LeverageTier]):
     any thread.
 
     :param source: a push (`ContractInfoEvent`, or what `parse_event` takes); REST's leverageBracket (the entry of a
-        contract, or its list of brackets); or ccxt's list of LeverageTier
+        contract, or its list of brackets); or ccxt's list of LeverageTier. None, which ``exchange.leverage_tiers()``
+        returns where they are not known, raises a ValueError that says so
     :param market: ccxt market structure, for `symbol` and `currency` of tiers that are not ccxt's; without it, None
     :raises ValueError: where there are no tiers, or one lacks something, or holds no number, a cap below its floor, or
         a rate outside 0..1
@@ -354,6 +355,8 @@ def _tiers_of(source: Source, market: Mapping[str, Any]) -> list[LeverageTier]:
             entries = list(parse_event(source).brackets)
         case ContractInfoEvent():
             entries = list(source.brackets)
+        case None:
+            entries = []
         case _:
             entries = list(source)
     first = entries[0] if entries else None
