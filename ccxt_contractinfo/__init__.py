@@ -8,26 +8,32 @@
 import logging
 
 from .delivery import Subscription
-from .errors import CumulativeMismatch, MalformedEvent, MalformedJournal
+from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
 from .events import Bracket, ContractInfoEvent, parse_event
 from .exchanges import binance, binancecoinm, binanceusdm
 from .history import contract_at
 from .impact import PositionImpact
 from .journal import read_journal
 from .margin import LeverageTiers
+from .markets import KINDS, Kind
 from .mixin import ContractInfoMixin, attach
 from .replaying import Replay, replay
 from .stream import ContractInfoStream
 from .tierchanges import TierChange
 from .updates import ContractInfo
 
+__version__ = "0.1.0"
+
 __all__ = [
+    "KINDS",
     "Bracket",
+    "ConnectionLost",
     "ContractInfo",
     "ContractInfoEvent",
     "ContractInfoMixin",
     "ContractInfoStream",
     "CumulativeMismatch",
+    "Kind",
     "LeverageTiers",
     "MalformedEvent",
     "MalformedJournal",
@@ -46,3 +52,8 @@ __all__ = [
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing is printed where nobody set up logging
+
+
+def __dir__() -> list[str]:
+    """The public names, and those that each module has; not the modules within."""
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

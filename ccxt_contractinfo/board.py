@@ -168,7 +168,7 @@ def _change(name: str, old: str | None, new: str) -> Text:
 
 
 def _highest(tiers: Sequence[Mapping[str, Any]] | None) -> str:
-    return words.leverage(max(tier["maxLeverage"] for tier in tiers) if tiers else None)
+    return words.leverage(max(float(tier["maxLeverage"]) for tier in tiers) if tiers else None)
 
 
 def tiers_table(title: str, tiers: Iterable[LeverageTier]) -> Table:

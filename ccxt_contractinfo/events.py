@@ -5,11 +5,11 @@ The fields are those of Binance's "Contract Info Stream" (USDⓈ-M futures, WebS
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -41,10 +41,16 @@ CONTRACT_TYPES = frozenset(
         "NEXT_QUARTER",
         "CURRENT_QUARTER_DELIVERING",
         "NEXT_QUARTER_DELIVERING",
+        "CURRENT_QUARTER DELIVERING",  # exchangeInfo of COIN-M has had it with a space
+        "NEXT_QUARTER DELIVERING",
     }
 )
+NEVER = 4133404800000
+"""Binance's delivery time (ms) of a contract that is not scheduled to end: 2100-12-25."""
+
 USD_MARGINED, COIN_MARGINED = 1, 2
 # What nearly all pushes are is checked at one go, for the sake of speed; what is wrong with another, field by field.
+_Value = TypeVar("_Value")
 _FIELDS = itemgetter("s", "E", "ct", "dt", "ot", "cs")
 _TEXT, _WHOLE, _NUMBERS = {str}, {int}, {int, float}
 _FIELDS_OF_BRACKET = itemgetter("bs", "bnf", "bnc", "mmr", "cf", "mi", "ma")
@@ -72,7 +78,8 @@ class Bracket:
 class ContractInfoEvent:
     """One push, parsed. Times are ms since the epoch.
 
-    `brackets` is () where the push carried none, which never means that the contract has none. `pair` and
+    A `delivery_time` of 0, or of `NEVER` and later, means that none is scheduled; an `onboard_time` of 0, that none is
+    told. `brackets` is () where the push carried none, which never means that the contract has none. `pair` and
     `symbol_type` (1: USDⓈ-M, 2: COIN-M) are None where absent. `status` and `contract_type` are as they came, known
     or not. `raw` is the push itself, with all its fields; treat it as read-only.
     """
@@ -96,6 +103,23 @@ class ContractInfoEvent:
             or self.contract_type not in CONTRACT_TYPES
             or self.symbol_type not in (None, USD_MARGINED, COIN_MARGINED)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PartialEvent(ContractInfoEvent):
+    """What is whole in a push, or in an entry of exchangeInfo, of which a part cannot be believed.
+
+    `untold` has the names of those fields among contract_type, delivery_time, onboard_time and status that it does not
+    tell. They hold None until they are filled in with what is known of the contract.
+    """
+
+    untold: frozenset[str]
+
+
+def is_never(delivery_time: int) -> bool:
+    """Whether a delivery time (ms) means that none is scheduled. exchangeInfo has had several values beyond `NEVER`,
+    and pushes have had 0."""
+    return delivery_time == 0 or delivery_time >= NEVER
 
 
 class Arrival(NamedTuple):
@@ -128,6 +152,46 @@ def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
     """
     push = unwrap(decode(data) if isinstance(data, bytes | str) else data)
     return _plain_event(push) or _checked_event(push)
+
+
+def salvage_event(push: Any) -> ContractInfoEvent | None:
+    """What is whole in a push that `parse_event` refuses, as an event whose raw is the push.
+
+    Brackets count only where all of them are whole; else there are none, as in a push that carries none. Where the
+    contract type, a time or the status is not whole, it is a `PartialEvent`. None where nothing counts: without a
+    contract id and an event time, nobody can say what the rest is about, or whether it is newer than what is known.
+
+    :param push: decoded, in no envelope
+    """
+    if not isinstance(push, Mapping) or push.get("e") != "contractInfo":
+        return None
+    id, event_time = if_whole(lambda: _id(push)), if_whole(lambda: _time(push, "E"))
+    if id is None or event_time is None:
+        return None
+    told: dict[str, Any] = {
+        "contract_type": if_whole(lambda: _contract_type(push)),
+        "delivery_time": if_whole(lambda: _time(push, "dt")),
+        "onboard_time": if_whole(lambda: _time(push, "ot")),
+        "status": if_whole(lambda: _status(push)),
+    }
+    fields: dict[str, Any] = {
+        "id": id,
+        "event_time": event_time,
+        "pair": if_whole(lambda: _pair(push)),
+        "brackets": if_whole(lambda: _brackets(push)) or (),
+        "symbol_type": if_whole(lambda: _symbol_type(push)),
+        "raw": push,
+    }
+    untold = frozenset(name for name, value in told.items() if value is None)
+    return PartialEvent(**fields, **told, untold=untold) if untold else ContractInfoEvent(**fields, **told)
+
+
+def if_whole(take: Callable[[], _Value]) -> _Value | None:
+    """What `take` returns; None where it is malformed."""
+    try:
+        return take()
+    except MalformedEvent:
+        return None
 
 
 def _plain_event(push: Any) -> ContractInfoEvent | None:
@@ -171,21 +235,49 @@ def _checked_event(push: Any) -> ContractInfoEvent:
     kind = _required(push, "e", str, "the text 'contractInfo'")
     if kind != "contractInfo":
         raise MalformedEvent("e", kind, "the text 'contractInfo'")
-    id = _required(push, "s", str, "a contract id")
-    if not id:
-        raise MalformedEvent("s", id, "a contract id")
     return ContractInfoEvent(
-        id=id,
+        id=_id(push),
         event_time=_time(push, "E"),
-        pair=_optional(push, "ps", str, "a pair, or absent"),
-        contract_type=_required(push, "ct", str, "a contract type"),
+        pair=_pair(push),
+        contract_type=_contract_type(push),
         delivery_time=_time(push, "dt"),
         onboard_time=_time(push, "ot"),
-        status=_required(push, "cs", str, "a contract status"),
-        brackets=parse_brackets(_optional(push, "bks", list, "a list of brackets, or absent")),
-        symbol_type=_optional(push, "st", int, "an integer, or absent"),
+        status=_status(push),
+        brackets=_brackets(push),
+        symbol_type=_symbol_type(push),
         raw=push,
     )
+
+
+def _id(push: Mapping[str, Any]) -> str:
+    id: str = _required(push, "s", str, "a contract id")
+    if not id:
+        raise MalformedEvent("s", id, "a contract id")
+    return id
+
+
+def _pair(push: Mapping[str, Any]) -> str | None:
+    pair: str | None = _optional(push, "ps", str, "a pair, or absent")
+    return pair
+
+
+def _contract_type(push: Mapping[str, Any]) -> str:
+    contract_type: str = _required(push, "ct", str, "a contract type")
+    return contract_type
+
+
+def _status(push: Mapping[str, Any]) -> str:
+    status: str = _required(push, "cs", str, "a contract status")
+    return status
+
+
+def _symbol_type(push: Mapping[str, Any]) -> int | None:
+    symbol_type: int | None = _optional(push, "st", int, "an integer, or absent")
+    return symbol_type
+
+
+def _brackets(push: Mapping[str, Any]) -> tuple[Bracket, ...]:
+    return parse_brackets(_optional(push, "bks", list, "a list of brackets, or absent"))
 
 
 def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 
 from .errors import MalformedEvent
-from .events import Arrival, ContractInfoEvent, parse_event
+from .events import Arrival, ContractInfoEvent, PartialEvent, decode, parse_event, salvage_event, unwrap
 from .exchanges import binance
 from .journal import read_journal
 from .listings import universe_of
@@ -19,6 +19,7 @@ from .markets import (
     apply_brackets,
     apply_event,
     complete,
+    filled_in,
     is_gone,
     keep_name,
     market_universe,
@@ -134,14 +135,18 @@ class _History:
     def _push(self, entry: Mapping[str, Any]) -> None:
         if entry.get("repeated"):
             return
-        try:
-            event = parse_event(as_it_came(entry["raw"]))
-        except MalformedEvent:
+        event = _event_of(entry["raw"])
+        if event is None:
             return
-        if self.market is None and event.id == self._symbol:
+        is_whole = not isinstance(event, PartialEvent)
+        if self.market is None and event.id == self._symbol and is_whole:
             self.market = _unlisted(event)
         if self.market is None or event.id != self.market["id"]:
             return
+        if isinstance(event, PartialEvent):
+            if is_gone(self.market) or not self.market["info"].get("symbol"):
+                return
+            event = filled_in(event, self.market)
         if self._pushes.is_news(event):
             self.market = apply_event(self.market, event).market
         elif self._pushes.has_news_of_brackets(event):
@@ -205,6 +210,16 @@ def _full_symbol(symbol: str) -> str:
     if not slash or ":" in quote:
         return symbol
     return f"{symbol}:{base if quote == 'USD' else quote}"
+
+
+def _event_of(raw: dict[str, Any] | str | bytes) -> ContractInfoEvent | None:
+    """What is whole in a push, of what a journal has as its `raw`."""
+    payload = None
+    try:
+        payload = unwrap(decode(as_it_came(raw)))
+        return parse_event(payload)
+    except MalformedEvent:
+        return salvage_event(payload)
 
 
 @functools.cache

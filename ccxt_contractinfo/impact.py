@@ -11,7 +11,7 @@ import ccxt
 from .margin import LeverageTiers
 from .markets import Market
 from .tierchanges import TierChange
-from .tiers import EXACT
+from .tiers import EXACT, are_equal
 from .updates import UpdateRecord, own
 
 FIELDS = ("leverageTiers", "created", "expiry", "delisting")
@@ -112,7 +112,7 @@ def impact_of(
     :param are_fresh: the position was fetched when the contract was already as it is now
     :raises ccxt.BadRequest: for a position that holds no numbers where it should
     """
-    previous = {name: value for name, value in before.items() if value != market.get(name)}
+    previous = {name: value for name, value in before.items() if not _is_still(name, value, market)}
     if not previous:
         return None
     tiers = market.get("leverageTiers")
@@ -122,6 +122,10 @@ def impact_of(
             return _impact(position, market, previous, before_tiers and LeverageTiers(before_tiers), now, are_fresh)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise ccxt.BadRequest(f"contractInfo: the position in {market['symbol']} cannot be read: {error!r}") from error
+
+
+def _is_still(name: str, value: Any, market: Market) -> bool:
+    return are_equal(value, market.get(name)) if name == "leverageTiers" else value == market.get(name)
 
 
 def _impact(
@@ -181,20 +185,20 @@ def _liquidation_price(
 
 
 def _notional(position: Position, market: Market) -> Decimal:
-    if position.get("notional"):
-        return abs(_decimal(position["notional"]))
+    if notional := _told(position.get("notional")):
+        return abs(notional)
     size = _decimal(position["contracts"]) * _decimal(market["contractSize"])
-    price = _decimal(position.get("markPrice") or position.get("entryPrice"))
+    price = _told(position.get("markPrice")) or _decimal(position.get("entryPrice"))
     return size / price if market["inverse"] else size * price
 
 
 def _leverage(position: Position, notional: Decimal) -> float | None:
     """Binance does not tell the leverage any more (since version 3 of positionRisk), only what it comes to; it is a
     whole number."""
-    if position.get("leverage"):
-        return float(position["leverage"])
-    margin = (position.get("info") or {}).get("positionInitialMargin") or position.get("initialMargin")
-    return float(max(1, round(notional / _decimal(margin)))) if margin and float(margin) else None
+    if leverage := _told(position.get("leverage")):
+        return float(leverage)
+    margin = _told((position.get("info") or {}).get("positionInitialMargin") or position.get("initialMargin"))
+    return float(max(1, round(notional / margin))) if margin else None
 
 
 def _balance(
@@ -206,13 +210,14 @@ def _balance(
     are_fresh: bool,
 ) -> Decimal | None:
     """What stands behind a position, apart from its own profit; None where that cannot be told."""
-    if not position.get("entryPrice"):
+    if not _told(position.get("entryPrice")):
         return None
     if position.get("marginMode") == "isolated":
         collateral = position.get("collateral")
         return None if collateral is None else _decimal(collateral) - _decimal(position.get("unrealizedPnl") or 0)
     info = position.get("info") or {}
-    if position.get("hedged") or not position.get("liquidationPrice") or (info and "liquidationPrice" not in info):
+    is_told = _told(position.get("liquidationPrice")) and (not info or "liquidationPrice" in info)
+    if position.get("hedged") or not is_told:
         return None  # what ccxt reckons itself leaves out too much
     # By which of the two Binance's own price was made, its own maintenance margin shows.
     tables = [new] if are_fresh else [old, new]
@@ -232,6 +237,11 @@ def _behind(tiers: LeverageTiers, position: Position, market: Market) -> Decimal
     gained = size / entry - size / price if market["inverse"] else size * price - size * entry
     left = tiers.maintenance_margin(size / price if market["inverse"] else size * price)
     return left - (gained if position["side"] == "long" else -gained)
+
+
+def _told(number: Any) -> Decimal | None:
+    """A number of any type, of its text, too; None where it is absent."""
+    return None if number is None or number == "" else _decimal(number)
 
 
 def _decimal(number: Any) -> Decimal:

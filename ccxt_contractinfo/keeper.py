@@ -37,7 +37,7 @@ from .snapshot import Entry, Snapshot, Universe, event_of
 from .stream import ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
-from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers
+from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
 from .updates import UpdateRecord, make_update, own
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -260,12 +260,16 @@ class MarketKeeper:
         with self._locked_table() as table:
             for market, event in table.brackets_newer_than(asked, self._settle_time()):
                 if market["symbol"] in tiers:
-                    tiers[market["symbol"]] = to_leverage_tiers(event.brackets, market)
+                    tiers[market["symbol"]] = to_leverage_tiers(event.brackets, market, self.exchange.number)
         return tiers
 
     def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
         contracts = self.in_step().contracts().values() if symbols is None else map(self.contract, symbols)
-        tiers = {market["symbol"]: own(market.get("leverageTiers")) for market in contracts}
+        number = self.exchange.number
+        tiers = {
+            market["symbol"]: own(with_number(market["leverageTiers"], number)) if "leverageTiers" in market else None
+            for market in contracts
+        }
         unknown = [symbol for symbol, known in tiers.items() if known is None]
         if unknown and symbols is not None:
             logger.warning(

@@ -22,7 +22,7 @@ from .tiers import EXACT, ROUNDING, LeverageTier, brackets_of, to_leverage_tiers
 
 Number = float | Decimal
 N = TypeVar("N", float, Decimal)
-Source = ContractInfoEvent | bytes | str | Mapping[str, Any] | Iterable[Any]
+Source = ContractInfoEvent | bytes | str | Mapping[str, Any] | Iterable[Any] | None
 
 _FOREVER = Decimal("Infinity")
 _BEYOND = Decimal("1e300")  # no amount is
@@ -49,9 +49,10 @@ class LeverageTiers(Sequence[LeverageTier]):
     numbers are.
 
     Notionals and margins are in the quote currency (linear contracts: contracts * contract size * price) or in the base
-    coin (inverse: contracts * contract size / price). Numbers are int, float or Decimal; a float counts as the shortest
-    decimal that makes it, the one that is printed. The arithmetic is decimal, exact to 60 digits; a result is a Decimal
-    where an argument was one, else a float, rounded once.
+    coin (inverse: contracts * contract size / price). Numbers are int, float or Decimal, those of tiers also str, as
+    ``exchange.number`` has it; a float counts as the shortest decimal that makes it, the one that is printed. The
+    arithmetic is decimal, exact to 60 digits; a result is a Decimal where an argument was one, else a float, rounded
+    once.
 
     At the very bound of two tiers, a notional has the leverage of the lower (a cap is the largest notional that a
     leverage allows) and the maintenance margin rate of the upper (as ccxt counts); the margin is the same by both.
@@ -60,7 +61,8 @@ class LeverageTiers(Sequence[LeverageTier]):
     any thread.
 
     :param source: a push (`ContractInfoEvent`, or what `parse_event` takes); REST's leverageBracket (the entry of a
-        contract, or its list of brackets); or ccxt's list of LeverageTier
+        contract, or its list of brackets); or ccxt's list of LeverageTier. None, which ``exchange.leverage_tiers()``
+        returns where they are not known, raises a ValueError that says so
     :param market: ccxt market structure, for `symbol` and `currency` of tiers that are not ccxt's; without it, None
     :raises ValueError: where there are no tiers, or one lacks something, or holds no number, a cap below its floor, or
         a rate outside 0..1
@@ -76,7 +78,9 @@ class LeverageTiers(Sequence[LeverageTier]):
         if source is None:
             raise ValueError(f"{name}: the leverage tiers are not known (yet)")
         try:
-            tiers = sorted(_tiers_of(source, market or {"symbol": None}), key=lambda tier: tier["minNotional"])
+            tiers = sorted(
+                _tiers_of(source, market or {"symbol": None}), key=lambda tier: _unquoted(tier["minNotional"])
+            )
             if not tiers:
                 raise ValueError(f"{name}: there are no leverage tiers here; a push of a status carries none")
             steps = _steps_of(tiers, name)
@@ -351,6 +355,8 @@ def _tiers_of(source: Source, market: Mapping[str, Any]) -> list[LeverageTier]:
             entries = list(parse_event(source).brackets)
         case ContractInfoEvent():
             entries = list(source.brackets)
+        case None:
+            entries = []
         case _:
             entries = list(source)
     first = entries[0] if entries else None
@@ -364,11 +370,14 @@ def _tiers_of(source: Source, market: Mapping[str, Any]) -> list[LeverageTier]:
 
 def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
     steps: list[_Step] = []
-    floors = [_number(name, "minNotional", tier["minNotional"]) for tier in tiers]
+
+    def number(tier: LeverageTier, what: str) -> Decimal:
+        return _number(name, what, _unquoted(tier.get(what)))
+
+    floors = [number(tier, "minNotional") for tier in tiers]
     for tier, floor, end in zip(tiers, floors, [*floors[1:], _FOREVER], strict=True):
-        cap = tier.get("maxNotional")
-        highest = _FOREVER if cap == float("inf") else _number(name, "maxNotional", cap)
-        rate = _number(name, "maintenanceMarginRate", tier.get("maintenanceMarginRate"))
+        highest = _FOREVER if _unquoted(tier.get("maxNotional")) == float("inf") else number(tier, "maxNotional")
+        rate = number(tier, "maintenanceMarginRate")
         if highest < floor or not 0 <= rate <= 1:
             raise ValueError(f"{name}: a tier's cap should not be below its floor, and its rate within 0..1: {tier}")
         with localcontext(EXACT):
@@ -381,7 +390,7 @@ def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
                 cap=highest,
                 rate=rate,
                 cumulative=implied if cumulative is None else _number(name, "cum", _unquoted(cumulative)),
-                leverage=_number(name, "maxLeverage", tier.get("maxLeverage")),
+                leverage=number(tier, "maxLeverage"),
                 implied=implied,
                 begin=floor if steps else Decimal(0),
                 end=end,
@@ -399,7 +408,7 @@ def _number(name: str, what: str, value: Any) -> Decimal:
 
 
 def _unquoted(number: Any) -> Any:
-    """ccxt's `info` holds texts where it was told to."""
+    """ccxt's numbers, and those in `info`, are texts where it was told so."""
     try:
         return Decimal(number) if isinstance(number, str) else number
     except InvalidOperation:

@@ -5,22 +5,29 @@ A contract here is a linear or inverse swap or future of Binance; a market is cc
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import ccxt
 
-from .events import ContractInfoEvent
-from .snapshot import Universe, status_name
-from .tiers import leverage_limits, to_leverage_tiers
+from .events import NEVER, ContractInfoEvent, PartialEvent, is_never
+from .snapshot import Universe, status_name, time_of
+from .tiers import (
+    NUMBERS,
+    are_equal,
+    are_equal_limits,
+    leverage_limits,
+    limits_with_number,
+    number_of,
+    to_leverage_tiers,
+    with_number,
+)
 
 Market = dict[str, Any]
 
-NEVER = 4133404800000
-"""Binance's delivery time (ms) of a contract that is not scheduled to end: 2100-12-25."""
-
-KINDS = (
+Kind = Literal[
     "listed",
     "trading",
     "halted",
@@ -32,11 +39,14 @@ KINDS = (
     "status",
     "dates",
     "tiers",
-)
+]
+"""What changed."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every kind of change, in the order in which an update names them."""
 
 PAUSED = ("TRADING_HALT", "TRADING_CANCEL_ONLY")
-_BY_STATUS = {
+_BY_STATUS: dict[str, Kind] = {
     "TRADING_HALT": "halted",
     "TRADING_CANCEL_ONLY": "cancel_only",
     "PRE_DELIVERING": "settling",
@@ -55,7 +65,7 @@ class Change(NamedTuple):
     contract type alone has no kind."""
 
     market: Market
-    kinds: list[str]
+    kinds: list[Kind]
     previous: dict[str, Any]
     changed: bool
 
@@ -80,12 +90,22 @@ def pick_contract(markets: Iterable[Market]) -> Market | None:
 
 def complete(market: Mapping[str, Any]) -> Market:
     """A contract as ccxt parsed it, with the fields that this package keeps beside ccxt's own: `status`, `delisting`
-    and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None)."""
+    and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None).
+
+    A date of 0 is none: then `created` is None, and `info` gets Binance's "never" as its deliveryDate."""
     info = market.get("info") or {}
     delivery = ccxt.Exchange.safe_integer(info, "deliveryDate")
     if delivery is None:
         delivery = market.get("expiry") or NEVER
-    return {**market, "info": info, "status": info.get(_status_name(market)), **_delivery(market, delivery)}
+    elif delivery == 0:
+        info = {**info, "deliveryDate": str(NEVER) if isinstance(info["deliveryDate"], str) else NEVER}
+    return {
+        **market,
+        "info": info,
+        "status": info.get(_status_name(market)),
+        "created": market.get("created") or None,
+        **_delivery(market, delivery),
+    }
 
 
 def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Market:
@@ -99,18 +119,20 @@ def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None)
     kept = dict(market)
     if known:
         kept.update({name: known[name] for name in ("symbol", "type", "swap", "future")})
-    elif "PERPETUAL" in ((market.get("info") or {}).get("contractType") or "") and not market["swap"]:
+    elif not market["swap"] and _is_perpetual(market.get("info") or {}):
         kept.update(type="swap", swap=True, future=False)
         kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
     return kept
 
 
 def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
-    """The market with the leverage tiers of `known`, which REST does not tell."""
+    """The market with the leverage tiers of `known`, which REST does not tell; their numbers in the type of its own."""
     if "leverageTiers" not in known:
         return dict(market)
-    limits = {**_limits(market), "leverage": known["limits"]["leverage"]}
-    return {**market, "leverageTiers": known["leverageTiers"], "limits": limits}
+    tiers, leverage, number = known["leverageTiers"], known["limits"]["leverage"], number_of(market)
+    if number is not number_of(known):
+        tiers, leverage = with_number(tiers, number), limits_with_number(leverage, number)
+    return {**market, "leverageTiers": tiers, "limits": {**_limits(market), "leverage": leverage}}
 
 
 def with_state(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
@@ -166,13 +188,26 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: 
         "info": {**market["info"], **_info(market, event)},
         "status": event.status,
         "active": event.status == "TRADING",
-        "created": event.onboard_time,
+        "created": event.onboard_time or None,
         **_delivery(market, event.delivery_time),
     }
     change = _change(market, _with_brackets(new, event))
     if listed:
         return Change(change.market, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
     return change
+
+
+def filled_in(event: PartialEvent, market: Mapping[str, Any]) -> PartialEvent:
+    """The event with what is known of its contract in the place of each field that it does not tell."""
+    info = market["info"]
+    delivery, onboard = time_of(info.get("deliveryDate")), time_of(info.get("onboardDate"))
+    known: dict[str, Any] = {
+        "contract_type": info.get("contractType") or "",
+        "delivery_time": delivery if type(delivery) is int else market["expiry"] or market["delisting"] or NEVER,
+        "onboard_time": onboard if type(onboard) is int else market.get("created") or 0,
+        "status": market["status"] or "",
+    }
+    return dataclasses.replace(event, **{name: known[name] for name in event.untold})
 
 
 def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:
@@ -201,19 +236,29 @@ def _iso8601(second: int) -> str | None:
 def _with_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Market:
     if not event.brackets:
         return dict(market)
-    limits = {**_limits(market), "leverage": leverage_limits(event.brackets)}
-    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market), "limits": limits}
+    number = NUMBERS.get(type(market.get("contractSize")), float)  # as `number_of`, without a call
+    limits = {**_limits(market), "leverage": leverage_limits(event.brackets, number)}
+    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market, number), "limits": limits}
 
 
 def _change(old: Mapping[str, Any], new: Market) -> Change:
     previous = {name: old.get(name) for name in _STATE if old.get(name) != new[name]}
-    if (new.get("leverageTiers"), _limits(new)) != (old.get("leverageTiers"), _limits(old)):
+    is_same = (new.get("leverageTiers"), _limits(new)) == (old.get("leverageTiers"), _limits(old))
+    if not is_same and (type(new.get("contractSize")) not in NUMBERS or not _say_the_same(new, old)):
         previous["leverageTiers"] = old.get("leverageTiers")
     return Change(new, _kinds(old, new, previous), previous, bool(previous) or new["info"] != old["info"])
 
 
-def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[str]:
-    kinds = set()
+def _say_the_same(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether leverage tiers and limits are equal but for the types of their numbers."""
+    if not are_equal(new.get("leverageTiers"), old.get("leverageTiers")):
+        return False
+    new_limits, old_limits = {"leverage": {}, **_limits(new)}, {"leverage": {}, **_limits(old)}
+    return are_equal_limits(new_limits.pop("leverage"), old_limits.pop("leverage")) and new_limits == old_limits
+
+
+def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[Kind]:
+    kinds: set[Kind] = set()
     if "status" in previous:
         kinds.add("status")
         was, now = old.get("status"), new["status"]
@@ -234,7 +279,7 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> 
 
 def _delivery(market: Mapping[str, Any], time: int) -> Market:
     """The fields that a delivery time (ms) fills: a future expires, a swap is delisted."""
-    scheduled = None if time >= NEVER else time
+    scheduled = time if 0 < time < NEVER else None  # as `is_never` has it; a call is much for a push
     names = ("expiry", "delisting") if market.get("future") else ("delisting", "expiry")
     return {
         names[0]: scheduled,
@@ -245,15 +290,26 @@ def _delivery(market: Mapping[str, Any], time: int) -> Market:
 
 
 def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]:
-    """The event in the names of exchangeInfo, in the types that this market's own entry has."""
-    info = market["info"]
-    delivery, onboard = event.delivery_time, event.onboard_time
+    """The event in the names of exchangeInfo, in the types that this market's own entry has; 0 for "never" is none of
+    its values."""
+    info, delivery, onboard = market["info"], event.delivery_time or NEVER, event.onboard_time
     return {
         _status_name(market): event.status,
         "contractType": event.contract_type,
         "deliveryDate": str(delivery) if isinstance(info.get("deliveryDate"), str) else delivery,
         "onboardDate": str(onboard) if isinstance(info.get("onboardDate"), str) else onboard,
     }
+
+
+def _is_perpetual(info: Mapping[str, Any]) -> bool:
+    """Whether an entry of exchangeInfo is that of a perpetual, where ccxt takes it for a future because of its date.
+    Contracts that were settled long ago have no type."""
+    contract_type = info.get("contractType") or ""
+    if "PERPETUAL" in contract_type:
+        return True
+    delivery = time_of(info.get("deliveryDate"))
+    is_dated = "QUARTER" in contract_type or "MONTH" in contract_type
+    return not is_dated and type(delivery) is int and is_never(delivery)
 
 
 def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import ccxt
 
@@ -16,12 +16,15 @@ from .delivery import Subscription, Updates, Watcher
 from .forking import renew_after_fork
 from .impact import Position, PositionImpact
 from .keeper import MarketKeeper
+from .markets import Kind
 from .stream import ContractInfoStream
+from .tierchanges import Direction
 from .tiers import LeverageTier
 from .updates import ContractInfo, UpdateRecord, own
 
 Callback = Callable[[ContractInfo], object]
 Symbols = str | Iterable[str] | None
+Kinds = Kind | Direction | Iterable[Kind | Direction] | None
 Positions = Callable[[], Iterable[Position]]
 Self = TypeVar("Self", bound="ContractInfoMixin")
 
@@ -92,17 +95,17 @@ class ContractInfoMixin:
 
     @overload
     def on_contract_info(
-        self, callback: Callback, symbols: Symbols = None, kinds: Symbols = None, positions: Positions | None = None
+        self, callback: Callback, symbols: Symbols = None, kinds: Kinds = None, positions: Positions | None = None
     ) -> Subscription: ...
     @overload
     def on_contract_info(
-        self, callback: None = None, symbols: Symbols = None, kinds: Symbols = None, positions: Positions | None = None
+        self, callback: None = None, symbols: Symbols = None, kinds: Kinds = None, positions: Positions | None = None
     ) -> Callable[[Callback], Subscription]: ...
     def on_contract_info(
         self,
         callback: Callback | None = None,
         symbols: Symbols = None,
-        kinds: Symbols = None,
+        kinds: Kinds = None,
         positions: Positions | None = None,
     ) -> Subscription | Callable[[Callback], Subscription]:
         """Call ``callback(update)`` for each update from now on; starts the stream without waiting for it.
@@ -114,7 +117,7 @@ class ContractInfoMixin:
         Also a decorator: ``@exchange.on_contract_info``, ``@exchange.on_contract_info(kinds='delisting')``.
 
         :param symbols: one or a list of unified symbols or contract ids; None: all contracts
-        :param kinds: one or a list of kinds of change (`markets.KINDS`); None: all. Also 'tiers_tightened' and
+        :param kinds: one or a list of kinds of change (`KINDS`); None: all. Also 'tiers_tightened' and
             'tiers_loosened', for those changes of tiers that do (`tierchanges.directions`); the first where the tiers
             were not known before, too
         :param positions: called on the callback's thread, once for all updates that wait there, it returns ccxt
@@ -356,6 +359,13 @@ class ContractInfoMixin:
     contractInfoImpact = contract_info_impact  # noqa: N815
 
 
+if TYPE_CHECKING:
+
+    class AttachedExchange(ContractInfoMixin, ccxt.binance):
+        """What `attach` makes of an exchange, for type checkers: the mixin's methods beside ccxt's. At runtime it is of
+        its own class with the mixin before it."""
+
+
 _HAS = {"watchContractInfo": True, "unWatchContractInfo": True}
 
 
@@ -369,7 +379,7 @@ def check_supported(exchange: Any) -> None:
         )
 
 
-def attach(exchange: Any, stream: ContractInfoStream | None = None) -> Any:
+def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedExchange:
     """Give the methods of `ContractInfoMixin` to an exchange that somebody else made, and return the same object.
 
     Its markets, where they are loaded, are kept true from now on; plain dicts of them that somebody holds from before
@@ -388,7 +398,8 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> Any:
     keeper = exchange._contract_info()
     if stream is not None:
         keeper.use(stream)
-    return exchange
+    attached: AttachedExchange = exchange
+    return attached
 
 
 @functools.cache

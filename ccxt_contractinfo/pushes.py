@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .events import Arrival, ContractInfoEvent
+import dataclasses
+from collections.abc import Set as AbstractSet
+
+from .events import Arrival, ContractInfoEvent, PartialEvent
 
 AHEAD = 60_000
 """ms; by how much the clocks of Binance's machines may differ."""
@@ -17,20 +20,34 @@ class Pushes:
     def __init__(self) -> None:
         self._newest: dict[str, Arrival] = {}
         self._bracketed: dict[str, Arrival] = {}
+        self._whole: dict[str, Arrival] = {}
+        """Where the newest push of a contract is a `PartialEvent`: the newest one before that was none."""
 
     def copy(self) -> Pushes:
         """The same, to go on by itself."""
         other = Pushes()
-        other._newest, other._bracketed = dict(self._newest), dict(self._bracketed)
+        other._newest, other._bracketed, other._whole = dict(self._newest), dict(self._bracketed), dict(self._whole)
         return other
 
     def remember(self, arrival: Arrival) -> None:
         """Take note of a push, if it is the newest."""
         event = arrival.event
         if _is_news(event, self._newest):
-            self._newest[event.id] = arrival
+            self._newest[event.id] = self._beside_the_last(arrival) if isinstance(event, PartialEvent) else arrival
+            if self._whole and not isinstance(event, PartialEvent):
+                self._whole.pop(event.id, None)
         if event.brackets and _is_news(event, self._bracketed):
             self._bracketed[event.id] = arrival
+
+    def _beside_the_last(self, arrival: Arrival) -> Arrival:
+        """A partial event to be remembered; what the last one told, and this one does not, counts as told by both."""
+        event, last = arrival.event, self._newest.get(arrival.event.id)
+        if last is None or not isinstance(event, PartialEvent):
+            return arrival
+        if isinstance(last.event, PartialEvent):
+            return arrival._replace(event=dataclasses.replace(event, untold=event.untold & last.event.untold))
+        self._whole[event.id] = last
+        return arrival
 
     def is_news(self, event: ContractInfoEvent) -> bool:
         """Whether no newer push of the contract has come, nor this very one."""
@@ -43,14 +60,23 @@ class Pushes:
     def forget_future(self, id: str, now: int) -> None:
         """Let the next push of a contract count whatever its event time is, where the newest one claims to be of a time
         that has not come yet at `now` (ms, by Binance's clock)."""
-        for newest in (self._newest, self._bracketed):
+        for newest in (self._newest, self._bracketed, self._whole):
             if id in newest and newest[id].event.event_time > now + AHEAD:
                 del newest[id]
 
-    def unsettled_until(self, id: str, asked: float, settle_time: float) -> float | None:
+    def unsettled_until(
+        self, id: str, asked: float, settle_time: float, differing: AbstractSet[str] | None = None
+    ) -> float | None:
         """Until when an answer of REST's is not to be believed against the newest push of a contract; None where one
-        that was asked for at `asked` is: `settle_time` or more after the push."""
-        return _unsettled(self._newest.get(id), asked, settle_time)
+        that was asked for at `asked` is: `settle_time` or more after the push.
+
+        :param differing: the names of the event's fields in which the answer differs from what is known; None: of any.
+            Where the newest push tells none of them, the answer undoes nothing of it
+        """
+        newest = self._newest.get(id)
+        if newest is not None and isinstance(newest.event, PartialEvent) and differing is not None:
+            newest = self._whole.get(id) if differing <= newest.event.untold else newest
+        return _unsettled(newest, asked, settle_time)
 
     def unsettled_brackets_until(self, id: str, asked: float, settle_time: float) -> float | None:
         """The same, of the newest push with brackets."""

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .errors import MalformedEvent
-from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
-from .markets import NEVER, Change, Market, apply_brackets, apply_event, is_gone, market_universe, vanish
+from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent
+from .markets import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_universe, vanish
 from .pushes import Pushes
-from .snapshot import Entry, Snapshot, State, state_of, status_name
-from .tiers import brackets_of, to_leverage_tiers
+from .snapshot import Entry, Snapshot, State, salvage_entry, state_of, status_name
+from .tiers import are_equal, brackets_of, to_leverage_tiers
 
 
 class News(NamedTuple):
@@ -129,6 +129,13 @@ def differs(market: Market, state: State) -> bool:
     return is_gone(market) or state_of(market["info"], market_universe(market)) != state
 
 
+def differences(market: Market, state: State) -> frozenset[str]:
+    """The names of an event's fields in which REST says something else of a contract than is known."""
+    known = state_of(market["info"], market_universe(market))
+    names = ("status", "contract_type", "delivery_time", "onboard_time")  # in the order of `State`
+    return frozenset(name for name, told, was in zip(names, state, known, strict=True) if told != was)
+
+
 def _missed(
     market: Market,
     snapshot: Snapshot,
@@ -139,18 +146,38 @@ def _missed(
     doubts: Doubts,
 ) -> list[News]:
     id, asked = market["id"], snapshot.asked
-    is_other = differs(market, state) and not doubts.unsettled(pushes.unsettled_until(id, asked, settle_time))
+    is_other = differs(market, state) and not doubts.unsettled(
+        pushes.unsettled_until(id, asked, settle_time, differences(market, state))
+    )
     brackets = _other_brackets(market, raw, doubts)
     if brackets and doubts.unsettled(pushes.unsettled_brackets_until(id, asked, settle_time)):
         brackets = ()
     if not is_other and not brackets:
         return []
-    event = snapshot.event(id, brackets)
+    event = _told(market, snapshot, brackets, doubts) if is_other else snapshot.event(id, brackets)
+    if event is None:
+        return []
     change = apply_event(market, event) if is_other else apply_brackets(market, event)
+    if not change.changed:
+        return []  # what is whole in a malformed entry is known already
     if "leverageTiers" not in market:
         change.previous.pop("leverageTiers", None)  # they are known now; nobody can say that they changed
         change = change._replace(kinds=[kind for kind in change.kinds if kind != "tiers"])
     return [News(event, change)]
+
+
+def _told(
+    market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...], doubts: Doubts
+) -> ContractInfoEvent | None:
+    """What REST says of a contract; where its entry is malformed, what is whole in it, which of one that went away says
+    too little."""
+    try:
+        return snapshot.event(market["id"], brackets)
+    except MalformedEvent as error:
+        doubts.malformed(market["id"], error)
+        entry = snapshot.entry(market["id"])
+        whole = salvage_entry(entry, snapshot.universe, snapshot.time, brackets)
+        return None if is_gone(market) else filled_in(whole, market)
 
 
 def brackets_told(raw: list[Entry] | None, id: str, doubts: Doubts) -> tuple[Bracket, ...]:
@@ -168,4 +195,4 @@ def _other_brackets(market: Market, raw: list[Entry] | None, doubts: Doubts) -> 
     if raw is None or (known is not None and raw == [tier["info"] for tier in known]):
         return ()
     brackets = brackets_told(raw, market["id"], doubts)
-    return brackets if to_leverage_tiers(brackets, market) != known else ()
+    return () if are_equal(to_leverage_tiers(brackets, market), known) else brackets

@@ -6,7 +6,6 @@ differs from that one; of the others the `Contents` are kept.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -15,7 +14,7 @@ import ccxt
 import orjson
 
 from .errors import MalformedEvent
-from .events import COIN_MARGINED, USD_MARGINED, Bracket, ContractInfoEvent
+from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent, PartialEvent, if_whole, is_never
 
 Universe = Literal["linear", "inverse"]
 """ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
@@ -23,11 +22,17 @@ Universe = Literal["linear", "inverse"]
 Entry = Mapping[str, Any]
 """What exchangeInfo says of a contract, or leverageBracket of a bracket, as it came."""
 
+_DIGITS = 20
+"""No time has so many."""
+
 _SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d+)')
 
 
 class State(NamedTuple):
-    """Those values of an entry that an event can change, as they came; None where the entry lacks one."""
+    """Those values of an entry that an event can change; None where the entry lacks one.
+
+    Times are ms, whatever type they came in, and each that means "never" is `NEVER`, so that two states are equal where
+    they say the same. What cannot be understood is as it came."""
 
     status: Any
     contract_type: Any
@@ -95,7 +100,16 @@ class Snapshot:
 def state_of(entry: Entry, universe: str) -> State:
     """What an entry of exchangeInfo, or ccxt's `info` that was made of it, says of its contract."""
     get = entry.get
-    return State(get(status_name(universe)), get("contractType"), get("deliveryDate"), get("onboardDate"))
+    delivery = time_of(get("deliveryDate"))
+    if type(delivery) is int and is_never(delivery):
+        delivery = NEVER
+    return State(get(status_name(universe)), get("contractType"), delivery, time_of(get("onboardDate")))
+
+
+def time_of(value: Any) -> Any:
+    """A time of an entry in ms, also where it is text, as in older versions' `info`; what is no whole number, as it
+    came."""
+    return int(value) if type(value) is str and value.isdecimal() and len(value) < _DIGITS else value
 
 
 def status_name(universe: str) -> str:
@@ -125,6 +139,27 @@ def event_of(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket]
     )
 
 
+def salvage_entry(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
+    """What is whole in an entry that `event_of` refuses, as an event; the parameters are as there."""
+    state = state_of(entry, universe)
+    told: dict[str, Any] = {
+        "contract_type": if_whole(lambda: _text("contractType", state.contract_type)),
+        "delivery_time": if_whole(lambda: _time("deliveryDate", state.delivery_date)),
+        "onboard_time": if_whole(lambda: _time("onboardDate", state.onboard_date)),
+        "status": if_whole(lambda: _text("status", state.status)),
+    }
+    return PartialEvent(
+        id=entry["symbol"],
+        event_time=time,
+        pair=entry.get("pair"),
+        **told,
+        brackets=tuple(brackets),
+        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        raw=entry,
+        untold=frozenset(name for name, value in told.items() if value is None),
+    )
+
+
 def brackets_by_id(text: str) -> dict[str, list[Entry]]:
     """The raw brackets of each contract, from an answer of leverageBracket. Raises ccxt.BadResponse."""
     try:
@@ -151,9 +186,6 @@ def _text(name: str, value: Any) -> str:
 
 
 def _time(name: str, value: Any) -> int:
-    # Text where ccxt's `info` is of an older version.
-    if isinstance(value, int | str) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):
-            if (time := int(value)) >= 0:
-                return time
+    if type(value) is int and value >= 0:
+        return value
     raise MalformedEvent(name, value, "a time in ms since the epoch")

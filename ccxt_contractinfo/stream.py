@@ -20,7 +20,16 @@ from .delivery import Channel, Subscription
 from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url, public_url
 from .errors import CumulativeMismatch, MalformedEvent
-from .events import Arrival, ContractInfoEvent, Outcome, decode, parse_event, unwrap
+from .events import (
+    Arrival,
+    ContractInfoEvent,
+    Outcome,
+    PartialEvent,
+    decode,
+    parse_event,
+    salvage_event,
+    unwrap,
+)
 from .follower import Follower
 from .forking import renew_after_fork
 from .journal import Journal
@@ -126,6 +135,10 @@ class ContractInfoStream:
         self._held_back: list[Arrival] | None = None
         self._release_due = FOREVER
         self._rest_not_before = -FOREVER
+        # When the last push came that could not be believed, until REST has been asked for long enough after it; and
+        # when it was last asked because of that (both in s by `clock.now`).
+        self._disbelieved: float | None = None
+        self._asked_in_doubt = -FOREVER
         # While two connections deliver the same: what has come already.
         self._overlap: set[bytes] | None = None
         self._counts: Counter[str] = Counter()
@@ -206,7 +219,7 @@ class ContractInfoStream:
             self._rest_not_before = run.schedule.not_before
             self._proven.clear()
             self._uncompared.clear()
-            self._overlap = self._connected_since = None
+            self._overlap = self._connected_since = self._disbelieved = None
             self._needed = ()
             self._set_state(state)
             if self._journal is not None:
@@ -493,8 +506,8 @@ class ContractInfoStream:
         try:
             self._understood(link, data, now)
         except ccxt.BaseError as error:
-            if self._journal is not None and isinstance(error, MalformedEvent):
-                self._journal.push(data, now, is_whole=False)
+            if isinstance(error, MalformedEvent):
+                self._not_understood(link, data, now)
             logger.warning("%s", error)
             self.report(error)
 
@@ -537,7 +550,12 @@ class ContractInfoStream:
     def _understood(self, link: Link, data: bytes, now: float) -> None:
         payload = unwrap(decode(data))
         if type(payload) is dict and payload.get("e") == "contractInfo":
-            self._event(link, parse_event(payload), data, now)
+            event: ContractInfoEvent | None
+            try:
+                event, failure = parse_event(payload), None
+            except MalformedEvent as refused:
+                event, failure = salvage_event(payload), refused
+            self._event(link, event, failure, data, now)
             return
         match payload:
             case {"error": error, "id": _}:
@@ -560,7 +578,33 @@ class ContractInfoStream:
         time = push.get("E") if isinstance(push, dict) else None
         link.canary(time if isinstance(time, int) else 0, now)
 
-    def _event(self, link: Link, event: ContractInfoEvent, data: bytes, now: float) -> None:
+    def _not_understood(self, link: Link, data: bytes, now: float) -> None:
+        """It may have been a push of anything."""
+        with self._condition:
+            if self._journal is not None:
+                self._journal.push(data, now, is_held=self._held_back is not None, is_whole=False)
+            if self._is_current(link):
+                self._disbelieve(now)
+
+    def _disbelieve(self, now: float) -> None:
+        """Something came that cannot be believed: see to it that REST is asked at once, and again when no cache answers
+        any more; but, however much of the kind comes, only once in each settle time. With the lock."""
+        is_first, self._disbelieved = self._disbelieved is None, now
+        if is_first and self._followers:
+            self.ask_again(max(0.0, self._asked_in_doubt + self._patience - now))
+
+    @property
+    def _patience(self) -> float:
+        return max(self.settle_time, GATHER)
+
+    def _event(
+        self, link: Link, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
+    ) -> None:
+        """Take a push.
+
+        :param event: what of it can be believed; None: nothing
+        :param error: what cannot; None: all can
+        """
         with self._condition:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
@@ -568,13 +612,21 @@ class ContractInfoStream:
             if self._journal is not None:
                 self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
             self._times["event"] = now
-            self._counts["events"] += 1
-            self._counts["unknown_values"] += event.has_unknown_value
+            is_told = event is not None and not isinstance(event, PartialEvent)
+            self._counts["events"] += is_told
+            if event is not None and is_told:
+                self._counts["unknown_values"] += event.has_unknown_value
             if is_repeated:
-                self._counts["duplicates"] += 1
+                self._counts["duplicates"] += is_told
                 return
             if self._overlap is not None:
                 self._overlap.add(data)
+            if error is not None:
+                logger.warning("%s", error)
+                self.report(error)
+                self._disbelieve(now)
+            if event is None:
+                return
             if event.brackets and not is_continuous(event.brackets):
                 self._report_differences(event)
             if self._held_back is None:
@@ -602,7 +654,8 @@ class ContractInfoStream:
         outcomes = [self._handed(follower, arrival) for follower in self._followers]
         if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
             self._counts["duplicates"] += 1
-        self._events.publish(arrival.event)
+        if not isinstance(arrival.event, PartialEvent):
+            self._events.publish(arrival.event)
         if Outcome.UNLISTED in outcomes:
             self.ask_again(GATHER)
         return Outcome.APPLIED in outcomes
@@ -632,6 +685,8 @@ class ContractInfoStream:
     def _compare(self, run: _Run) -> Round:
         """Compare the markets of all followers with REST. On the thread of the schedule."""
         answers, began, doubts = Answers(), clock.now(), Doubts()
+        if self._disbelieved is not None:
+            self._asked_in_doubt = began
         for follower in self._followers:
             try:
                 doubt = follower.compare(answers, self.settle_time, lambda: run is not self._run)
@@ -664,6 +719,10 @@ class ContractInfoStream:
                 self._times["resync"] = began
                 for arrival in released:
                     doubts.unsettled(arrival.received + self.settle_time)
+                if self._disbelieved is not None and self._disbelieved + self.settle_time <= began:
+                    self._disbelieved = None
+            if self._disbelieved is not None:
+                doubts.unsettled(max(self._disbelieved, began) + self._patience)
             self._update_state()
             is_complete = not any(follower.is_waiting() for follower in self._followers)
             return Round(doubts.failure, is_complete, doubts.again)

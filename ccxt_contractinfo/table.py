@@ -9,7 +9,7 @@ import ccxt
 
 from . import clock
 from .errors import MalformedEvent
-from .events import Arrival, ContractInfoEvent, Outcome
+from .events import Arrival, ContractInfoEvent, Outcome, PartialEvent
 from .listings import WaitingRoom
 from .mapping import LiveMapping
 from .markets import (
@@ -19,6 +19,7 @@ from .markets import (
     apply_brackets,
     apply_event,
     complete,
+    filled_in,
     is_contract,
     is_gone,
     is_relisted,
@@ -128,7 +129,9 @@ class MarketTable(PublishedMarkets):
             is_new = market is None or (
                 is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
             )
-            if market is not None and not is_new and event.id not in self.waiting:
+            if isinstance(event, PartialEvent):
+                outcome = self._apply_part(market, event, arrival)
+            elif market is not None and not is_new and event.id not in self.waiting:
                 outcome = self._apply(market, arrival)
             elif event.id in self.left_out:
                 self._pushes.remember(arrival)  # for the day when it is loaded
@@ -143,7 +146,8 @@ class MarketTable(PublishedMarkets):
     def note(self, arrival: Arrival) -> None:
         """Remember a push for the markets that are going to be loaded."""
         with self.lock:
-            self._pushes.remember(arrival)
+            if not isinstance(arrival.event, PartialEvent):
+                self._pushes.remember(arrival)
 
     def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:
         """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
@@ -166,6 +170,12 @@ class MarketTable(PublishedMarkets):
         self.publish(change.market)
         self.tell(event, change, "stream")
         return Outcome.APPLIED
+
+    def _apply_part(self, market: Market | None, event: PartialEvent, arrival: Arrival) -> Outcome:
+        """Apply what is whole in a push, over what is known; where nothing is, only REST can tell the contract."""
+        if market is None or is_gone(market) or event.id in self.waiting:
+            return Outcome.IGNORED
+        return self._apply(market, arrival._replace(event=filled_in(event, market)))
 
     # A snapshot
 
@@ -557,6 +567,7 @@ class MarketTable(PublishedMarkets):
             event = event_of(market["info"], universe, now)
         except MalformedEvent as error:
             doubts.malformed(id, error)
+            doubts.unsettled(LONG_AGO)  # a comparison takes what is whole in it
             return kept, []
         if old is None or is_relisted(old, event.status, event.onboard_time):
             return market, [listed(market, event)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, Literal, TypedDict, cast, get_args
 
-from .tiers import EXACT, LeverageTier
+from .tiers import EXACT, NUMBERS, LeverageTier, Number, plain
 
-TIGHTENED, LOOSENED = "tiers_tightened", "tiers_loosened"
-DIRECTIONS = (TIGHTENED, LOOSENED)
+Direction = Literal["tiers_tightened", "tiers_loosened"]
+DIRECTIONS: tuple[Direction, Direction] = get_args(Direction)
+TIGHTENED, LOOSENED = DIRECTIONS
 """What a subscriber can ask for beside the kinds of change. An update's own `kinds` do not name them."""
 
 
@@ -19,7 +20,7 @@ class TierChange(TypedDict):
 
     Notionals are in the quote currency; in the base coin for inverse contracts. A leverage and a rate are None where
     the last tier ends below the range: no position of that size is allowed. The differences are new less old, exact to
-    the decimal, and None where one of the two is None.
+    the decimal, and None where one of the two is None. Where the new tiers' numbers are str or Decimal, these are, too.
     """
 
     minNotional: float
@@ -43,7 +44,8 @@ _THE_REST = (_BEYOND, _NOT_ALLOWED)
 
 def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> list[TierChange]:
     """The ranges in which two lists of ccxt's leverage tiers, each ascending, differ in maximum leverage or maintenance
-    margin rate: ascending, and each as wide as it can be. The number of tiers makes no difference by itself."""
+    margin rate: ascending, and each as wide as it can be. The number of tiers makes no difference by itself, nor does
+    the type of their numbers."""
     changes: list[TierChange] = []
     last = None
     for low, high, was, now in _ranges(old, new):
@@ -55,6 +57,9 @@ def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> li
         else:
             changes.append(_change(low, high, was, now))
             last = terms
+    if changes and type(changes[0]["maxNotional"]) in NUMBERS:  # reckoned in Decimal
+        number = NUMBERS.get(type((new or old)[0]["maxNotional"]), float)
+        return [_with_number(each, number) for each in changes]
     return changes
 
 
@@ -64,7 +69,7 @@ def directions(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> set[
     It tightens where, for some notional, no position is allowed any more, the maximum leverage falls, or the
     maintenance margin rate or the maintenance margin itself rises; and it loosens where one of these is undone.
     """
-    found = set()
+    found: set[str] = set()
     for low, high, was, now in _ranges(old, new):
         if _is_tighter(now, was, low, high):
             found.add(TIGHTENED)
@@ -93,9 +98,13 @@ def _margin(rate: float, cumulative: float, notional: float) -> Decimal:
 
 
 def _ranges(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> Iterator[tuple[float, float, _Terms, _Terms]]:
-    """From, to (notional), the old terms and the new ones, between any two neighbouring bounds of both."""
+    """From, to (notional), the old terms and the new ones, between any two neighbouring bounds of both; all in Decimal
+    where the numbers of either are str or Decimal."""
+    low = 0.0
+    if (old and type(old[0]["maxNotional"]) in NUMBERS) or (new and type(new[0]["maxNotional"]) in NUMBERS):
+        low, old, new = cast(float, Decimal(0)), _in_decimals(old), _in_decimals(new)
     old_steps, new_steps = iter(_steps(old)), iter(_steps(new))
-    low, (old_end, was), (new_end, now) = 0.0, next(old_steps), next(new_steps)
+    (old_end, was), (new_end, now) = next(old_steps), next(new_steps)
     while low < _BEYOND:
         high = min(old_end, new_end)
         if low < high:
@@ -144,11 +153,26 @@ def _change(low: float, high: float, was: _Terms, now: _Terms) -> TierChange:
     }
 
 
-def _difference(new: float | None, old: float | None) -> float | None:
+def _difference(new: Any, old: Any) -> Any:
     """In decimals: as floats, 0.025 - 0.01 is not 0.015."""
     if new is None or old is None:
         return None
+    if isinstance(new, Decimal) and isinstance(old, Decimal):
+        return EXACT.subtract(new, old)
     difference = float(new - old)
     if not difference or (difference.is_integer() and float(new).is_integer()):
         return difference
     return float(EXACT.subtract(Decimal(str(new)), Decimal(str(old))))
+
+
+def _in_decimals(tiers: Sequence[LeverageTier]) -> list[LeverageTier]:
+    names = ("minNotional", "maxNotional", "maintenanceMarginRate", "maxLeverage")
+    return [
+        {**tier, **{name: None if tier[name] is None else Decimal(str(tier[name])) for name in names}} for tier in tiers
+    ]
+
+
+def _with_number(change: TierChange, number: Number) -> TierChange:
+    numbers: dict[str, Any] = {**change}
+    made = {name: value if value is None else number(plain(value)) for name, value in numbers.items()}
+    return cast(TierChange, made)

@@ -13,7 +13,7 @@ from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from . import words
-from .tiers import LeverageTier
+from .tiers import LeverageTier, with_number
 
 _FALLBACKS = ("Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
 """Fonts for contracts whose names matplotlib's own font cannot write, where they are installed."""
@@ -43,6 +43,7 @@ def _draw(
 ) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
     figure.suptitle(title, parse_math=False)
+    tiers, before = with_number(tiers, float), before and with_number(before, float)
     everything = [*tiers, *(before or ())]
     # A logarithmic axis has no 0, where the first tier begins: it is drawn from a third of the smallest bound.
     bounds = [tier["maxNotional"] for tier in everything]

@@ -1,12 +1,13 @@
 """Leverage brackets in their three forms: as pushed, as REST tells them, and as ccxt's leverage tiers. Pure.
 
 The tiers are equal to what ccxt's own ``fetch_leverage_tiers()`` makes of the same brackets, `info` included, so code
-that reads one reads the other.
+that reads one reads the other. That goes for the type of their numbers, too: ccxt makes them with `exchange.number`,
+which is float, or by choice of the user str or Decimal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from operator import attrgetter
 from typing import Any
@@ -19,30 +20,60 @@ anything."""
 
 _NOTIONAL_FLOOR = attrgetter("notional_floor")
 
+_NAMES = {
+    "tier": ("bracket",),
+    "minNotional": ("notionalFloor", "qtyFloor"),
+    "maxNotional": ("notionalCap", "qtyCap"),
+    "maintenanceMarginRate": ("maintMarginRatio",),
+    "maxLeverage": ("initialLeverage",),
+}
+"""The numbers of a tier, with their names in its `info`."""
+
 ROUNDING = 1e-8
 """Binance rounds amounts to 8 decimals."""
 
 LeverageTier = dict[str, Any]
 """ccxt's leverage tier structure: tier, symbol, currency, minNotional, maxNotional, maintenanceMarginRate, maxLeverage
-(numbers are float), and info, the bracket in the names of Binance's REST."""
+(numbers are what ``exchange.number`` makes, float by default), and info, the bracket in the names of Binance's REST."""
 
 
-def to_leverage_tiers(brackets: Iterable[Bracket], market: Mapping[str, Any]) -> list[LeverageTier]:
+Number = Callable[[str], Any]
+"""What makes a number of its text, as ``exchange.number``: float, str or Decimal."""
+
+
+NUMBERS: dict[type, Number] = {str: str, Decimal: Decimal}
+"""Those beside float, by the type of what they make."""
+
+_MAKERS: dict[Number, Callable[[Any], Any]] = {float: float, str: str}
+
+
+def number_of(market: Mapping[str, Any]) -> Number:
+    """What made the numbers of a market: the `number` of the exchange that it was loaded by, or float where that
+    cannot be told."""
+    return NUMBERS.get(type(market.get("contractSize")), float)  # which ccxt makes with it for each contract
+
+
+def to_leverage_tiers(
+    brackets: Iterable[Bracket], market: Mapping[str, Any], number: Number | None = None
+) -> list[LeverageTier]:
     """ccxt's leverage tiers of these brackets, ascending by notional.
 
     :param market: ccxt market structure that the brackets belong to
+    :param number: makes their numbers; None: that of the market
     """
+    number = number or number_of(market)
+    make = _MAKERS.get(number) or _maker(number)
     # Binance's REST names the bounds of COIN-M brackets by quantity, because they are in the base coin.
     floor, cap = ("qtyFloor", "qtyCap") if market.get("inverse") else ("notionalFloor", "notionalCap")
     return [
         {
-            "tier": float(bracket.number),
+            "tier": make(bracket.number),
             "symbol": market["symbol"],
             "currency": market.get("quote"),
-            "minNotional": float(bracket.notional_floor),
-            "maxNotional": float(bracket.notional_cap),
-            "maintenanceMarginRate": float(bracket.maintenance_margin_rate),
-            "maxLeverage": float(bracket.max_leverage),
+            "minNotional": make(bracket.notional_floor),
+            "maxNotional": make(bracket.notional_cap),
+            "maintenanceMarginRate": make(bracket.maintenance_margin_rate),
+            "maxLeverage": make(bracket.max_leverage),
             "info": {
                 "bracket": bracket.number,
                 "initialLeverage": bracket.max_leverage,
@@ -101,11 +132,72 @@ def is_continuous(brackets: Iterable[Bracket]) -> bool:
     return True
 
 
-def leverage_limits(brackets: Iterable[Bracket]) -> dict[str, float]:
+def leverage_limits(brackets: Iterable[Bracket], number: Number = float) -> dict[str, Any]:
     """The least and the greatest leverage over all brackets, as ccxt's ``limits['leverage']``."""
     leverages = [(bracket.min_leverage, bracket.max_leverage) for bracket in brackets]
     lowest, highest = zip(*leverages, strict=True)
-    return {"min": float(min(lowest)), "max": float(max(highest))}
+    make = _MAKERS.get(number) or _maker(number)
+    return {"min": make(min(lowest)), "max": make(max(highest))}
+
+
+def with_number(tiers: Iterable[LeverageTier], number: Number) -> list[LeverageTier]:
+    """The same tiers with numbers that `number` makes, of what Binance told where a tier's `info` has it."""
+    make = _maker(number)
+    return [
+        {
+            **tier,
+            **{name: make(_raw(tier, name)) for name in _NAMES if type(tier[name]) is not number},
+        }
+        for tier in tiers
+    ]
+
+
+def limits_with_number(limits: Mapping[str, Any], number: Number) -> dict[str, Any]:
+    """``limits['leverage']`` with numbers that `number` makes."""
+    make = _maker(number)
+    return {name: None if value is None else make(plain(value)) for name, value in limits.items()}
+
+
+def are_equal(these: Sequence[LeverageTier] | None, those: Sequence[LeverageTier] | None) -> bool:
+    """Whether tiers say the same, whatever types their numbers have."""
+    if these is those or these == those:
+        return True
+    if not these or not those or len(these) != len(those):
+        return False
+    if type(these[0]["maxNotional"]) is type(those[0]["maxNotional"]) is float:
+        return False
+    return [_said(tier) for tier in these] == [_said(tier) for tier in those]
+
+
+def are_equal_limits(these: Mapping[str, Any], those: Mapping[str, Any]) -> bool:
+    """Whether two ``limits['leverage']`` say the same, whatever types their numbers have."""
+    return these == those or limits_with_number(these, float) == limits_with_number(those, float)
+
+
+def plain(value: Any) -> str:
+    """The shortest decimal text of a number of any type, never with an exponent and never ``5000.0``."""
+    number = Decimal(str(value))
+    if not number.is_finite():
+        return str(number)
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def _maker(number: Number) -> Callable[[Any], Any]:
+    """Makes a number of a raw value, as ccxt does by way of its text."""
+    return _MAKERS.get(number) or (lambda value: number(str(value)))
+
+
+def _raw(tier: LeverageTier, name: str) -> Any:
+    info = tier.get("info") or {}
+    found = [info[each] for each in _NAMES[name] if info.get(each) is not None]
+    return found[0] if found else plain(tier[name])
+
+
+def _said(tier: LeverageTier) -> list[Any]:
+    info = tier.get("info") or {}
+    numbers = [tier.get(name) for name in _NAMES] + [info.get("cum")]
+    return [tier.get("symbol"), *[None if value is None else float(value) for value in numbers]]
 
 
 def _ascending(brackets: Iterable[Bracket]) -> list[Bracket]:

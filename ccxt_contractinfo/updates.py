@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, TypeVar
 
 from .events import ContractInfoEvent
-from .markets import Change, iso8601
+from .markets import Change, Kind, iso8601
 from .tierchanges import TIGHTENED, TierChange, directions, tier_changes
 from .tiers import LeverageTier
 
@@ -47,8 +47,8 @@ class ContractInfo(TypedDict):
     tierChanges: list[TierChange] | None
     """Where the kind is 'tiers': the ranges of notional in which the maximum leverage or the maintenance margin rate
     changed. None for another kind, and where the tiers were not known before."""
-    kinds: list[str]
-    """What changed, see `markets.KINDS`. Never empty."""
+    kinds: list[Kind]
+    """What changed: some of `KINDS`, in their order. Never empty."""
     previous: dict[str, Any]
     """The market fields that changed, with the values they had. Empty for a listing."""
     source: Source
@@ -75,7 +75,7 @@ class UpdateRecord:
         return self.event.event_time
 
     @property
-    def kinds(self) -> list[str]:
+    def kinds(self) -> list[Kind]:
         """What changed."""
         return self.change.kinds
 

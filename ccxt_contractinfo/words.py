@@ -12,12 +12,12 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 def leverage(value: float | None) -> str:
     """75.0 is '75x'."""
-    return "unknown" if value is None else f"{value:g}x"
+    return "unknown" if value is None else f"{float(value):g}x"
 
 
 def percent(rate: float) -> str:
     """0.01 is '1.0 %', 0.0065 is '0.65 %'."""
-    text = f"{rate * 100:.4f}".rstrip("0")
+    text = f"{float(rate) * 100:.4f}".rstrip("0")
     return f"{text}0 %" if text.endswith(".") else f"{text} %"
 
 
@@ -55,7 +55,7 @@ def duration(seconds: float) -> str:
 def notional_range(change: TierChange, currency: str) -> str:
     """In what range of notional leverage tiers have changed."""
     end = f"{amount(change['maxNotional'])} {currency}"
-    return f"{amount(change['minNotional'])} to {end}" if change["minNotional"] else f"up to {end}"
+    return f"{amount(change['minNotional'])} to {end}" if float(change["minNotional"]) else f"up to {end}"
 
 
 def terms(change: TierChange) -> tuple[str, str]:

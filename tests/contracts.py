@@ -9,7 +9,7 @@ from typing import Any
 import ccxt
 import orjson
 
-from ccxt_contractinfo.events import Arrival, ContractInfoEvent, parse_event
+from ccxt_contractinfo.events import Arrival, ContractInfoEvent, parse_event, salvage_event
 from ccxt_contractinfo.markets import Market, complete, keep_name
 from ccxt_contractinfo.snapshot import Snapshot, Universe
 
@@ -74,6 +74,14 @@ def push(id: str = "IOTAUSDT", time: int = SERVER_TIME, **changes: Any) -> Contr
 def arrival(id: str = "IOTAUSDT", time: int = SERVER_TIME, received: float = 100.0, **changes: Any) -> Arrival:
     """The same, as it came."""
     return Arrival(push(id, time, **changes), received)
+
+
+def part(time: int, without: str, received: float = 100.0, **changes: Any) -> Arrival:
+    """What is whole in a push that lacks a field."""
+    raw = {name: value for name, value in push(time=time, **changes).raw.items() if name != without}
+    event = salvage_event(raw)
+    assert event is not None
+    return Arrival(event, received)
 
 
 def exchange_info(entries: Iterable[Any], time: int = SERVER_TIME) -> str:

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.events import Bracket, ContractInfoEvent, decode, parse_event, unwrap
+from ccxt_contractinfo.events import (
+    Bracket,
+    ContractInfoEvent,
+    PartialEvent,
+    decode,
+    parse_event,
+    salvage_event,
+    unwrap,
+)
 
 NEVER = 4133404800000
 IOTA: dict[str, Any] = {
@@ -455,3 +463,45 @@ def test_damaged_pushes_are_refused_or_whole(cut: int, put: bytes) -> None:
     event = parsed_or_none(LOOM[:cut] + put + LOOM[cut + 1 :])
     if event is not None:
         assert {"e", "E", "s", "ct", "dt", "ot", "cs"} <= set(event.raw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "untold"),
+    [
+        ({"bks": [{"ma": 50}]}, None),
+        ({"bks": 7, "ps": 7, "st": "TRADING"}, None),
+        ({"dt": "4133404800000"}, {"delivery_time"}),
+        ({"dt": -1, "ot": 1.0, "ct": None, "cs": True}, {"contract_type", "delivery_time", "onboard_time", "status"}),
+    ],
+)
+def test_what_is_whole_is_salvaged(changes: dict[str, Any], untold: set[str] | None) -> None:
+    """Of a push that is refused, each field that is whole is kept, and the others are named; brackets only all
+    together."""
+    data = push(**changes)
+    with pytest.raises(MalformedEvent):
+        parse_event(data)
+    event = salvage_event(data)
+    assert event is not None
+    assert untold == (event.untold if isinstance(event, PartialEvent) else None)
+    assert (data["s"], data["E"], data) == (event.id, event.event_time, event.raw)
+    whole = parse_event(push())
+    names = {"contract_type", "delivery_time", "onboard_time", "status"} - (untold or set())
+    assert all(getattr(event, name) == getattr(whole, name) for name in names)
+    assert event.brackets == (() if "bks" in changes else whole.brackets)
+
+
+@settings(deadline=None)
+@given(data=near_misses() | JSON)
+def test_what_is_salvaged_is_whole(data: Any) -> None:
+    """Whatever comes, what is salvaged holds to its types; of a push that is whole, it is all that was parsed."""
+    event, whole = salvage_event(unwrap(data)), parsed_or_none(data)
+    if whole is not None:
+        assert whole == event
+    if event is not None:
+        untold = event.untold if isinstance(event, PartialEvent) else set()
+        assert event.id
+        assert event.event_time >= 0
+        for name in ("delivery_time", "onboard_time"):
+            assert name in untold or getattr(event, name) >= 0
+        for name in ("contract_type", "status"):
+            assert name in untold or type(getattr(event, name)) is str

@@ -744,3 +744,38 @@ def test_the_stream_and_rest_agree(entry: dict[str, Any], push: dict[str, Any]) 
     exchange = EXCHANGES["inverse" if "contractStatus" in entry else "linear"]
     reloaded = with_tiers(complete(keep_name(exchange.parse_market(pushed["info"]), known)), pushed)
     assert reloaded == pushed
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "expected"),
+    [
+        (SCHEDULED, 0, NEVER),
+        (str(SCHEDULED), 0, str(NEVER)),
+        (NEVER, 0, NEVER),
+        (str(NEVER), 0, str(NEVER)),
+        (str(NEVER + 2000), 0, str(NEVER)),
+        (SCHEDULED, NEVER + 2000, NEVER + 2000),
+        ("0", 0, str(NEVER)),
+        (0, NEVER, NEVER),
+        ("soon", 0, str(NEVER)),
+        (NEVER, SCHEDULED, SCHEDULED),
+    ],
+)
+def test_the_delivery_date_in_info(found: Any, told: int, expected: Any) -> None:
+    """A delivery time that means none is, in `info`, Binance's "never" in the type found there, not 0; and no
+    delisting."""
+    market = apply_event(market_of(LINEAR, deliveryDate=found), event_of(LINEAR, dt=told)).market
+    assert expected == market["info"]["deliveryDate"]
+    assert (SCHEDULED if told == SCHEDULED else None) == market["delisting"]
+
+
+@pytest.mark.parametrize("none", [0, "0", NEVER, str(NEVER + 2000)])
+def test_a_date_that_is_complete(none: Any) -> None:
+    """An entry with a date that means none, in whatever type, is complete without one; what ccxt parsed stays as is."""
+    raw = parsed(LINEAR, deliveryDate=none, onboardDate=0)
+    before = copy.deepcopy(raw)
+    market = complete(raw)
+    assert (None, None, None) == (market["delisting"], market["delistingDatetime"], market["created"])
+    assert type(none) is type(market["info"]["deliveryDate"])
+    assert int(market["info"]["deliveryDate"]) >= NEVER
+    assert before == raw

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ccxt_contractinfo.pushes import Pushes
 
-from .contracts import CUT, PUSHED, arrival, push
+from .contracts import CUT, PUSHED, arrival, part, push
 
 
 def pushes_of(*arrivals: Any) -> Pushes:
@@ -151,3 +151,30 @@ def test_a_time_to_come_is_forgotten() -> None:
     assert (True, False) == (pushes.is_news(push("A", time=2)), pushes.is_news(push("B", time=2)))
     assert pushes.has_news_of_brackets(push("A", time=2, bks=CUT))
     assert not pushes.has_news_of_brackets(push("B", time=2, bks=CUT))
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "differing", "expected"),
+    [
+        pytest.param([part(5, "cs", received=100.0)], {"status"}, None, id="what it does not tell"),
+        pytest.param([part(5, "cs", received=100.0)], {"delivery_time"}, 110.0, id="what it tells"),
+        pytest.param([part(5, "cs", received=100.0)], {"status", "delivery_time"}, 110.0, id="both"),
+        pytest.param([part(5, "cs", received=100.0)], None, 110.0, id="anything"),
+        pytest.param([arrival(time=4, received=99.0), part(5, "cs", received=100.0)], {"status"}, 109.0,
+                     id="what the one before told"),
+        pytest.param([arrival(time=4, received=80.0), part(5, "cs", received=100.0)], {"status"}, None,
+                     id="what one told long ago"),
+        pytest.param([part(4, "dt", received=99.0), part(5, "cs", received=100.0)], {"status"}, 110.0,
+                     id="what a part before told"),
+        pytest.param([part(4, "cs", received=99.0), part(5, "cs", received=100.0)], {"status"}, None,
+                     id="what no part told"),
+        pytest.param([part(4, "cs", received=99.0), arrival(time=5, received=100.0)], {"status"}, 110.0,
+                     id="what a whole one told since"),
+    ],
+)  # fmt: skip
+def test_an_answer_undoes_nothing_that_was_not_told(arrivals: Any, differing: Any, expected: float | None) -> None:
+    """Of a push of which a part could not be believed, only what it told is kept from an answer of REST's; and what
+    pushes before it told, as ever. A copy says the same."""
+    pushes = pushes_of(*arrivals)
+    for each in (pushes, pushes.copy()):
+        assert expected == each.unsettled_until("IOTAUSDT", 105.0, 10.0, differing)

@@ -17,6 +17,8 @@ from ccxt_contractinfo.snapshot import Snapshot, state_of
 
 from .contracts import (
     CUT,
+    NEVER,
+    ONBOARD,
     PUSHED,
     SCHEDULED,
     SERVER_TIME,
@@ -231,7 +233,31 @@ def test_a_pushed_status_stays_beside_brackets() -> None:
     assert [25.0, 10.0] == [tier["maxLeverage"] for tier in news.change.market["leverageTiers"]]
 
 
-def test_a_malformed_entry_is_left_out() -> None:
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"deliveryDate": None}, "deliveryDate"),
+        ({"onboardDate": "soon"}, "onboardDate"),
+        ({"contractType": 7, "deliveryDate": 1.5}, "contractType"),
+    ],
+)
+def test_what_is_whole_in_a_malformed_entry_counts(changes: dict[str, Any], field: str) -> None:
+    """A status that is whole is news though something else in its entry is not; that stays as it was, and is noted. To
+    be told once more of what is known already is no news."""
+    answer = snapshot(entry(**HALTED, **changes))
+    [news], doubts = compared(known(entry()), answer)
+    assert [("IOTAUSDT", ["halted", "status"])] == said([news])
+    assert [f"IOTAUSDT.{field}"] == [error.field for error in doubts.errors if isinstance(error, MalformedEvent)]
+    market = news.change.market
+    assert (NEVER, ONBOARD, "PERPETUAL") == tuple(
+        market["info"][name] for name in ("deliveryDate", "onboardDate", "contractType")
+    )
+    assert (None, ONBOARD) == (market["delisting"], market["created"])
+    again, doubts = compared({"IOTAUSDT": market}, answer)
+    assert ([], 1) == (again, len(doubts.errors))
+
+
+def test_a_malformed_entry_with_no_news() -> None:
     """An entry that cannot be understood is noted by the contract's name, and the others are not held up by it."""
     answer = snapshot(entry(deliveryDate=None), entry("BTCUSDT", **HALTED))
     news, doubts = compared(known(entry(), entry("BTCUSDT")), answer)

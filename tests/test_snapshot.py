@@ -140,6 +140,12 @@ def test_dates_as_text() -> None:
     assert (SCHEDULED, ONBOARD) == (event.delivery_time, event.onboard_time)
 
 
+@pytest.mark.parametrize("never", [0, "0", NEVER, str(NEVER), NEVER + 2000, NEVER + 3_600_000])
+def test_dates_that_mean_none_are_one(never: Any) -> None:
+    """However an entry says that no delivery is scheduled, it says the same."""
+    assert State("TRADING", "PERPETUAL", NEVER, ONBOARD) == state_of(entry(deliveryDate=never), "linear")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ccxt_contractinfo.events import parse_brackets
 from ccxt_contractinfo.margin import LeverageTiers
 from ccxt_contractinfo.tierchanges import DIRECTIONS, LOOSENED, TIGHTENED, TierChange, directions, tier_changes
-from ccxt_contractinfo.tiers import LeverageTier, to_leverage_tiers
+from ccxt_contractinfo.tiers import LeverageTier, to_leverage_tiers, with_number
 
 from .contracts import CUT, PUSHED, entry, market_of, push, told_by_rest
 
@@ -372,6 +372,25 @@ def test_ranges_are_where_the_terms_differ(old: list[LeverageTier], new: list[Le
             for each in found:
                 assert (was or (None, None)) == (each["previousMaxLeverage"], each["previousMaintenanceMarginRate"])
                 assert (now or (None, None)) == (each["maxLeverage"], each["maintenanceMarginRate"])
+
+
+@settings(deadline=None)
+@given(
+    lists() | loose_lists(), lists() | loose_lists(),
+    st.sampled_from([(str, str), (Decimal, Decimal), (float, str), (Decimal, float), (str, Decimal)]),
+)  # fmt: skip
+def test_the_type_of_numbers_makes_no_difference(
+    old: list[LeverageTier], new: list[LeverageTier], numbers: tuple[Any, Any]
+) -> None:
+    """Tiers of str or Decimal, as `exchange.number` makes them, have the same ranges and directions as those of float,
+    also beside others; the values are of the new ones' type."""
+    before, after = with_number(old, numbers[0]), with_number(new, numbers[1])
+    assert directions(old, new) == directions(before, after)
+    for changes in (tier_changes(before, after), LeverageTiers.diff(before, after)):
+        assert {numbers[1]} >= {type(value) for each in changes for value in each.values() if value is not None}
+        assert LeverageTiers.diff(old, new) == [
+            {name: None if value is None else float(value) for name, value in each.items()} for each in changes
+        ]
 
 
 @settings(deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ccxt_contractinfo import LeverageTiers, tierplot
 from ccxt_contractinfo.tierplot import save_plot
-from ccxt_contractinfo.tiers import LeverageTier
+from ccxt_contractinfo.tiers import LeverageTier, with_number
 
 from .contracts import CUT, PUSHED
 
@@ -34,6 +35,19 @@ def test_the_suffix_chooses_the_format(tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"tiers.{suffix}"
     save_plot(str(file), "IOTA/USDT:USDT", "USDT", tiers(PUSHED))
     assert file.read_bytes().startswith(SIGNATURES[suffix])
+
+
+@pytest.mark.parametrize("number", [str, Decimal])
+def test_numbers_of_other_types_are_drawn(number: Any) -> None:
+    """Tiers of an exchange whose numbers are str or Decimal look as ever."""
+    figure, usual = Figure(), drawn(CUT)
+    tierplot._draw(
+        figure, "IOTA/USDT:USDT", "USDT", with_number(tiers(PUSHED), number), with_number(tiers(CUT), number)
+    )
+    for axes, expected in zip(figure.axes, usual.axes, strict=True):
+        assert [line.get_xydata().tolist() for line in expected.lines] == [
+            line.get_xydata().tolist() for line in axes.lines
+        ]
 
 
 def test_each_tier_is_a_step_and_the_first_begins_at_the_edge() -> None:

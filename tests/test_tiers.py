@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.events import Bracket
-from ccxt_contractinfo.tiers import brackets_of, leverage_limits, to_leverage_brackets, to_leverage_tiers
+from ccxt_contractinfo.tiers import (
+    are_equal,
+    are_equal_limits,
+    brackets_of,
+    leverage_limits,
+    plain,
+    to_leverage_brackets,
+    to_leverage_tiers,
+    with_number,
+)
 
 from .contracts import PUSHED, told_by_rest
 
@@ -33,17 +42,33 @@ LINEAR = {"id": "IOTAUSDT", "symbol": "IOTA/USDT:USDT", "base": "IOTA", "quote":
 INVERSE = {"id": "BTCUSD_PERP", "symbol": "BTC/USD:BTC", "base": "BTC", "quote": "USD", "settle": "BTC"}
 
 
-def linear() -> tuple[Any, dict[str, Any]]:
-    exchange = ccxt.binanceusdm()
+def linear(number: Any = float) -> tuple[Any, dict[str, Any]]:
+    exchange = ccxt.binanceusdm({"number": number})
     return exchange, exchange.safe_market_structure(
-        {**LINEAR, "type": "swap", "swap": True, "linear": True, "inverse": False, "contract": True}
+        {
+            **LINEAR,
+            "type": "swap",
+            "swap": True,
+            "linear": True,
+            "inverse": False,
+            "contract": True,
+            "contractSize": exchange.number("1"),
+        }
     )
 
 
-def inverse() -> tuple[Any, dict[str, Any]]:
-    exchange = ccxt.binancecoinm()
+def inverse(number: Any = float) -> tuple[Any, dict[str, Any]]:
+    exchange = ccxt.binancecoinm({"number": number})
     return exchange, exchange.safe_market_structure(
-        {**INVERSE, "type": "swap", "swap": True, "linear": False, "inverse": True, "contract": True}
+        {
+            **INVERSE,
+            "type": "swap",
+            "swap": True,
+            "linear": False,
+            "inverse": True,
+            "contract": True,
+            "contractSize": exchange.number("1"),
+        }
     )
 
 
@@ -68,22 +93,53 @@ def rest_entry(id: str, brackets: tuple[Bracket, ...], floor: str, cap: str) -> 
 BRACKETS = pytest.mark.parametrize("brackets", [IOTA, LOOM, FRACTIONS], ids=["whole", "six of them", "fractions"])
 
 
+NUMBERS = pytest.mark.parametrize("number", [float, str, Decimal])
+
+
 @BRACKETS
-def test_tiers_of_a_linear_contract_are_those_of_ccxt(brackets: tuple[Bracket, ...]) -> None:
-    """Pushed USDⓈ-M brackets become what ccxt makes of REST's, `info` included."""
-    exchange, market = linear()
+@NUMBERS
+def test_tiers_of_a_linear_contract_are_those_of_ccxt(brackets: tuple[Bracket, ...], number: Any) -> None:
+    """Pushed USDⓈ-M brackets become what ccxt makes of REST's, `info` and the type of each number included."""
+    exchange, market = linear(number)
     expected = exchange.parse_market_leverage_tiers(
         rest_entry("IOTAUSDT", brackets, "notionalFloor", "notionalCap"), market
     )
-    assert expected == to_leverage_tiers(brackets, market)
+    assert repr(expected) == repr(to_leverage_tiers(brackets, market))
 
 
 @BRACKETS
-def test_tiers_of_an_inverse_contract_are_those_of_ccxt(brackets: tuple[Bracket, ...]) -> None:
+@NUMBERS
+def test_tiers_of_an_inverse_contract_are_those_of_ccxt(brackets: tuple[Bracket, ...], number: Any) -> None:
     """Pushed COIN-M brackets become what ccxt makes of REST's, which are named by quantity."""
-    exchange, market = inverse()
+    exchange, market = inverse(number)
     expected = exchange.parse_market_leverage_tiers(rest_entry("BTCUSD_PERP", brackets, "qtyFloor", "qtyCap"), market)
-    assert expected == to_leverage_tiers(brackets, market)
+    assert repr(expected) == repr(to_leverage_tiers(brackets, market))
+
+
+@BRACKETS
+@pytest.mark.parametrize("other", [float, str, Decimal])
+@NUMBERS
+def test_tiers_with_other_numbers(brackets: tuple[Bracket, ...], number: Any, other: Any) -> None:
+    """Known tiers can be given the numbers of another type; they are equal, and those that are made of it at once."""
+    _, market = linear()
+    made, expected = to_leverage_tiers(brackets, market, number), to_leverage_tiers(brackets, market, other)
+    assert repr(expected) == repr(with_number(made, other))
+    assert are_equal(made, expected)
+    assert are_equal_limits(leverage_limits(brackets, number), leverage_limits(brackets, other))
+    cut = [{**made[0], "maxLeverage": number("1.5")}, *made[1:]]
+    assert not are_equal(cut, expected)
+    assert not are_equal(made[:-1], expected)
+    assert not are_equal(None, expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(5000.0, "5000"), ("5000.0", "5000"), (Decimal("1E+3"), "1000"), (1e-05, "0.00001"), (0.0, "0"), (-0.5, "-0.5"),
+     (float("inf"), "Infinity")],
+)  # fmt: skip
+def test_a_plain_number(value: Any, expected: str) -> None:
+    """The text of a number is the shortest one without an exponent, whatever its type was."""
+    assert expected == plain(value)
 
 
 def test_tiers_in_figures() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from ccxt_contractinfo import words
@@ -91,3 +93,20 @@ def test_a_range_that_begins_at_nothing_has_only_an_end() -> None:
     first = change((50.0, 25.0), (0.01, 0.01))
     ranges = [words.notional_range(each, "USDT") for each in (first, {**first, "minNotional": 100.0})]  # type: ignore[typeddict-item]
     assert ["up to 5,000 USDT", "100 to 5,000 USDT"] == ranges
+
+
+def test_numbers_of_any_type_read_alike() -> None:
+    """Leverages, rates, amounts and ranges are written the same, be they float, str or Decimal."""
+    for number in (float, str, Decimal):
+        change: TierChange = {
+            "minNotional": number("0"),
+            "maxNotional": number("5000"),
+            "maxLeverage": number("25"),
+            "previousMaxLeverage": number("50"),
+            "maxLeverageChange": number("-25"),
+            "maintenanceMarginRate": number("0.0125"),
+            "previousMaintenanceMarginRate": number("0.01"),
+            "maintenanceMarginRateChange": number("0.0025"),
+        }
+        assert "up to 5,000 USDT" == words.notional_range(change, "USDT")
+        assert ("50x, margin 1.0 %", "25x, margin 1.25 %") == words.terms(change)

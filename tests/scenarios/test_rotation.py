@@ -113,6 +113,23 @@ def test_what_both_deliver_is_told_once(slow_sim: BinanceSimulator, follow: Any)
     assert 4 == stream.health()["duplicates"]
 
 
+def test_what_both_deliver_malformed_is_counted_once(slow_sim: BinanceSimulator, follow: Any) -> None:
+    """While both connections deliver, a push that is bad in a part is applied, counted and reported once."""
+    exchange, updates, errors = follow(slow_sim), Inbox(), Inbox()
+    stream = exchange.contract_info_stream()
+    two_connections(slow_sim)
+    exchange.on_contract_info(updates)
+    stream.on_error(errors)
+    slow_sim.push({**halted("BTCUSDT", 10**13, slow_sim), "bks": [{"ma": 20}]})
+    slow_sim.push({**halted("BTCUSDT", 10**13, slow_sim), "E": 1e13})
+    slow_sim.push_canary()
+    slow_sim.wait_until(lambda: slow_sim.connections == 1, PATIENCE)
+    slow_sim.set_status("IOTAUSDT", "TRADING_HALT")
+    assert ["BTCUSDT", "IOTAUSDT"] == [update["id"] for update in updates.wait(2)]
+    assert ["bks[0].bs", "E"] == [error.field for error in errors.wait(2)]
+    assert 2 == stream.health()["malformed"]
+
+
 def test_what_one_delivers_is_not_lost(slow_sim: BinanceSimulator, follow: Any) -> None:
     """While there are two connections, a push that only one of them delivers counts, whichever it is."""
     exchange, updates = follow(slow_sim), Inbox()

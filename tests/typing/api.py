@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import ccxt
+from typing_extensions import assert_type
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
@@ -14,7 +16,9 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 def told(update: cci.ContractInfo) -> None:
     symbol: str = update["symbol"]
     timestamp: int = update["timestamp"]
-    kinds: list[str] = update["kinds"]
+    kinds: list[cci.Kind] = update["kinds"]
+    if "settling" in kinds or kinds == ["tiers"]:
+        return
     changes: list[cci.TierChange] | None = update["tierChanges"]
     print(symbol, timestamp, kinds, changes)
 
@@ -25,7 +29,8 @@ def ways_in() -> None:
     subscription.cancel()
     updates: list[cci.ContractInfo] = exchange.watch_contract_info(["BTCUSDT"], limit=1, params={"timeout": 1000})
     print(updates)
-    cci.attach(ccxt.binancecoinm(), stream=exchange.contract_info_stream())
+    stream: cci.ContractInfoStream = exchange.contract_info_stream()
+    cci.attach(ccxt.binancecoinm(), stream=stream).on_contract_info(told).cancel()
 
     @exchange.on_contract_info
     def bare(update: cci.ContractInfo) -> None: ...
@@ -33,12 +38,45 @@ def ways_in() -> None:
     @exchange.on_contract_info(kinds="halted")
     def chosen(update: cci.ContractInfo) -> None: ...
 
+    exchange.on_contract_info(told, kinds=cci.KINDS)
+    exchange.on_contract_info(told, kinds={"tiers_tightened", "delisting"})
+    exchange.on_contract_info(told, kinds="tiers_loosened")
+    exchange.on_contract_info(told, kinds="tightened")  # type: ignore[arg-type]
+    exchange.on_contract_info(told, kinds=["halted", "tightened"])  # type: ignore[list-item]
+
     @exchange.on_contract_info(positions=lambda: [{"symbol": "BTC/USDT:USDT", "contracts": 1.0}])
     def held(update: cci.ContractInfo) -> None: ...
 
     held.cancel()
     bare.cancel()
     chosen.cancel()
+
+
+class Mine(cci.ContractInfoMixin, ccxt.binanceusdm):
+    def depth(self) -> int:
+        return 5
+
+
+def attached(plain: ccxt.binanceusdm) -> cci.binanceusdm:
+    """ccxt has no types: what `attach` returns has those of the mixin all the same, and ccxt's methods beside them."""
+    exchange = cci.attach(plain)
+    assert_type(exchange.on_contract_info(told), cci.Subscription)
+    assert_type(exchange.watch_contract_info(), list[cci.ContractInfo])
+    assert_type(exchange.contract_info_stream().is_fresh(), bool)
+    assert_type(exchange.fetch_ticker("BTC/USDT:USDT"), Any)
+    own: Mine = cci.attach(Mine(), stream=exchange.contract_info_stream())
+    assert_type(own.depth(), int)
+    with cci.attach(plain) as entered:
+        assert_type(entered.leverage_tiers("BTCUSDT"), list[dict[str, Any]] | None)
+    ready: cci.binanceusdm = cci.attach(cci.binanceusdm())
+    return ready
+
+
+def names() -> None:
+    assert_type(cci.__version__, str)
+    assert_type(cci.KINDS, tuple[cci.Kind, ...])
+    lost: ccxt.NetworkError = cci.ConnectionLost("the peer is gone")
+    print(lost)
 
 
 def the_stream_by_itself() -> None:
@@ -54,7 +92,7 @@ def leverage_tiers(event: cci.ContractInfoEvent) -> None:
     exchange = cci.binancecoinm()
     impacts: list[cci.PositionImpact] = exchange.contract_info_impact([])
     tiers = cci.LeverageTiers(event)
-    same = cci.LeverageTiers(exchange.leverage_tiers("BTC/USD:BTC") or [])
+    same = cci.LeverageTiers(exchange.leverage_tiers("BTC/USD:BTC"))
     leverage: float = tiers.max_leverage(1000)
     exactly: Decimal = tiers.maintenance_margin(Decimal(1000))
     margin: float = tiers.initial_margin(1000.0, 20)
