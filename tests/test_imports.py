@@ -47,7 +47,19 @@ LAYERS = (
     ),
     ("margin", "tierchanges", "words"),
     ("journal",),
-    ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
+    (
+        "connection",
+        "dial",
+        "endpoint",
+        "standin",
+        "settings",
+        "backoff",
+        "mapping",
+        "pushes",
+        "snapshot",
+        "tiers",
+        "events",
+    ),
     ("clock", "errors", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
