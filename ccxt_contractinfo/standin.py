@@ -10,6 +10,7 @@ import copy
 import functools
 import inspect
 import logging
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
+from requests.utils import select_proxy
 
 _SENDS = ("fetch", "fetch2", "request")
 _SEES_ANSWERS = (*_SENDS, "handle_errors", "parse_json", "on_json_response", "on_rest_response")
@@ -61,7 +63,8 @@ def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
     Where code of a user's own sends it or reads the answer, nobody can know, and the exchange is equal to no other.
     """
     kind, alone = type(exchange), f"alone {id(exchange)}"
-    if not all(_is_ccxts(kind, name) and name not in vars(exchange) for name in _SEES_ANSWERS):
+    is_ccxts = all(_is_ccxts(kind, name) for name in _SEES_ANSWERS)
+    if not is_ccxts or any(_is_users_code(value) for value in list(vars(exchange).values())):
         return alone
     asked = []
     for question in questions:
@@ -77,22 +80,23 @@ def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
     return repr((asked, _session_route(exchange.session)))
 
 
-def source_of(session: Any, url: str) -> str | None:
-    """What makes a session's requests to a URL leave by another way than this machine's usual one: in words, or None.
-
-    :param session: of the exchange
-    """
+def way_apart(exchange: Any, url: str) -> str | None:
+    """How the session of an exchange leads requests to a URL by another way than this machine's usual one: in words, or
+    None where it does not. Proxies that ccxt has settings for, WebSocket ones beside them, are left out."""
+    session = exchange.session
     if not isinstance(session, requests.Session):
         return None
     adapter = session.get_adapter(url)
     if not isinstance(adapter, HTTPAdapter):
-        return f"the adapter {type(adapter).__name__}"
+        return f"the session's adapter {type(adapter).__name__}"
     settings: Mapping[str, Any] = getattr(getattr(adapter, "poolmanager", None), "connection_pool_kw", None) or {}
     if address := settings.get("source_address"):
-        return f"the source address {address[0] if isinstance(address, tuple) else address}"
+        return f"the source address {address[0] if isinstance(address, tuple) else address} of the session's adapter"
     if any(len(option) > 1 and option[1] == _BIND_TO_DEVICE for option in settings.get("socket_options") or ()):
-        return "a network interface of their own"
-    return None
+        return "the network interface of the session's adapter"
+    proxies = dict(getattr(exchange, "proxies", None) or {})
+    proxy = select_proxy(url, session.merge_environment_settings(url, proxies, None, None, None)["proxies"])
+    return None if proxy is None else f"the proxy {re.split('//|@', proxy)[-1]} of the session or the environment"
 
 
 _BIND_TO_DEVICE = 25
@@ -170,6 +174,13 @@ def _is_ccxts(kind: type, name: str) -> bool:
     """Whether a method of a class is ccxt's own, or this package's."""
     owner = next(each for each in kind.__mro__ if name in vars(each))
     return owner.__module__.partition(".")[0] in _OURS
+
+
+def _is_users_code(value: Any) -> bool:
+    """Whether this is a function of a user's own, such as one that names proxies, which may count its calls."""
+    if not isinstance(value, types.FunctionType | types.MethodType | functools.partial):
+        return False
+    return str(getattr(value, "__module__", None)).partition(".")[0] not in _OURS
 
 
 def _own_session(exchange: Any, adapters: list[BaseAdapter]) -> requests.Session:

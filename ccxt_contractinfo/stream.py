@@ -120,6 +120,8 @@ class ContractInfoStream:
         self._reconnects: Counter[str] = Counter()
         self._times: dict[str, float] = {}
         self._connected_since: int | None = None
+        self._apart = ""
+        """What was said already of REST going another way."""
         self._journal = self._own_journal()
         renew_after_fork(self)
 
@@ -167,6 +169,16 @@ class ContractInfoStream:
             for follower in self._followers:
                 follower.started()
                 self._note_markets(follower)
+            self._tell_apart(self._endpoint.apart)
+
+    def _tell_apart(self, apart: str) -> None:
+        """Say once that the stream cannot go the way of REST, and what to set; it connects all the same."""
+        if apart and apart != self._apart:
+            self._apart = apart
+            text = f"contractInfo: {apart}, which the stream cannot: it connects directly, unless wssProxy, wsProxy or "
+            text += "wsSocksProxy of the exchange names a proxy that leads the same way"
+            logger.warning("%s", text)
+            self._errors.publish(ccxt.NotSupported(text))
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long

@@ -10,13 +10,14 @@ from typing import Any
 import ccxt
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.endpoint import endpoint_of
 from ccxt_contractinfo.rest import Answers, Rest
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import open_sockets
+from .conftest import Inbox, go_live, open_sockets
 from .servers import relay, serving
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -233,6 +234,65 @@ def test_proxies_that_contradict_each_other(sim: BinanceSimulator) -> None:
     exchange.httpProxy, exchange.httpsProxy = "http://proxy:1", "http://proxy:2"
     with pytest.raises(ccxt.InvalidProxySettings):
         Answers().snapshot(Rest(exchange), "linear")
+
+
+def test_a_stream_that_cannot_go_the_way_of_rest(sim: BinanceSimulator, make: Any, caplog: Any) -> None:
+    """It connects all the same, and says once, by `on_error` and in the log, what to set."""
+    exchange, errors = make(), Inbox()
+    exchange.session.mount("http://", SourceAddress(THERE))
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    go_live(exchange)
+    stream.stop()
+    go_live(exchange)
+    (error,) = errors.wait()
+    assert isinstance(error, ccxt.NotSupported)
+    for text in (THERE, "wssProxy"):
+        assert text in str(error)
+    assert 1 == sum(str(error) == record.getMessage() for record in caplog.records)
+    exchange.session.close()
+
+
+class UnixSocket(BaseAdapter):
+    """Another kind of adapter altogether."""
+
+
+def by_interface(session: requests.Session) -> None:
+    adapter = HTTPAdapter()
+    adapter.init_poolmanager(1, 1, socket_options=[(1, 25, b"lo")])
+    session.mount("https://", adapter)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda session: None, ""),
+        (lambda session: session.mount("https://", HTTPAdapter(max_retries=2)), ""),
+        (lambda session: session.mount("http://", SourceAddress(THERE)), ""),
+        (lambda session: session.mount("https://", SourceAddress(THERE)), "REST goes by the source address 127.0.0.2"),
+        (lambda session: session.mount("https://", UnixSocket()), "the session's adapter UnixSocket"),
+        (by_interface, "the network interface of the session's adapter"),
+        (lambda session: session.proxies.update(https="http://me:secret@proxy:1"), "REST goes by the proxy proxy:1"),
+        (lambda session: setattr(session, "trust_env", True), "REST goes by the proxy environment:1"),
+    ],
+)
+def test_ways_that_a_stream_cannot_go(change: Any, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adapters and proxies of the session lead REST where no setting of ccxt's leads a WebSocket; a WebSocket proxy
+    ends the doubt."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://environment:1")
+    exchange = ccxt.binanceusdm()
+    change(exchange.session)
+    assert expected in endpoint_of(exchange).apart
+    assert bool(expected) == bool(endpoint_of(exchange).apart)
+    assert "secret" not in endpoint_of(exchange).apart
+    exchange.wssProxy = "http://proxy:1"
+    assert "" == endpoint_of(exchange).apart
+
+
+@pytest.mark.parametrize("name", ["httpsProxy", "https_proxy", "socksProxy"])
+def test_proxies_of_ccxts_own_raise_no_doubt(name: str) -> None:
+    """They have WebSocket ones beside them, so that to set one alone is a choice."""
+    assert "" == endpoint_of(ccxt.binanceusdm({name: "http://proxy:1"})).apart
 
 
 class Foreign:
