@@ -14,6 +14,7 @@ from typing import Any, get_args
 import ccxt
 
 from . import clock
+from .accountbrackets import AccountBrackets
 from .delivery import Channel
 from .events import Arrival, ContractInfoEvent, Outcome
 from .forking import renew_after_fork
@@ -35,6 +36,8 @@ logger = logging.getLogger("ccxt_contractinfo")
 
 HISTORY = 1000
 """How many updates a first ``watch_contract_info(since=...)`` can reach back into."""
+
+_ACCOUNT_OPTIONS = ("portfolioMargin", "papi", "fetchLeverageTiers")
 
 SetMarkets = Callable[[Any, list[Market], Any], Any]
 
@@ -66,7 +69,7 @@ class MarketKeeper:
         self._has_own_stream = False
         serves_tiers(exchange)  # raises where that cannot be meant
         self._rest = Rest(exchange)
-        self._refused_key: tuple[str, str] | None = None
+        self.account = AccountBrackets()
         self.holdings = Holdings(
             self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
@@ -340,17 +343,26 @@ class MarketKeeper:
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
         errors."""
-        doubts = Doubts()
+        doubts, snapshots = Doubts(), []
         for universe in sorted(self.universes()):
             try:
-                snapshot = answers.snapshot(self._rest, universe)
+                snapshots.append(answers.snapshot(self._rest, universe))
             except ccxt.BaseError as error:
                 doubts.failed(error)  # the other universe is compared all the same
-                continue
+        for snapshot in snapshots:
             brackets_asked = clock.now()
-            brackets = self._brackets(universe, doubts)
+            brackets = self.account.ask(self._rest, self._account(), snapshot.universe, answers, doubts)
             self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
         return doubts
+
+    def _account(self) -> object:
+        """The key, with what decides at ccxt where it is good; None where there is no key."""
+        key, options = self._rest.key, self.exchange.options
+        return None if key is None else (*key, *(repr(options.get(name)) for name in _ACCOUNT_OPTIONS))
+
+    def tiers_error(self) -> str | None:
+        """See `Follower`."""
+        return self.account.error
 
     def answered(
         self,
@@ -479,20 +491,6 @@ class MarketKeeper:
         self.exchange.ids = sorted(self.table.by_id)
 
     # What REST tells
-
-    def _brackets(self, universe: Universe, doubts: Doubts) -> dict[str, list[Entry]] | None:
-        """Raw leverage brackets by contract id; None where there is no key, or one that was refused."""
-        key = self._rest.key
-        if key is None or key == self._refused_key:
-            return None
-        try:
-            return self._rest.brackets(universe)
-        except ccxt.AuthenticationError as error:
-            self._refused_key = key
-            doubts.errors.append(error)
-        except ccxt.BaseError as error:
-            doubts.failed(error)
-        return None
 
     def _listings(
         self, table: MarketTable, snapshot: Snapshot, doubts: Doubts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from .snapshot import Contents, LeverageBrackets, Snapshot, Universe, brackets_b
 from .standin import StandIn, route_of
 
 _KEY = ("apiKey", "secret")
+_SIGNED = re.compile(r"\?\S*signature=\S*")
 
 
 class Rest:
@@ -53,7 +55,7 @@ class Rest:
         if known is None or known[0] != hash(text):
             brackets = brackets_by_id(text)
             if not brackets:
-                raise ccxt.BadResponse(f"leverageBracket has no {universe} contracts: {text[:200]}")
+                raise ccxt.BadResponse(f"leverageBracket has no contracts: {text[:200]}")
             known = self._brackets[universe] = (hash(text), brackets)
         return known[1]
 
@@ -78,6 +80,10 @@ class Rest:
                 failure.status = stand_in.status
                 failure.retry_after = retry_after(stand_in.headers.get("Retry-After"))
                 failure.reason = reason_of(error)
+                # The URL of a signed request is nobody's business; and it differs each time.
+                failure.args = tuple(
+                    _SIGNED.sub("?...", each) if isinstance(each, str) else each for each in error.args
+                )
                 # These hold the response, and so a socket, for as long as somebody keeps the error.
                 failure.__cause__ = failure.__context__ = None
                 failure = failure.with_traceback(None)
@@ -88,20 +94,33 @@ class Answers:
     """What REST says in one round: each question is asked once for all exchanges that would be told the same."""
 
     def __init__(self) -> None:
+        self.not_before = -clock.FOREVER
+        """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
         self._given: dict[tuple[str, Universe], Snapshot | ccxt.BaseError] = {}
+        self._limit: ccxt.BaseError | None = None
+
+    def limited(self, error: ccxt.BaseError) -> None:
+        """REST has refused something because of its limits; nothing is asked before the end of its Retry-After."""
+        self._limit = error
+        self.not_before = max(self.not_before, clock.now() + (getattr(error, "retry_after", None) or 0.0))
 
     def snapshot(self, rest: Rest, universe: Universe) -> Snapshot:
         """See `Rest.snapshot`."""
         question = (rest.route, universe)
         if question not in self._given:
-            try:
-                self._given[question] = rest.snapshot(universe)
-            except ccxt.BaseError as error:
-                self._given[question] = error
+            self._given[question] = self._ask(rest, universe)
         answer = self._given[question]
         if isinstance(answer, ccxt.BaseError):
             raise answer
         return answer
+
+    def _ask(self, rest: Rest, universe: Universe) -> Snapshot | ccxt.BaseError:
+        if self._limit is not None and clock.now() < self.not_before:
+            return self._limit
+        try:
+            return rest.snapshot(universe)
+        except ccxt.BaseError as error:
+            return error
 
 
 def _exchange_info(client: Any, universe: Universe) -> Any:

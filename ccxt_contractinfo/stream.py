@@ -303,7 +303,8 @@ class ContractInfoStream:
         `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (s since the last
         comparison with REST that succeeded was begun, or None); `events`, `duplicates`, `malformed`, `unknown_values`,
         `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause); with a journal, `journal_lost`
-        (count of lines that could not be written to it)."""
+        (count of lines that could not be written to it); `tiers_error`, why the leverage tiers of an exchange with an
+        API key are unknown, or may be old (str; None: they are not, or there is no key), which touches no other key."""
         now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
@@ -314,6 +315,7 @@ class ContractInfoStream:
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + dropped,
+            "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
             **({} if self._journal is None else {"journal_lost": self._journal.lost}),
         }
 
@@ -592,7 +594,7 @@ class ContractInfoStream:
             doubts.add(doubt)
         if run is not self._run:
             return Round()
-        return self._concluded(doubts, began)
+        return self._concluded(doubts, began)._replace(not_before=answers.not_before)
 
     def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
         """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
@@ -615,7 +617,8 @@ class ContractInfoStream:
                     doubts.unsettled(arrival.received + self.settle_time)
             self._update_state()
             is_complete = not any(follower.is_waiting() for follower in self._followers)
-            return Round(doubts.failure, is_complete, doubts.again)
+            again = min((time for time in (doubts.again, doubts.retry) if time is not None), default=None)
+            return Round(doubts.failure, is_complete, again)
 
     # The journal
 

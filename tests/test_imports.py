@@ -31,7 +31,7 @@ LAYERS = (
     ("exchanges",),
     ("mixin",),
     ("keeper",),
-    ("stream", "follower", "table", "holdings"),
+    ("stream", "follower", "table", "holdings", "accountbrackets"),
     (
         "published",
         "reader",
