@@ -19,6 +19,9 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
 ``rest``      what REST has answered, as it is applied: the same fields. Where `complete` is False, what the entry
               before of its universe said still holds, but for these `entries`, the ids in `gone`, and these `brackets`
               (of a contract in `cleared` there are none any more). `brackets` is None where REST was not asked for them
+              `coefficients` (dict of float by contract id; it may be absent) says which of all the brackets of the
+              universe were adjusted for the account, where `brackets` is a dict: pushes of brackets of these contracts
+              were not believed; absent, none of them was
 ``missing``   lines that could not be written, because the disk was full, say: `count` (int)
 =========== ==========================================================================================================
 
@@ -46,7 +49,7 @@ import orjson
 from . import clock
 from .errors import MalformedJournal
 from .forking import renew_after_fork
-from .snapshot import Entry, Snapshot, State
+from .snapshot import Entry, LeverageBrackets, Snapshot, State
 
 try:
     import fcntl
@@ -229,6 +232,8 @@ class Journal:
             if brackets is not None:
                 fields["brackets"] = {id: each for id, each in brackets.items() if known_brackets.get(id) != each}
                 fields["cleared"] = [id for id in known_brackets if id not in brackets]
+                if isinstance(brackets, LeverageBrackets) and brackets.coefficients:
+                    fields["coefficients"] = brackets.coefficients
             return _line(kind, fields)
 
         if self._put(line):

@@ -25,8 +25,8 @@ from .markets import KINDS, Market, apply_brackets, complete, is_contract, is_go
 from .rest import Answers, Rest
 from .resync import Doubts
 from .settings import Settings, serves_tiers
-from .snapshot import Entry, Snapshot, Universe, event_of
-from .stream import ContractInfoStream
+from .snapshot import Entry, LeverageBrackets, Snapshot, Universe, event_of
+from .stream import GATHER, ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
 from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers
@@ -331,6 +331,8 @@ class MarketKeeper:
                 if table is self.table:
                     outcome = table.handle(arrival, universe, self._trades)
                     break
+        if event.brackets and event.id in table.adjusted and self.has_key and self.is_following and self.stream:
+            self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
         return outcome
@@ -382,20 +384,26 @@ class MarketKeeper:
                     if self.stream is not None:
                         self.stream.answered(snapshot, brackets, brackets_asked)
                     doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
+                    if brackets is not None:
+                        doubts.unsettled(table.adjusted.unsettled_until(brackets_asked, settle_time))
                     return
 
     def known(self) -> list[tuple[Snapshot, Mapping[str, list[Entry]]]]:
         """See `Follower`."""
         with self._locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
+            adjusted = table.adjusted.copy()
         return [
             (
                 Snapshot.of([market["info"] for market in group], universe, clock.now(), self.exchange.milliseconds()),
-                {
-                    market["id"]: [tier["info"] for tier in market["leverageTiers"]]
-                    for market in group
-                    if "leverageTiers" in market
-                },
+                LeverageBrackets(
+                    {
+                        market["id"]: [tier["info"] for tier in market["leverageTiers"]]
+                        for market in group
+                        if "leverageTiers" in market
+                    },
+                    adjusted.coefficients(universe),
+                ),
             )
             for universe, group in _by_universe(contracts).items()
         ]
@@ -407,13 +415,14 @@ class MarketKeeper:
         self.table = MarketTable()
         self.table.sharers.add(self)
 
-    def know_brackets(self, brackets: Mapping[str, list[Entry]]) -> None:
-        """Put in the raw leverage brackets of contracts, by id, as what was known already."""
+    def know_brackets(self, universe: Universe, brackets: LeverageBrackets) -> None:
+        """Put in the raw leverage brackets of the contracts of a universe as what was known already."""
         with self._locked_table() as table:
+            table.know_coefficients(universe, brackets)
             for id, entries in brackets.items():
                 market = table.find(id)
                 if market is not None:
-                    universe, now = market_universe(market), self.exchange.milliseconds()
+                    now = self.exchange.milliseconds()
                     table.publish(
                         apply_brackets(market, event_of(market["info"], universe, now, brackets_of(entries))).market
                     )

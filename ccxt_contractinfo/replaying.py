@@ -190,7 +190,7 @@ class Replay(ContractInfoStream):
             return
         asked, doubts = entry["asked"] + self._offset, Doubts()
         snapshot = Snapshot.of(self._said.entries[universe].values(), universe, asked, entry["server_time"])
-        brackets = None if entry["brackets"] is None else dict(self._said.brackets[universe])
+        brackets = None if entry["brackets"] is None else self._said.leverage_brackets(universe)
         brackets_asked = entry["brackets_asked"] + self._offset
         self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts)
         for error in doubts.errors:
@@ -205,7 +205,7 @@ class Replay(ContractInfoStream):
         ]
         self._exchange.set_markets([market for market in parsed if market is not None])
         for universe in ours:
-            self._keeper.know_brackets(self._said.brackets[universe])
+            self._keeper.know_brackets(universe, self._said.leverage_brackets(universe))
 
 
 class _Player:

@@ -7,6 +7,7 @@ from typing import Any
 
 import ccxt
 
+from .adjusted import AdjustedBrackets
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome
 from .listings import WaitingRoom
@@ -46,6 +47,7 @@ class MarketTable(PublishedMarkets):
     def __init__(self) -> None:
         super().__init__()
         self.waiting = WaitingRoom()
+        self.adjusted = AdjustedBrackets()
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
         """When the newest answer on each universe was asked for."""
@@ -72,6 +74,7 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             table = MarketTable()
             table.publish_mappings(self.markets)
+            table.adjusted = self.adjusted.copy()
             table._pushes = self._pushes.copy()
             table._asked = dict(self._asked)
             table._answered_at = dict(self._answered_at)
@@ -119,6 +122,7 @@ class MarketTable(PublishedMarkets):
             return event.event_time <= self._answered_at.get(universe, -1)
 
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
+        arrival = self.adjusted.believed(arrival)
         event = arrival.event
         if self._pushes.is_news(event):
             change = apply_event(market, event)
@@ -136,6 +140,11 @@ class MarketTable(PublishedMarkets):
         return Outcome.APPLIED
 
     # A snapshot
+
+    def know_coefficients(self, universe: Universe, brackets: Mapping[str, list[Entry]]) -> None:
+        """Know already which contracts have brackets of the account's own."""
+        with self.lock:
+            self.adjusted.learn(universe, brackets, self._pushes)
 
     def unlisted(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
@@ -166,6 +175,8 @@ class MarketTable(PublishedMarkets):
             if asked < self._asked.get(universe, LONG_AGO):
                 return Doubts()  # another stream has brought a newer one
             self._asked[universe] = asked
+            if brackets is not None:
+                self.adjusted.learn(universe, brackets, self._pushes)
             if self._agrees(snapshot, brackets):
                 return Doubts()
             for sharer in self.sharers:
@@ -361,7 +372,7 @@ class MarketTable(PublishedMarkets):
     def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
         """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
         newer than have nothing more to say but their brackets."""
-        arrivals = self.waiting.release(id)
+        arrivals = [self.adjusted.believed(arrival) for arrival in self.waiting.release(id)]
         older: list[Arrival] = []
         newer: list[Arrival] = []
         for arrival in arrivals:

@@ -41,6 +41,7 @@ LAYERS = (
         "resync",
         "listings",
         "impact",
+        "adjusted",
         "updates",
         "markets",
         "upcoming",
@@ -65,7 +66,7 @@ LAYERS = (
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
-PURE += ("tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
+PURE += ("adjusted", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
 WAITING = (
     "clock",
     "connection",
