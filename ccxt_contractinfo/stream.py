@@ -175,10 +175,9 @@ class ContractInfoStream:
         """Say once that the stream cannot go the way of REST, and what to set; it connects all the same."""
         if apart and apart != self._apart:
             self._apart = apart
-            text = f"contractInfo: {apart}, which the stream cannot: it connects directly, unless wssProxy, wsProxy or "
-            text += "wsSocksProxy of the exchange names a proxy that leads the same way"
-            logger.warning("%s", text)
-            self._errors.publish(ccxt.NotSupported(text))
+            text = f"{apart}, which the stream cannot follow; set wssProxy, wsProxy or wsSocksProxy to lead it there"
+            logger.warning("contractInfo: connecting directly: %s", text)
+            self._errors.publish(ccxt.NotSupported(f"contractInfo: connecting directly: {text}"))
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
