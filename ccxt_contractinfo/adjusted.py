@@ -18,6 +18,8 @@ class AdjustedBrackets:
     """Which contracts these are, by REST's last answer on each universe. Not thread-safe."""
 
     def __init__(self) -> None:
+        self.ids: frozenset[str] = frozenset()
+        """The contracts. A push is asked for it, so that this must cost nothing."""
         self._coefficients: dict[str, Mapping[str, float]] = {}
         self._pushed: dict[str, float] = {}
         """When (s by `clock.now`) brackets of the public were pushed that no answer is known to be newer than."""
@@ -25,11 +27,8 @@ class AdjustedBrackets:
     def copy(self) -> AdjustedBrackets:
         """The same, to go on by itself."""
         other = AdjustedBrackets()
-        other._coefficients, other._pushed = dict(self._coefficients), dict(self._pushed)
+        other.ids, other._coefficients, other._pushed = self.ids, dict(self._coefficients), dict(self._pushed)
         return other
-
-    def __contains__(self, id: str) -> bool:
-        return any(id in coefficients for coefficients in self._coefficients.values())
 
     def coefficients(self, universe: str) -> Mapping[str, float]:
         """Those of a universe by contract id; none is 1."""
@@ -39,12 +38,13 @@ class AdjustedBrackets:
         """Take over what an answer says; `pushes` forget the brackets of the contracts that it names."""
         coefficients = brackets.coefficients if isinstance(brackets, LeverageBrackets) else {}
         self._coefficients[universe] = coefficients
+        self.ids = frozenset().union(*self._coefficients.values())
         for id in coefficients:
             self._note(pushes.forget_brackets(id))
 
     def believed(self, arrival: Arrival) -> Arrival:
         """What there is in a push: without its brackets where those are not the account's."""
-        if not arrival.event.brackets or arrival.event.id not in self:
+        if not arrival.event.brackets or arrival.event.id not in self.ids:
             return arrival
         self._note(arrival)
         return arrival._replace(event=dataclasses.replace(arrival.event, brackets=()))

@@ -153,7 +153,7 @@ class _History:
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
         universe, asked = answer["universe"], answer["asked"]
-        if answer["brackets"] is not None:
+        if answer["brackets"] is not None or "coefficients" in answer:
             self._adjusted.learn(universe, self._said.leverage_brackets(universe), self._pushes)
         told = self._told(answer)
         if told is None:
@@ -256,7 +256,7 @@ class Said:
             entries.pop(id, None)
         for id in answer["cleared"]:
             brackets.pop(id, None)
-        if answer["brackets"] is not None:
+        if answer["brackets"] is not None or "coefficients" in answer:
             self.coefficients[universe] = answer.get("coefficients", {})
 
     def leverage_brackets(self, universe: Universe) -> LeverageBrackets:

@@ -331,7 +331,7 @@ class MarketKeeper:
                 if table is self.table:
                     outcome = table.handle(arrival, universe, self._trades)
                     break
-        if event.brackets and event.id in table.adjusted and self.has_key and self.is_following and self.stream:
+        if event.brackets and event.id in table.adjusted.ids and self.has_key and self.is_following and self.stream:
             self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
@@ -354,13 +354,19 @@ class MarketKeeper:
         for snapshot in snapshots:
             brackets_asked = clock.now()
             brackets = self.account.ask(self._rest, self._account(), snapshot.universe, answers, doubts)
-            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
+            self.answered(
+                snapshot, brackets, brackets_asked, settle_time, doubts, is_over, has_account=self._has_account()
+            )
         return doubts
 
     def _account(self) -> object:
         """The key, with what decides at ccxt where it is good; None where there is no key."""
         key, options = self._rest.key, self.exchange.options
         return None if key is None else (*key, *(repr(options.get(name)) for name in _ACCOUNT_OPTIONS))
+
+    def _has_account(self) -> bool:
+        """Whether this exchange, or one that shares its markets, has a key."""
+        return self.has_key or any(getattr(sharer, "has_key", False) for sharer in self.in_step().sharers)
 
     def tiers_error(self) -> str | None:
         """See `Follower`."""
@@ -374,15 +380,23 @@ class MarketKeeper:
         settle_time: float,
         doubts: Doubts,
         is_over: Callable[[], bool] = lambda: False,
+        *,
+        has_account: bool = True,
     ) -> None:
-        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`."""
+        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`.
+
+        :param has_account: there is a key; without one, no brackets are an account's own any more
+        """
         while not is_over():
             table = self.in_step()
             listings, currencies = self._listings(table, snapshot, doubts)
             with self._in_order(), table.lock:
                 if table is self.table and not is_over():
+                    is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.universe))
+                    if is_parted:
+                        table.know_coefficients(snapshot.universe, {})
                     if self.stream is not None:
-                        self.stream.answered(snapshot, brackets, brackets_asked)
+                        self.stream.answered(snapshot, brackets, brackets_asked, is_parted)
                     doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
                     if brackets is not None:
                         doubts.unsettled(table.adjusted.unsettled_until(brackets_asked, settle_time))

@@ -192,7 +192,8 @@ class Replay(ContractInfoStream):
         snapshot = Snapshot.of(self._said.entries[universe].values(), universe, asked, entry["server_time"])
         brackets = None if entry["brackets"] is None else self._said.leverage_brackets(universe)
         brackets_asked = entry["brackets_asked"] + self._offset
-        self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts)
+        has_account = brackets is not None or "coefficients" not in entry
+        self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts, has_account=has_account)
         for error in doubts.errors:
             self.report(error)
 

@@ -62,7 +62,7 @@ def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
     Each question is asked up to the moment in which it would be sent, so that nothing is left out that ccxt looks at.
     Where code of a user's own sends it or reads the answer, nobody can know, and the exchange is equal to no other.
     """
-    kind, alone = type(exchange), f"alone {id(exchange)}"
+    kind, alone = _kind(exchange), f"alone {id(exchange)}"
     is_ccxts = all(_is_ccxts(kind, name) for name in _SEES_ANSWERS)
     if not is_ccxts or any(_is_users_code(value) for value in list(vars(exchange).values())):
         return alone
@@ -135,9 +135,14 @@ class _Client:
         return response
 
 
+def _kind(exchange: Any) -> Any:
+    """The class whose ways a stand-in has: the exchange's own, as long as that can be asked without an event loop."""
+    return type(exchange)
+
+
 def _client(exchange: Any, session: Any) -> Any:
-    kind = type(exchange)
-    client: Any = object.__new__(_client_class(kind))  # type: ignore[arg-type]
+    kind = _kind(exchange)
+    client: Any = object.__new__(_client_class(kind))
     attributes = vars(client)
     attributes.update(vars(exchange))
     attributes.pop("_contract_info_keeper", None)

@@ -368,11 +368,20 @@ class ContractInfoStream:
         if run is not None:
             run.schedule.request(delay)
 
-    def answered(self, snapshot: Snapshot, brackets: Mapping[str, list[Entry]] | None, brackets_asked: float) -> None:
-        """An answer of REST's is applied now. With the lock of the markets."""
+    def answered(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        brackets_asked: float,
+        is_parted: bool = False,
+    ) -> None:
+        """An answer of REST's is applied now. With the lock of the markets.
+
+        :param is_parted: there is no key any more, so that no brackets are an account's own
+        """
         if self._journal is not None:
             with self._reported():
-                self._journal.rest(snapshot, brackets, brackets_asked)
+                self._journal.rest(snapshot, brackets, brackets_asked, is_parted)
 
     def in_order(self) -> contextlib.AbstractContextManager[object]:
         """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one

@@ -122,7 +122,8 @@ class MarketTable(PublishedMarkets):
             return event.event_time <= self._answered_at.get(universe, -1)
 
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
-        arrival = self.adjusted.believed(arrival)
+        if arrival.event.id in self.adjusted.ids:
+            arrival = self.adjusted.believed(arrival)
         event = arrival.event
         if self._pushes.is_news(event):
             change = apply_event(market, event)

@@ -209,6 +209,24 @@ def test_a_journal_comes_to_the_same(sim: BinanceSimulator, account: Any, tmp_pa
     assert [OWN, OWN_CUT] == seen
 
 
+def test_a_key_that_is_taken_away(sim: BinanceSimulator, account: Any, tmp_path: Path) -> None:
+    """Without a key there is no account that could have brackets of its own: what is pushed is believed again, in a
+    replay, too."""
+    path = tmp_path / "a.jsonl"
+    exchange = account(journal=str(path))
+    inbox = listening(exchange)
+    exchange.apiKey = None
+    assert exchange.contract_info_stream().resync()
+    sim.set_brackets(ID, CUT)
+    live = told(inbox)
+    exchange.close()
+    assert [("stream", ["tiers"], PUBLIC_CUT)] == live
+    replay = [(each["source"], each["kinds"], caps(each["tiers"])) for each in cci.replay(path, cci.binanceusdm())]
+    assert live == replay
+    (time,) = (entry["time"] for entry in cci.read_journal(path) if entry["kind"] == "push")
+    assert PUBLIC_CUT == caps(cci.contract_at(path, ID, time)["tiers"])
+
+
 def test_a_journal_by_itself(tmp_path: Path) -> None:
     """`coefficients` names contracts whose pushed brackets were not believed, until an answer names them no more."""
     own, entry = told_by_rest(PUSHED), {"symbol": "IOTAUSDT"}
