@@ -5,8 +5,11 @@ They are private data beside public data: whatever a key meets is told once, and
 
 from __future__ import annotations
 
+import logging
 import random
 import re
+import threading
+from collections.abc import Callable, Iterable
 from typing import get_args
 
 import ccxt
@@ -15,8 +18,16 @@ from . import clock
 from .backoff import Uniform
 from .rest import Answers, Rest
 from .resync import Doubts
-from .snapshot import LeverageBrackets, Universe
+from .snapshot import LeverageBrackets, Snapshot, Universe
 
+logger = logging.getLogger("ccxt_contractinfo")
+
+Late = Callable[[Snapshot, LeverageBrackets | None, float, Doubts], None]
+"""Called with what came too late: the snapshot that was compared without it, the brackets or None, when they were asked
+for (s by `clock.now`), and what is to be said. On the thread that has asked."""
+
+PATIENCE = 2.0
+"""s; how long all that is public waits in one round for all that is private."""
 FIRST_RETRY = 60.0
 LONGEST_RETRY = 3600.0
 
@@ -32,16 +43,21 @@ class AccountBrackets:
     """Asks for the leverage brackets of one exchange's account when it is time, and remembers what went wrong.
 
     A key that is refused is not used again until it changes. After any other failure the next try waits for about
-    `first_retry` s, then twice as long each time, up to `longest_retry` s; never less than Retry-After. `error` may be
-    read from any thread.
+    `first_retry` s, then twice as long each time, up to `longest_retry` s; never less than Retry-After.
+
+    It asks on a thread of its own, for which a round waits `patience` s: REST may not answer at all. `error` may be
+    read from any thread; `ask` is for one thread at a time.
     """
 
     def __init__(
         self,
         first_retry: float = FIRST_RETRY,
         longest_retry: float = LONGEST_RETRY,
+        patience: float = PATIENCE,
         uniform: Uniform = random.uniform,
     ) -> None:
+        self._patience = patience
+        self._asking: _Asking | None = None
         self._first_retry = first_retry
         self._longest_retry = longest_retry
         self._uniform = uniform
@@ -53,21 +69,45 @@ class AccountBrackets:
         return next(iter(dict(self._errors).values()), None)
 
     def ask(
-        self, rest: Rest, account: object, universe: Universe, answers: Answers, doubts: Doubts
-    ) -> LeverageBrackets | None:
-        """The brackets of a universe; None where they are not asked for now, or cannot be had.
+        self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, doubts: Doubts, late: Late
+    ) -> dict[Universe, tuple[LeverageBrackets, float]]:
+        """The brackets of the universes of these snapshots, and when (s by `clock.now`) they were asked for; without
+        those that are not asked for now, cannot be had, or are late.
 
         :param account: what the key is, and whatever else decides which account is asked; None: there is no key
         :param answers: of this round, in which the limits of REST are remembered
         :param doubts: gets what is news of errors, and when to ask again
         """
+        if self._asking is not None and not self._asking.is_over:
+            return {}
         if account != self._account:
             self._forget(account)
-        if account is None or self._is_refused:
-            return None
+        due = [snapshot for snapshot in snapshots if self._is_due(snapshot.universe, answers, doubts)]
+        if not due:
+            return {}
+
+        def brackets(universe: Universe, doubts: Doubts) -> LeverageBrackets | None:
+            return self._brackets(rest, universe, answers, doubts)
+
+        asking = self._asking = _Asking(due, brackets, late)
+        asking.start()
+        return asking.wait(answers.patience_left(self._patience), doubts)
+
+    def after_fork(self) -> None:
+        """See `forking`: the thread is the parent's."""
+        self._asking = None
+
+    def _is_due(self, universe: Universe, answers: Answers, doubts: Doubts) -> bool:
+        if self._account is None or self._is_refused:
+            return False
         not_before = max(self._not_before.get(universe, -clock.FOREVER), answers.not_before)
         if clock.now() < not_before:
             doubts.retry_at(not_before)
+            return False
+        return True
+
+    def _brackets(self, rest: Rest, universe: Universe, answers: Answers, doubts: Doubts) -> LeverageBrackets | None:
+        if not self._is_due(universe, answers, doubts):  # the other universe has met a limit
             return None
         try:
             brackets = rest.brackets(universe)
@@ -115,6 +155,58 @@ class AccountBrackets:
         if not any(reason in told for told in self._told.values()):
             doubts.errors.append(error)
         self._told[universe].add(reason)
+
+
+class _Asking:
+    """One thread that asks, and whoever waits for it, but not for ever."""
+
+    def __init__(
+        self,
+        due: list[Snapshot],
+        brackets: Callable[[Universe, Doubts], LeverageBrackets | None],
+        late: Late,
+    ) -> None:
+        self.is_over = False
+        self._due = due
+        self._brackets = brackets
+        self._late = late
+        self._lock = threading.Lock()
+        self._is_late = False
+        self._given: dict[Universe, tuple[LeverageBrackets, float]] = {}
+        self._doubts = Doubts()
+        self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-account", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, timeout: float, doubts: Doubts) -> dict[Universe, tuple[LeverageBrackets, float]]:
+        """What came within `timeout` s; the rest is given to `late`."""
+        self._thread.join(timeout)
+        with self._lock:
+            self._is_late = True
+            doubts.add(self._doubts)
+            return self._given
+
+    def _work(self) -> None:
+        try:
+            for snapshot in self._due:
+                self._ask(snapshot)
+        except Exception:
+            logger.exception("contractInfo: late leverage brackets could not be applied")
+        finally:
+            self.is_over = True
+
+    def _ask(self, snapshot: Snapshot) -> None:
+        asked, doubts = clock.now(), Doubts()
+        brackets = self._brackets(snapshot.universe, doubts)
+        with self._lock:
+            is_late = self._is_late
+            if not is_late:
+                self._doubts.add(doubts)
+                if brackets is not None:
+                    self._given[snapshot.universe] = brackets, asked
+        if is_late:
+            self._late(snapshot, brackets, asked, doubts)
 
 
 def _is_refusal(error: Exception) -> bool:

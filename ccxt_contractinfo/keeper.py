@@ -351,13 +351,39 @@ class MarketKeeper:
                 snapshots.append(answers.snapshot(self._rest, universe))
             except ccxt.BaseError as error:
                 doubts.failed(error)  # the other universe is compared all the same
+
+        def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, doubts: Doubts) -> None:
+            self._late(snapshot, brackets, asked, settle_time, doubts, is_over)
+
+        told = self.account.ask(self._rest, self._account(), snapshots, answers, doubts, late)
         for snapshot in snapshots:
-            brackets_asked = clock.now()
-            brackets = self.account.ask(self._rest, self._account(), snapshot.universe, answers, doubts)
+            brackets, brackets_asked = told.get(snapshot.universe, (None, snapshot.asked))
             self.answered(
                 snapshot, brackets, brackets_asked, settle_time, doubts, is_over, has_account=self._has_account()
             )
         return doubts
+
+    def _late(
+        self,
+        snapshot: Snapshot,
+        brackets: LeverageBrackets | None,
+        brackets_asked: float,
+        settle_time: float,
+        doubts: Doubts,
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Apply brackets that a comparison has not waited for."""
+        if is_over():
+            return
+        if self.in_step().has_newer(snapshot):
+            doubts.retry_at(clock.now())
+        elif brackets is not None:
+            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
+        for error in doubts.errors:
+            self.report(error)
+        for time in (doubts.again, doubts.retry):
+            if time is not None:
+                self._ask_again(max(0.0, time - clock.now()))
 
     def _account(self) -> object:
         """The key, with what decides at ccxt where it is good; None where there is no key."""
@@ -482,6 +508,7 @@ class MarketKeeper:
     def after_fork(self) -> None:
         """See `forking`."""
         self.local = threading.local()  # with cursors of the parent's
+        self.account.after_fork()
         self.is_following = False
 
     # What the table tells

@@ -98,6 +98,13 @@ class Answers:
         """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
         self._given: dict[tuple[str, Universe], Snapshot | ccxt.BaseError] = {}
         self._limit: ccxt.BaseError | None = None
+        self._patience_ends: float | None = None
+
+    def patience_left(self, patience: float) -> float:
+        """How long (s) this round may still wait for what is private; `patience` for the first one that asks."""
+        if self._patience_ends is None:
+            self._patience_ends = clock.now() + patience
+        return max(0.0, self._patience_ends - clock.now())
 
     def limited(self, error: ccxt.BaseError) -> None:
         """REST has refused something because of its limits; nothing is asked before the end of its Retry-After."""

@@ -147,6 +147,10 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             self.adjusted.learn(universe, brackets, self._pushes)
 
+    def has_newer(self, snapshot: Snapshot) -> bool:
+        """Whether an answer was applied that was asked for later."""
+        return snapshot.asked < self._asked.get(snapshot.universe, LONG_AGO)
+
     def unlisted(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
         with self.lock:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +22,8 @@ from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import PATIENCE, Inbox, eventually, go_live
+from .contracts import entry, snapshot
+from .servers import relay, serving
 
 Make = Callable[..., Any]
 HTML = "<html><body>Bad Gateway</body></html>"
@@ -194,14 +199,18 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moment]:
 
 def next_try(brackets: AccountBrackets, rest: Rest) -> Doubts:
     doubts = Doubts()
-    assert brackets.ask(rest, "account", "linear", Answers(), doubts) is None
+    assert {} == brackets.ask(rest, "account", [snapshot(entry())], Answers(), doubts, never_late)
     return doubts
+
+
+def never_late(*late: Any) -> None:
+    pytest.fail("it came late")
 
 
 def test_the_times_of_retries(sim: BinanceSimulator, moment: Moment) -> None:
     """From a minute on they double, up to an hour; a longer Retry-After is kept to; nothing is asked sooner."""
     rest = Rest(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
-    brackets, waits = AccountBrackets(uniform=lambda low, high: (low + high) / 2), []
+    brackets, waits = AccountBrackets(patience=PATIENCE, uniform=lambda low, high: (low + high) / 2), []
     sim.fail_rest(503, path=PRIVATE)
     for _ in range(8):
         due = next_try(brackets, rest).retry
@@ -215,7 +224,7 @@ def test_the_times_of_retries(sim: BinanceSimulator, moment: Moment) -> None:
     assert 7200 == next_try(brackets, rest).retry - moment.time
     sim.recover()
     moment.time += 7200
-    assert brackets.ask(rest, "account", "linear", Answers(), Doubts())
+    assert brackets.ask(rest, "account", [snapshot(entry())], Answers(), Doubts(), never_late)
     sim.fail_rest(503, path=PRIVATE)
     assert 60 == next_try(brackets, rest).retry - moment.time
 
@@ -225,7 +234,7 @@ def test_retries_are_spread(sim: BinanceSimulator, moment: Moment) -> None:
     sim.fail_rest(503, path=PRIVATE)
     rest = Rest(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
     uniform = random.Random(7).uniform
-    waits = {next_try(AccountBrackets(uniform=uniform), rest).retry - moment.time for _ in range(5)}
+    waits = {next_try(AccountBrackets(patience=PATIENCE, uniform=uniform), rest).retry - moment.time for _ in range(5)}
     assert 5 == len(waits)
     assert all(54 <= wait <= 66 for wait in waits)
 
@@ -262,3 +271,57 @@ def test_a_users_class_that_fails(sim: BinanceSimulator, make: Make) -> None:
     (error,) = errors.wait()
     assert isinstance(error, KeyError)
     assert "KeyError: 'mine'" == exchange.contract_info_stream().health()["tiers_error"]
+
+
+def test_a_key_that_gets_no_answer(sim: BinanceSimulator, make: Make) -> None:
+    """What is public does not wait for it; once it comes, it counts, and the errors in it are told."""
+    exchange, errors = keyed(sim, make), Inbox()
+    exchange._contract_info().account = AccountBrackets(patience=0.05)
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    answers = [entry for entry in exchange.fapiPrivateGetLeverageBracket() if entry["symbol"] != "ETHUSDT"]
+    answers.append({"symbol": "ETHUSDT", "brackets": 7})
+    with silent(sim) as (port, release):
+        exchange.urls["api"]["fapiPrivate"] = f"http://127.0.0.1:{port}/fapi/v1"
+        go_live(exchange)
+        assert stream.resync(PATIENCE)
+        assert exchange.leverage_tiers("BTCUSDT") is None
+        sim.fail_rest(200, body=orjson.dumps(answers), path=PRIVATE)
+        release.set()
+        eventually(lambda: exchange.leverage_tiers("BTCUSDT") is not None)
+        (error,) = errors.wait()
+        assert "ETHUSDT.brackets" == error.field
+
+
+def test_a_failure_that_comes_late(sim: BinanceSimulator, make: Make) -> None:
+    """It is told, and tried again, as any other."""
+    exchange, errors = keyed(sim, make), Inbox()
+    exchange._contract_info().account = AccountBrackets(0.01, 0.02, patience=0.05)
+    exchange.contract_info_stream().on_error(errors)
+    with silent(sim) as (port, release):
+        exchange.urls["api"]["fapiPrivate"] = f"http://127.0.0.1:{port}/fapi/v1"
+        go_live(exchange)
+        sim.fail_rest(500, path=PRIVATE)
+        release.set()
+        errors.wait()
+        sim.wait_until(lambda: asked(sim) >= 3, PATIENCE)
+        sim.recover()
+        eventually(lambda: exchange.leverage_tiers("BTCUSDT") is not None)
+        assert 1 == len(errors.items)
+
+
+@contextlib.contextmanager
+def silent(sim: BinanceSimulator) -> Iterator[tuple[int, threading.Event]]:
+    """A port that answers nothing until the event is set, and then what the simulator does."""
+    release = threading.Event()
+
+    def handle(sock: socket.socket) -> None:
+        release.wait(PATIENCE)
+        with socket.create_connection(("127.0.0.1", sim.port)) as target:
+            relay(sock, target)
+
+    with serving(handle) as port:
+        try:
+            yield port, release
+        finally:
+            release.set()
