@@ -9,6 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import ccxt
 
+from .standin import way_apart
+
 PRODUCTION = "wss://fstream.binance.com"
 SANDBOX = "wss://fstream.binancefuture.com"  # for demo trading too
 CONTRACT_INFO = "!contractInfo"
@@ -18,13 +20,15 @@ class Endpoint(NamedTuple):
     """An address and the way to it.
 
     `url` is a full WebSocket URL; `proxy` the URL of an HTTP or SOCKS proxy, or None; `verify` True, False, or the path
-    of a CA bundle, as requests has it; `headers` go into the handshake.
+    of a CA bundle, as requests has it; `headers` go into the handshake. `apart` says in words how the exchange's REST
+    goes another way, which the stream cannot follow; empty where it does not.
     """
 
     url: str
     proxy: str | None = None
     verify: bool | str = True
     headers: Mapping[str, str] = MappingProxyType({})
+    apart: str = ""
 
 
 def split_url(url: str, schemes: Collection[str]) -> SplitResult | None:
@@ -85,7 +89,17 @@ def endpoint_of(exchange: Any) -> Endpoint:
     url = own_url(exchange) or f"{SANDBOX if is_sandbox(exchange) else PRODUCTION}/ws"
     proxies: list[str | None] = exchange.check_ws_proxy_settings()
     verify = exchange.verify if getattr(exchange, "validateServerSsl", True) else False
-    return Endpoint(routed(url), next(filter(None, proxies), None), verify, _headers(exchange))
+    proxy = next(filter(None, proxies), None)
+    return Endpoint(routed(url), proxy, verify, _headers(exchange), "" if proxy else _apart(exchange))
+
+
+def _apart(exchange: Any) -> str:
+    """Those ways of REST that ccxt has no setting for which leads a WebSocket there. `httpsProxy` and its like are none
+    of them: they have `wssProxy` and its like beside them, and whoever sets one without the other means it."""
+    urls = exchange.urls["api"]
+    url = (urls.get("fapiPublic") or urls.get("dapiPublic")) if isinstance(urls, dict) else None
+    way = way_apart(exchange, url) if isinstance(url, str) else None
+    return "" if way is None else f"REST goes by {way}"
 
 
 def own_url(exchange: Any) -> str | None:

@@ -58,3 +58,7 @@ class Follower(Protocol):
     def dropped(self) -> int:
         """How many updates were dropped for slow subscribers."""
         ...
+
+    def tiers_error(self) -> str | None:
+        """Why leverage tiers are unknown, or may be old, though there is a key; None where they are not."""
+        ...

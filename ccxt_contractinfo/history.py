@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
+from .adjusted import AdjustedBrackets
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, PartialEvent, decode, parse_event, salvage_event, unwrap
 from .exchanges import binance
@@ -30,7 +31,7 @@ from .markets import (
 from .pushes import Pushes
 from .resync import missed
 from .settings import Settings
-from .snapshot import Entry, Snapshot, Universe
+from .snapshot import Entry, LeverageBrackets, Snapshot, Universe
 from .tiers import LeverageTier
 
 ANSWERS = ("markets", "rest")
@@ -115,6 +116,7 @@ class _History:
         self._parser = _parser()
         self._settle_time = Settings.settle_time
         self._pushes = Pushes()
+        self._adjusted = AdjustedBrackets()
         self._said = Said()
         self._is_doubted = False
         """Whether the last answer lacked the contract together with many others."""
@@ -123,7 +125,7 @@ class _History:
         """Go on with the next entry."""
         kind, before = entry["kind"], self.market
         if kind == "start":
-            self._settle_time, self._pushes = entry["settle_time"], Pushes()
+            self._settle_time, self._pushes, self._adjusted = entry["settle_time"], Pushes(), AdjustedBrackets()
         elif kind == "push":
             self._push(entry)
         elif kind in ANSWERS:
@@ -147,6 +149,7 @@ class _History:
             if is_gone(self.market) or not self.market["info"].get("symbol"):
                 return
             event = filled_in(event, self.market)
+        event = self._adjusted.believed(Arrival(event, entry["clock"])).event
         if self._pushes.is_news(event):
             self.market = apply_event(self.market, event).market
         elif self._pushes.has_news_of_brackets(event):
@@ -155,6 +158,8 @@ class _History:
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
         universe, asked = answer["universe"], answer["asked"]
+        if answer["brackets"] is not None or "coefficients" in answer:
+            self._adjusted.learn(universe, self._said.leverage_brackets(universe), self._pushes)
         told = self._told(answer)
         if told is None:
             if answer["kind"] == "rest" and self._is_gone(universe, asked) and self._is_believed(answer):
@@ -260,6 +265,7 @@ class Said:
     def __init__(self) -> None:
         self.entries: dict[Universe, dict[str, Entry]] = {}
         self.brackets: dict[Universe, dict[str, list[Entry]]] = {}
+        self.coefficients: dict[Universe, dict[str, float]] = {}
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Go on with the next answer."""
@@ -273,6 +279,12 @@ class Said:
             entries.pop(id, None)
         for id in answer["cleared"]:
             brackets.pop(id, None)
+        if answer["brackets"] is not None or "coefficients" in answer:
+            self.coefficients[universe] = answer.get("coefficients", {})
+
+    def leverage_brackets(self, universe: Universe) -> LeverageBrackets:
+        """The brackets of a universe."""
+        return LeverageBrackets(self.brackets[universe], self.coefficients.get(universe))
 
 
 def as_it_came(raw: dict[str, Any] | str | bytes) -> bytes:

@@ -19,6 +19,9 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
 ``rest``      what REST has answered, as it is applied: the same fields. Where `complete` is False, what the entry
               before of its universe said still holds, but for these `entries`, the ids in `gone`, and these `brackets`
               (of a contract in `cleared` there are none any more). `brackets` is None where REST was not asked for them
+              `coefficients` (dict of float by contract id; it may be absent) says which of all the brackets of the
+              universe were adjusted for the account: pushes of brackets of these contracts were not believed. Absent,
+              none was where `brackets` is a dict; where that is None, what was said before still holds
 ``missing``   lines that could not be written, because the disk was full, say: `count` (int)
 =========== ==========================================================================================================
 
@@ -46,7 +49,7 @@ import orjson
 from . import clock
 from .errors import MalformedJournal
 from .forking import renew_after_fork
-from .snapshot import Entry, Snapshot, State
+from .snapshot import Entry, LeverageBrackets, Snapshot, State
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -194,12 +197,17 @@ class Journal:
             if snapshot.universe not in self._told:
                 self._answer("markets", snapshot, brackets, snapshot.asked)
 
-    def rest(self, snapshot: Snapshot, brackets: _Brackets | None, brackets_asked: float) -> None:
-        """An answer of REST's is applied; the same one to several exchanges, but it is written once."""
+    def rest(
+        self, snapshot: Snapshot, brackets: _Brackets | None, brackets_asked: float, is_parted: bool = False
+    ) -> None:
+        """An answer of REST's is applied; the same one to several exchanges, but it is written once.
+
+        :param is_parted: there is no key any more, so that no brackets are an account's own
+        """
         with self._lock:
             told = self._told.get(snapshot.universe)
-            if told is None or told.snapshot is not snapshot or told.given is not brackets:
-                self._answer("rest", snapshot, brackets, brackets_asked)
+            if told is None or told.snapshot is not snapshot or told.given is not brackets or is_parted:
+                self._answer("rest", snapshot, brackets, brackets_asked, is_parted)
 
     def after_fork(self) -> None:
         """See `forking`: the file is the parent's."""
@@ -212,7 +220,14 @@ class Journal:
 
     # What follows is called with the lock
 
-    def _answer(self, kind: str, snapshot: Snapshot, brackets: _Brackets | None, brackets_asked: float) -> None:
+    def _answer(
+        self,
+        kind: str,
+        snapshot: Snapshot,
+        brackets: _Brackets | None,
+        brackets_asked: float,
+        is_parted: bool = False,
+    ) -> None:
         universe, states = snapshot.universe, snapshot.states
 
         def line() -> bytes:
@@ -232,6 +247,10 @@ class Journal:
             if brackets is not None:
                 fields["brackets"] = {id: each for id, each in brackets.items() if known_brackets.get(id) != each}
                 fields["cleared"] = [id for id in known_brackets if id not in brackets]
+                if isinstance(brackets, LeverageBrackets) and brackets.coefficients:
+                    fields["coefficients"] = brackets.coefficients
+            if is_parted:
+                fields["coefficients"] = {}
             return _line(kind, fields)
 
         if self._put(line):

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import ccxt
 
 from . import clock
+from .accountbrackets import AccountBrackets
 from .delivery import Channel
 from .events import Arrival, ContractInfoEvent, Outcome
 from .forking import renew_after_fork
@@ -33,8 +34,8 @@ from .markets import (
 from .rest import Answers, Rest
 from .resync import Doubts
 from .settings import Settings, contracts_filter, serves_tiers
-from .snapshot import Entry, Snapshot, Universe, event_of
-from .stream import ContractInfoStream
+from .snapshot import Entry, LeverageBrackets, Snapshot, Universe, event_of
+from .stream import GATHER, ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
 from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
@@ -44,6 +45,8 @@ logger = logging.getLogger("ccxt_contractinfo")
 
 HISTORY = 1000
 """How many updates a first ``watch_contract_info(since=...)`` can reach back into."""
+
+_ACCOUNT_OPTIONS = ("portfolioMargin", "papi", "fetchLeverageTiers")
 
 SetMarkets = Callable[[Any, list[Market], Any], Any]
 
@@ -77,7 +80,7 @@ class MarketKeeper:
         serves_tiers(exchange)  # raises where that cannot be meant
         contracts_filter(exchange)
         self._rest = Rest(exchange)
-        self._refused_key: tuple[str, str] | None = None
+        self.account = AccountBrackets()
         self.holdings = Holdings(
             self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
@@ -390,6 +393,8 @@ class MarketKeeper:
                         return Outcome.IGNORED
                     outcome = table.handle(arrival, universe, self._trades)
                     break
+        if event.brackets and event.id in table.adjusted.ids and self.has_key and self.is_following and self.stream:
+            self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
         return outcome
@@ -402,17 +407,58 @@ class MarketKeeper:
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
         errors."""
-        doubts = Doubts()
+        doubts, snapshots = Doubts(), []
         for universe in sorted(self.universes() if self.in_step().markets else ()):
             try:
-                snapshot = answers.snapshot(self._rest, universe)
+                snapshots.append(answers.snapshot(self._rest, universe))
             except ccxt.BaseError as error:
                 doubts.failed(error)  # the other universe is compared all the same
-                continue
-            brackets_asked = clock.now()
-            brackets = self._brackets(universe, doubts)
-            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
+
+        def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, doubts: Doubts) -> None:
+            self._late(snapshot, brackets, asked, settle_time, doubts, is_over)
+
+        told = self.account.ask(self._rest, self._account(), snapshots, answers, doubts, late)
+        for snapshot in snapshots:
+            brackets, brackets_asked = told.get(snapshot.universe, (None, snapshot.asked))
+            self.answered(
+                snapshot, brackets, brackets_asked, settle_time, doubts, is_over, has_account=self._has_account()
+            )
         return doubts
+
+    def _late(
+        self,
+        snapshot: Snapshot,
+        brackets: LeverageBrackets | None,
+        brackets_asked: float,
+        settle_time: float,
+        doubts: Doubts,
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Apply brackets that a comparison has not waited for."""
+        if is_over():
+            return
+        if self.in_step().has_newer(snapshot):
+            doubts.retry_at(clock.now())
+        elif brackets is not None:
+            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
+        for error in doubts.errors:
+            self.report(error)
+        for time in (doubts.again, doubts.retry):
+            if time is not None:
+                self._ask_again(max(0.0, time - clock.now()))
+
+    def _account(self) -> object:
+        """The key, with what decides at ccxt where it is good; None where there is no key."""
+        key, options = self._rest.key, self.exchange.options
+        return None if key is None else (*key, *(repr(options.get(name)) for name in _ACCOUNT_OPTIONS))
+
+    def _has_account(self) -> bool:
+        """Whether this exchange, or one that shares its markets, has a key."""
+        return self.has_key or any(getattr(sharer, "has_key", False) for sharer in self.in_step().sharers)
+
+    def tiers_error(self) -> str | None:
+        """See `Follower`."""
+        return self.account.error
 
     def answered(
         self,
@@ -422,30 +468,44 @@ class MarketKeeper:
         settle_time: float,
         doubts: Doubts,
         is_over: Callable[[], bool] = lambda: False,
+        *,
+        has_account: bool = True,
     ) -> None:
-        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`."""
+        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`.
+
+        :param has_account: there is a key; without one, no brackets are an account's own any more
+        """
         while not is_over():
             table = self.in_step()
             listings, currencies = self._listings(table, snapshot, doubts)
             with self._in_order(), table.lock:
                 if table is self.table and not is_over():
+                    is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.universe))
+                    if is_parted:
+                        table.know_coefficients(snapshot.universe, {})
                     if self.stream is not None:
-                        self.stream.answered(snapshot, brackets, brackets_asked)
+                        self.stream.answered(snapshot, brackets, brackets_asked, is_parted)
                     doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
+                    if brackets is not None:
+                        doubts.unsettled(table.adjusted.unsettled_until(brackets_asked, settle_time))
                     return
 
     def known(self) -> list[tuple[Snapshot, Mapping[str, list[Entry]]]]:
         """See `Follower`."""
         with self._locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
+            adjusted = table.adjusted.copy()
         return [
             (
                 Snapshot.of([market["info"] for market in group], universe, clock.now(), self.exchange.milliseconds()),
-                {
-                    market["id"]: [tier["info"] for tier in market["leverageTiers"]]
-                    for market in group
-                    if "leverageTiers" in market
-                },
+                LeverageBrackets(
+                    {
+                        market["id"]: [tier["info"] for tier in market["leverageTiers"]]
+                        for market in group
+                        if "leverageTiers" in market
+                    },
+                    adjusted.coefficients(universe),
+                ),
             )
             for universe, group in _by_universe(contracts).items()
         ]
@@ -457,13 +517,14 @@ class MarketKeeper:
         self.table = MarketTable(self.exchange.milliseconds())
         self.table.sharers.add(self)
 
-    def know_brackets(self, brackets: Mapping[str, list[Entry]]) -> None:
-        """Put in the raw leverage brackets of contracts, by id, as what was known already."""
+    def know_brackets(self, universe: Universe, brackets: LeverageBrackets) -> None:
+        """Put in the raw leverage brackets of the contracts of a universe as what was known already."""
         with self._locked_table() as table:
+            table.know_coefficients(universe, brackets)
             for id, entries in brackets.items():
                 market = table.find(id)
                 if market is not None:
-                    universe, now = market_universe(market), self.exchange.milliseconds()
+                    now = self.exchange.milliseconds()
                     table.publish(
                         apply_brackets(market, event_of(market["info"], universe, now, brackets_of(entries))).market
                     )
@@ -514,6 +575,7 @@ class MarketKeeper:
         """See `forking`."""
         self._creation = threading.Lock()
         self.local = threading.local()  # with cursors of the parent's
+        self.account.after_fork()
         self.is_following = False
 
     # What the table tells
@@ -546,20 +608,6 @@ class MarketKeeper:
         self.exchange.ids = sorted(self.table.by_id)
 
     # What REST tells
-
-    def _brackets(self, universe: Universe, doubts: Doubts) -> dict[str, list[Entry]] | None:
-        """Raw leverage brackets by contract id; None where there is no key, or one that was refused."""
-        key = self._rest.key
-        if key is None or key == self._refused_key:
-            return None
-        try:
-            return self._rest.brackets(universe)
-        except ccxt.AuthenticationError as error:
-            self._refused_key = key
-            doubts.errors.append(error)
-        except ccxt.BaseError as error:
-            doubts.failed(error)
-        return None
 
     def _listings(
         self, table: MarketTable, snapshot: Snapshot, doubts: Doubts

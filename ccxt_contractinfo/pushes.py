@@ -64,6 +64,10 @@ class Pushes:
             if id in newest and newest[id].event.event_time > now + AHEAD:
                 del newest[id]
 
+    def forget_brackets(self, id: str) -> Arrival | None:
+        """Forget the newest push of a contract that has brackets; returns it."""
+        return self._bracketed.pop(id, None)
+
     def unsettled_until(
         self, id: str, asked: float, settle_time: float, differing: AbstractSet[str] | None = None
     ) -> float | None:

@@ -190,9 +190,10 @@ class Replay(ContractInfoStream):
             return
         asked, doubts = entry["asked"] + self._offset, Doubts()
         snapshot = Snapshot.of(self._said.entries[universe].values(), universe, asked, entry["server_time"])
-        brackets = None if entry["brackets"] is None else dict(self._said.brackets[universe])
+        brackets = None if entry["brackets"] is None else self._said.leverage_brackets(universe)
         brackets_asked = entry["brackets_asked"] + self._offset
-        self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts)
+        has_account = brackets is not None or "coefficients" not in entry
+        self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts, has_account=has_account)
         for error in doubts.errors:
             self.report(error)
 
@@ -205,7 +206,7 @@ class Replay(ContractInfoStream):
         ]
         self._exchange.set_markets([market for market in parsed if market is not None])
         for universe in ours:
-            self._keeper.know_brackets(self._said.brackets[universe])
+            self._keeper.know_brackets(universe, self._said.leverage_brackets(universe))
 
 
 class _Player:

@@ -1,49 +1,41 @@
-"""Public REST beside the stream, and where there is a key the leverage brackets: through ccxt instances of our own."""
+"""Public REST beside the stream, and where there is a key the leverage brackets: asked as the exchange itself asks."""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import ccxt
+import orjson
 
 from . import clock
 from .backoff import retry_after
-from .snapshot import Contents, Entry, Snapshot, Universe, brackets_by_id
+from .snapshot import Contents, LeverageBrackets, Snapshot, Universe, brackets_by_id
+from .standin import StandIn, route_of
 
-# What leads to an address, each by all the names that one version of ccxt or another knows.
-_ROUTE = (
-    *("urls", "hostname", "headers", "userAgent", "user_agent", "verify", "validateServerSsl"),
-    *("trust_env", "requests_trust_env", "proxies", "proxy"),
-    *("proxyUrl", "proxy_url", "proxyUrlCallback", "proxy_url_callback"),
-    *("httpProxy", "http_proxy", "httpProxyCallback", "http_proxy_callback"),
-    *("httpsProxy", "https_proxy", "httpsProxyCallback", "https_proxy_callback"),
-    *("socksProxy", "socks_proxy", "socksProxyCallback", "socks_proxy_callback"),
-)
-_SESSION = ("proxies", "verify", "cert", "trust_env")
 _KEY = ("apiKey", "secret")
-_CARRIED = (*_ROUTE, *_KEY, "origin", "timeout", "verbose", "logger")
-_KEY_OPTIONS = ("recvWindow", "timeDifference")
+_SIGNED = re.compile(r"\?\S*signature=\S*")
 
 
 class Rest:
     """Asks Binance's REST on behalf of an exchange.
 
-    Requests go through private instances with the exchange's urls, proxies, verify, timeout and headers: a sync ccxt
-    exchange, its session above all, belongs to its user's thread. All methods block, and may be called from any thread.
+    Requests are made by stand-ins of the exchange (see `standin`): a sync ccxt exchange, its session above all, belongs
+    to its user's thread. All methods block, and may be called from any thread.
     """
 
     def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
-        self._idle: list[_Client] = []
         self._contents: dict[str, Contents] = {}
-        self._brackets: dict[str, tuple[int, dict[str, list[Entry]]]] = {}
+        self._brackets: dict[str, tuple[int, LeverageBrackets]] = {}
 
     def snapshot(self, universe: Universe) -> Snapshot:
         """Ask exchangeInfo about all contracts; without the exchange's key.
 
-        :raises ccxt.BaseError: as ccxt does, with `retry_after` (s) where the answer had one, and `reason`, the text of
-            what lies behind it; ccxt.BadResponse where the answer is no exchangeInfo
+        :raises ccxt.BaseError: as ccxt does, with `status` (of HTTP, or None), `retry_after` (s) where the answer had
+            one, and `reason`, the text of what lies behind it; ccxt.BadResponse where the answer is no exchangeInfo
         """
         asked = clock.now()
         text = self._ask(_exchange_info, universe)
@@ -52,7 +44,7 @@ class Rest:
         self._contents[universe] = snapshot.contents
         return snapshot
 
-    def brackets(self, universe: Universe) -> dict[str, list[Entry]]:
+    def brackets(self, universe: Universe) -> LeverageBrackets:
         """Ask leverageBracket, with the exchange's key: the raw brackets by contract id; the same object as before, if
         the answer is.
 
@@ -61,7 +53,10 @@ class Rest:
         text = self._ask(_leverage_bracket, universe)
         known = self._brackets.get(universe)
         if known is None or known[0] != hash(text):
-            known = self._brackets[universe] = (hash(text), brackets_by_id(text))
+            brackets = brackets_by_id(text)
+            if not brackets:
+                raise ccxt.BadResponse(f"leverageBracket has no contracts: {text[:200]}")
+            known = self._brackets[universe] = (hash(text), brackets)
         return known[1]
 
     @property
@@ -72,27 +67,26 @@ class Rest:
 
     @property
     def route(self) -> str:
-        """What answers depend on: equal for exchanges that would be told the same."""
-        session = [getattr(self._exchange.session, name, None) for name in _SESSION]
-        return repr([session, *(getattr(self._exchange, name, None) for name in _ROUTE)])
+        """What public answers depend on: equal for exchanges that would be told the same."""
+        questions = [functools.partial(_exchange_info, universe=universe) for universe in get_args(Universe)]
+        return route_of(self._exchange, questions)
 
-    def _ask(self, question: Callable[[_Client, Universe], str], universe: Universe) -> str:
-        try:
-            client = self._idle.pop()
-        except IndexError:
-            client = _Client()
-        client.take_after(self._exchange)
-        try:
-            return question(client, universe)
-        except ccxt.BaseError as error:
-            # ccxt's own holds the response, and so a socket, for as long as somebody keeps the error.
-            failure = type(error)(*error.args)
-            headers: Any = client.last_response_headers or {}
-            failure.retry_after = retry_after(headers.get("Retry-After"))
-            failure.reason = reason_of(error)
-        finally:
-            client.close()
-            self._idle.append(client)
+    def _ask(self, question: Callable[[Any, Universe], Any], universe: Universe) -> str:
+        with StandIn(self._exchange) as stand_in:
+            try:
+                return _text(question(stand_in.client, universe))
+            except ccxt.BaseError as error:
+                failure: Any = error
+                failure.status = stand_in.status
+                failure.retry_after = retry_after(stand_in.headers.get("Retry-After"))
+                failure.reason = reason_of(error)
+                # The URL of a signed request is nobody's business; and it differs each time.
+                failure.args = tuple(
+                    _SIGNED.sub("?...", each) if isinstance(each, str) else each for each in error.args
+                )
+                # These hold the response, and so a socket, for as long as somebody keeps the error.
+                failure.__cause__ = failure.__context__ = None
+                failure = failure.with_traceback(None)
         raise failure
 
 
@@ -100,56 +94,52 @@ class Answers:
     """What REST says in one round: each question is asked once for all exchanges that would be told the same."""
 
     def __init__(self) -> None:
+        self.not_before = -clock.FOREVER
+        """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
         self._given: dict[tuple[str, Universe], Snapshot | ccxt.BaseError] = {}
+        self._limit: ccxt.BaseError | None = None
+        self._patience_ends: float | None = None
+
+    def patience_left(self, patience: float) -> float:
+        """How long (s) this round may still wait for what is private; `patience` for the first one that asks."""
+        if self._patience_ends is None:
+            self._patience_ends = clock.now() + patience
+        return max(0.0, self._patience_ends - clock.now())
+
+    def limited(self, error: ccxt.BaseError) -> None:
+        """REST has refused something because of its limits; nothing is asked before the end of its Retry-After."""
+        self._limit = error
+        self.not_before = max(self.not_before, clock.now() + (getattr(error, "retry_after", None) or 0.0))
 
     def snapshot(self, rest: Rest, universe: Universe) -> Snapshot:
         """See `Rest.snapshot`."""
         question = (rest.route, universe)
         if question not in self._given:
-            try:
-                self._given[question] = rest.snapshot(universe)
-            except ccxt.BaseError as error:
-                self._given[question] = error
+            self._given[question] = self._ask(rest, universe)
         answer = self._given[question]
         if isinstance(answer, ccxt.BaseError):
             raise answer
         return answer
 
-
-class _Client(ccxt.binance):
-    """A private instance. It leaves the large answers unparsed, for parsing is most of what asking for them costs."""
-
-    def __init__(self) -> None:
-        super().__init__({"enableLastHttpResponse": False, "enableLastJsonResponse": False})
-        # ccxt's sleeps by the time of day: after that was set back by an hour, for an hour.
-        self.enableRateLimit = False
-
-    def take_after(self, exchange: Any) -> None:
-        """Go the exchange's way."""
-        for name in _CARRIED:
-            if name in vars(exchange):
-                setattr(self, name, getattr(exchange, name))
-        for name in _KEY_OPTIONS:
-            if name in exchange.options:
-                self.options[name] = exchange.options[name]
-        for name in _SESSION:
-            if hasattr(exchange.session, name):
-                setattr(self.session, name, getattr(exchange.session, name))
-        self.last_response_headers = None
-
-    def parse_json(self, http_response: str) -> Any:
-        """As in ccxt, but for exchangeInfo and leverageBracket."""
-        is_large = '"symbols"' in http_response or '"brackets"' in http_response
-        return {"text": http_response} if is_large else super().parse_json(http_response)
+    def _ask(self, rest: Rest, universe: Universe) -> Snapshot | ccxt.BaseError:
+        if self._limit is not None and clock.now() < self.not_before:
+            return self._limit
+        try:
+            return rest.snapshot(universe)
+        except ccxt.BaseError as error:
+            return error
 
 
-def _exchange_info(client: _Client, universe: Universe) -> str:
-    return _text(client.fapiPublicGetExchangeInfo() if universe == "linear" else client.dapiPublicGetExchangeInfo())
+def _exchange_info(client: Any, universe: Universe) -> Any:
+    # By the class, past what somebody may have put on the exchange itself.
+    kind = type(client)
+    ask = kind.fapiPublicGetExchangeInfo if universe == "linear" else kind.dapiPublicGetExchangeInfo
+    return ask(client)
 
 
-def _leverage_bracket(client: _Client, universe: Universe) -> str:
-    linear, inverse = client.fapiPrivateGetLeverageBracket, client.dapiPrivateV2GetLeverageBracket
-    return _text(linear() if universe == "linear" else inverse())
+def _leverage_bracket(client: Any, universe: Universe) -> Any:
+    # ccxt's own method knows the way, also that of portfolio margin accounts; a stand-in gives the answer as it came.
+    return ccxt.binance.fetch_leverage_tiers(client, None, {"subType": universe})
 
 
 def reason_of(error: BaseException) -> str:
@@ -159,4 +149,12 @@ def reason_of(error: BaseException) -> str:
 
 
 def _text(answer: Any) -> str:
-    return str(answer["text"] if isinstance(answer, dict) and "text" in answer else answer)
+    """The text of an answer; one that a user's own class has parsed is put back into text."""
+    if isinstance(answer, dict) and isinstance(answer.get("text"), str):
+        return str(answer["text"])
+    if isinstance(answer, dict | list):
+        try:
+            return orjson.dumps(answer).decode()
+        except TypeError as error:
+            raise ccxt.BadResponse(f"an answer of REST's was made something that is no JSON: {error}") from error
+    return str(answer)

@@ -27,13 +27,14 @@ class News(NamedTuple):
 
 class Doubts:
     """What is to be said of an answer of REST's, though it was applied: the `errors` in it, such as entries that cannot
-    be understood; the `failure` that a part of it was lost by, or None; and when to ask `again` (s by `clock.now`)
-    because it contradicts pushes, or None."""
+    be understood; the `failure` that a part of it was lost by, or None; when to ask `again` (s by `clock.now`) because
+    it contradicts pushes, or None; and when to `retry` what is private, or None."""
 
     def __init__(self) -> None:
         self.errors: list[BaseException] = []
         self.failure: BaseException | None = None
         self.again: float | None = None
+        self.retry: float | None = None
 
     def are_none(self) -> bool:
         """Whether there is nothing to be said."""
@@ -44,6 +45,12 @@ class Doubts:
         self.errors += other.errors
         self.failure = max(self.failure, other.failure, key=_patience)
         self.unsettled(other.again)
+        if other.retry is not None:
+            self.retry_at(other.retry)
+
+    def retry_at(self, time: float) -> None:
+        """What is private could not be had: ask for it again then (s by `clock.now`), or sooner if others want that."""
+        self.retry = time if self.retry is None else min(time, self.retry)
 
     def failed(self, error: BaseException) -> None:
         """A part of the answer was lost by this. Of several, the one that asks for the most patience counts."""

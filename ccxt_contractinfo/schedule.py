@@ -20,11 +20,13 @@ LONGEST_WAIT = 60.0
 
 class Round(NamedTuple):
     """What came of a comparison: the error that it `failure` with, or None; whether it `is_complete`, or something is
-    waited for that REST did not know; and when (s by `clock.now`) it should be done again in any case, or None."""
+    waited for that REST did not know; when (s by `clock.now`) it should be done again in any case, or None; and when
+    REST may be asked again at the earliest, beside what the failure says."""
 
     failure: BaseException | None = None
     is_complete: bool = True
     again: float | None = None
+    not_before: float = -FOREVER
 
 
 class Schedule:
@@ -107,7 +109,7 @@ class Schedule:
                 if result.failure is None:
                     self._succeeded = began
                     self._changed.notify_all()
-                self.not_before = now + (getattr(result.failure, "retry_after", None) or 0.0)
+                self.not_before = max(result.not_before, now + (getattr(result.failure, "retry_after", None) or 0.0))
                 if result.failure is None and result.is_complete:
                     self._backoff.reset()
                 else:

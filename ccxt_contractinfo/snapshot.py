@@ -6,6 +6,7 @@ differs from that one; of the others the `Contents` are kept.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ import orjson
 
 from .errors import MalformedEvent
 from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent, PartialEvent, if_whole, is_never
+from .tiers import brackets_of
 
 Universe = Literal["linear", "inverse"]
 """ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
@@ -160,12 +162,60 @@ def salvage_entry(entry: Entry, universe: str, time: int, brackets: Iterable[Bra
     )
 
 
-def brackets_by_id(text: str) -> dict[str, list[Entry]]:
-    """The raw brackets of each contract, from an answer of leverageBracket. Raises ccxt.BadResponse."""
+class LeverageBrackets(dict[str, list[Entry]]):
+    """What leverageBracket says: the raw brackets by contract id.
+
+    `coefficients` has the `notionalCoef` of those contracts whose brackets were adjusted for the account, so that they
+    are not those of the public; `malformed` says, by contract id, what could not be understood, and is left out.
+    """
+
+    def __init__(
+        self, brackets: Mapping[str, list[Entry]] | None = None, coefficients: Mapping[str, float] | None = None
+    ) -> None:
+        super().__init__(brackets or {})
+        self.coefficients: dict[str, float] = dict(coefficients or {})
+        self.malformed: dict[str, MalformedEvent] = {}
+
+
+def brackets_by_id(text: str) -> LeverageBrackets:
+    """What an answer of leverageBracket says; one contract that cannot be understood does not spoil the others. Raises
+    ccxt.BadResponse where there is no contract in it that can."""
+    found = LeverageBrackets()
     try:
-        return {entry["symbol"]: list(entry["brackets"]) for entry in orjson.loads(text)}
-    except (ValueError, KeyError, TypeError) as error:
+        entries = orjson.loads(text)
+        for entry in entries if isinstance(entries, list) else [entries]:
+            id = entry.get("symbol") if isinstance(entry, dict) else None
+            try:
+                _take_brackets(found, _text("symbol", id), entry)
+            except MalformedEvent as error:
+                found.malformed[str(id)] = MalformedEvent(f"{id}.{error.field}", error.value, error.expected)
+    except ValueError as error:
         raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {error!r} in {text[:200]}") from error
+    if not isinstance(entries, list) or (entries and not found):
+        raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {text[:200]}")
+    return found
+
+
+def _take_brackets(found: LeverageBrackets, id: str, entry: Mapping[str, Any]) -> None:
+    coefficient = _coefficient(entry.get("notionalCoef"))
+    if coefficient != 1:
+        found.coefficients[id] = coefficient
+    brackets = entry.get("brackets")
+    if not isinstance(brackets, list):
+        raise MalformedEvent("brackets", brackets, "a list, as in leverageBracket")
+    brackets_of(brackets)
+    found[id] = brackets
+
+
+def _coefficient(value: Any) -> float:
+    """Leverage brackets without a coefficient were not adjusted."""
+    if value is None:
+        return 1.0
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            if 0 < (coefficient := float(value)) < float("inf"):
+                return coefficient
+    raise MalformedEvent("notionalCoef", value, "a number above 0")
 
 
 def _entries(text: str) -> dict[str, Entry]:

@@ -146,6 +146,8 @@ class ContractInfoStream:
         self._times: dict[str, float] = {}
         self._connected_since: int | None = None
         self._last_error = ""
+        self._apart = ""
+        """What was said already of REST going another way."""
         self._journal = self._own_journal()
         renew_after_fork(self)
 
@@ -196,6 +198,15 @@ class ContractInfoStream:
             for follower in self._followers:
                 follower.started()
                 self._note_markets(follower)
+            self._tell_apart(self._endpoint.apart)
+
+    def _tell_apart(self, apart: str) -> None:
+        """Say once that the stream cannot go the way of REST, and what to set; it connects all the same."""
+        if apart and apart != self._apart:
+            self._apart = apart
+            text = f"{apart}, which the stream cannot follow; set wssProxy, wsProxy or wsSocksProxy to lead it there"
+            logger.warning("contractInfo: connecting directly: %s", text)
+            self._errors.publish(ccxt.NotSupported(f"contractInfo: connecting directly: {text}"))
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
@@ -321,7 +332,8 @@ class ContractInfoStream:
         `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (s since the last
         comparison with REST that succeeded was begun, or None); `events`, `duplicates`, `malformed`, `unknown_values`,
         `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause); with a journal, `journal_lost`
-        (count of lines that could not be written to it)."""
+        (count of lines that could not be written to it); `tiers_error`, why the leverage tiers of an exchange with an
+        API key are unknown, or may be old (str; None: they are not, or there is no key), which touches no other key."""
         now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
@@ -332,6 +344,7 @@ class ContractInfoStream:
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + dropped,
+            "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
             **({} if self._journal is None else {"journal_lost": self._journal.lost}),
         }
 
@@ -396,11 +409,20 @@ class ContractInfoStream:
         if run is not None:
             run.schedule.request(delay)
 
-    def answered(self, snapshot: Snapshot, brackets: Mapping[str, list[Entry]] | None, brackets_asked: float) -> None:
-        """An answer of REST's is applied now. With the lock of the markets."""
+    def answered(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        brackets_asked: float,
+        is_parted: bool = False,
+    ) -> None:
+        """An answer of REST's is applied now. With the lock of the markets.
+
+        :param is_parted: there is no key any more, so that no brackets are an account's own
+        """
         if self._journal is not None:
             with self._reported():
-                self._journal.rest(snapshot, brackets, brackets_asked)
+                self._journal.rest(snapshot, brackets, brackets_asked, is_parted)
 
     def in_order(self) -> contextlib.AbstractContextManager[object]:
         """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
@@ -698,7 +720,7 @@ class ContractInfoStream:
             doubts.add(doubt)
         if run is not self._run:
             return Round()
-        return self._concluded(doubts, began)
+        return self._concluded(doubts, began)._replace(not_before=answers.not_before)
 
     def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
         """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
@@ -725,7 +747,8 @@ class ContractInfoStream:
                 doubts.unsettled(max(self._disbelieved, began) + self._patience)
             self._update_state()
             is_complete = not any(follower.is_waiting() for follower in self._followers)
-            return Round(doubts.failure, is_complete, doubts.again)
+            again = min((time for time in (doubts.again, doubts.retry) if time is not None), default=None)
+            return Round(doubts.failure, is_complete, again)
 
     # The journal
 

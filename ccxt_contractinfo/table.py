@@ -8,6 +8,7 @@ from typing import Any, get_args
 import ccxt
 
 from . import clock
+from .adjusted import AdjustedBrackets
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome, PartialEvent
 from .listings import WaitingRoom
@@ -66,6 +67,7 @@ class MarketTable(PublishedMarkets):
         self._dropped: dict[str, Market] = {}
         """Contracts that a user's own choice of markets does not have any more. Whether the venue has them, the next
         answer shows."""
+        self.adjusted = AdjustedBrackets()
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
         """When the newest answer on each universe was asked for."""
@@ -96,6 +98,7 @@ class MarketTable(PublishedMarkets):
             table.publish_mappings(self.all())
             table.left_out, table.since = set(self.left_out), dict(self.since)
             table._loaded, table._dropped = set(self._loaded), dict(self._dropped)
+            table.adjusted = self.adjusted.copy()
             table._pushes = self._pushes.copy()
             table._asked = dict(self._asked)
             table._answered_at = dict(self._answered_at)
@@ -155,6 +158,8 @@ class MarketTable(PublishedMarkets):
             return event.event_time <= self._answered_at.get(universe, -1)
 
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
+        if arrival.event.id in self.adjusted.ids:
+            arrival = self.adjusted.believed(arrival)
         event = arrival.event
         if self._pushes.is_news(event):
             change = apply_event(market, event)
@@ -178,6 +183,15 @@ class MarketTable(PublishedMarkets):
         return self._apply(market, arrival._replace(event=filled_in(event, market)))
 
     # A snapshot
+
+    def know_coefficients(self, universe: Universe, brackets: Mapping[str, list[Entry]]) -> None:
+        """Know already which contracts have brackets of the account's own."""
+        with self.lock:
+            self.adjusted.learn(universe, brackets, self._pushes)
+
+    def has_newer(self, snapshot: Snapshot) -> bool:
+        """Whether an answer was applied that was asked for later."""
+        return snapshot.asked < self._asked.get(snapshot.universe, LONG_AGO)
 
     def unlisted(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
@@ -208,6 +222,8 @@ class MarketTable(PublishedMarkets):
             if asked < self._asked.get(universe, LONG_AGO):
                 return Doubts()  # another stream has brought a newer one
             self._asked[universe] = asked
+            if brackets is not None:
+                self.adjusted.learn(universe, brackets, self._pushes)
             if self._agrees(snapshot, brackets):
                 return Doubts()
             is_first = universe not in self.since  # what is found is what a loading should have brought
@@ -595,7 +611,7 @@ class MarketTable(PublishedMarkets):
     def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
         """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
         newer than have nothing more to say but their brackets."""
-        arrivals = self.waiting.release(id)
+        arrivals = [self.adjusted.believed(arrival) for arrival in self.waiting.release(id)]
         older: list[Arrival] = []
         newer: list[Arrival] = []
         for arrival in arrivals:

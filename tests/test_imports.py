@@ -31,7 +31,7 @@ LAYERS = (
     ("exchanges",),
     ("mixin",),
     ("keeper",),
-    ("stream", "follower", "table", "holdings"),
+    ("stream", "follower", "table", "holdings", "accountbrackets"),
     (
         "published",
         "reader",
@@ -41,19 +41,33 @@ LAYERS = (
         "resync",
         "listings",
         "impact",
+        "adjusted",
         "updates",
         "markets",
         "upcoming",
     ),
     ("margin", "tierchanges", "words"),
     ("journal",),
-    ("connection", "dial", "endpoint", "settings", "backoff", "mapping", "pushes", "snapshot", "tiers", "events"),
+    (
+        "connection",
+        "dial",
+        "endpoint",
+        "standin",
+        "settings",
+        "backoff",
+        "mapping",
+        "pushes",
+        "snapshot",
+        "tiers",
+        "events",
+    ),
     ("callbacks", "clock", "errors", "extras", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
-PURE += ("callbacks", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors", "mapping")
+PURE += ("adjusted", "callbacks", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors")
+PURE += ("mapping",)
 WAITING = (
     "clock",
     "connection",

@@ -308,8 +308,10 @@ def test_brackets_that_are_none(sim: BinanceSimulator, keyed: Any, body: str) ->
         ("socksProxy", "socks5://proxy:1"),
         ("proxies", {"http": "http://proxy:1"}),
         ("headers", {"X-Mine": "yes"}),
-        ("hostname", "binance.test"),
+        ("http_proxy_callback", lambda *request: "http://proxy:1"),
+        ("proxy_url", "http://proxy:1/"),
         ("verify", False),
+        ("validateServerSsl", False),
         ("urls", {}),
     ],
 )

@@ -637,6 +637,38 @@ def test_brackets_are_pushed_whole_by_whatever_names_they_came(sim: BinanceSimul
     assert [bracket["cum"] for bracket in only["brackets"]] == [0.0, 75.0]
 
 
+def test_an_account_with_adjusted_brackets(sim: BinanceSimulator) -> None:
+    """A coefficient is told by leverageBracket, with the floors and caps that it makes, and by no push."""
+    sim.set_brackets("ETHUSDT", TIERS)
+    sim.set_coefficient("ETHUSDT", 1.5)
+    (only,) = signed(sim, "/fapi/v1/leverageBracket", symbol="ETHUSDT").json()
+    assert 1.5 == only["notionalCoef"]
+    assert [(0, 7500, 0), (7500, 37500, 112.5)] == [
+        (each["notionalFloor"], each["notionalCap"], each["cum"]) for each in only["brackets"]
+    ]
+    assert TIERS == sim.brackets("ETHUSDT")
+    sim.set_coefficient("ETHUSDT", None)
+    (only,) = signed(sim, "/fapi/v1/leverageBracket", symbol="ETHUSDT").json()
+    assert (None, 5000) == (only.get("notionalCoef"), only["brackets"][0]["notionalCap"])
+    with pytest.raises(ValueError, match="above zero"):
+        sim.set_coefficient("ETHUSDT", 0)
+
+
+@pytest.mark.parametrize(("path", "id"), [("um", "ETHUSDT"), ("cm", "BTCUSD_PERP")])
+def test_leverage_brackets_of_portfolio_margin(sim: BinanceSimulator, path: str, id: str) -> None:
+    """Portfolio margin accounts have leverageBracket at addresses of their own."""
+    (only,) = signed(sim, f"/papi/v1/{path}/leverageBracket", symbol=id).json()
+    assert id == only["symbol"]
+
+
+def test_one_path_of_rest_can_fail(sim: BinanceSimulator) -> None:
+    """A fault that is given for a path leaves the others alone, and is used up by that path alone."""
+    sim.fail_rest(503, path="leverageBracket", times=1)
+    assert 200 == requests.get(f"{sim.url}/fapi/v1/time", timeout=10).status_code
+    assert 503 == signed(sim, "/fapi/v1/leverageBracket", symbol="ETHUSDT").status_code
+    assert 200 == signed(sim, "/fapi/v1/leverageBracket", symbol="ETHUSDT").status_code
+
+
 def test_a_bracket_without_a_cap_is_a_value_error(sim: BinanceSimulator) -> None:
     """What cannot be worked out is named."""
     with pytest.raises(ValueError, match="bracket 1 lacks bnc"):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from .universe import Bracket, Contract
+from .universe import Bracket, Contract, adjusted_brackets
 
 Number = Decimal | float | str
 """What callers may give for an amount or a price; ints are floats to a type checker."""
@@ -63,13 +63,13 @@ class Tier:
 
 
 def tiers(contract: Contract) -> list[Tier]:
-    """The brackets of a contract."""
+    """The brackets of a contract, as they are for the account."""
 
     def tier(bracket: Bracket) -> Tier:
         floor, cap, rate, cum = (Decimal(str(bracket[name])) for name in ("bnf", "bnc", "mmr", "cf"))
         return Tier(floor, cap, rate, cum, int(bracket["ma"]))
 
-    return [tier(bracket) for bracket in contract.brackets]
+    return [tier(bracket) for bracket in adjusted_brackets(contract)]
 
 
 def tier_at(contract: Contract, notional: Decimal) -> Tier:

@@ -22,6 +22,14 @@ _ACCOUNTS = {
 }
 _RISKS = {"/fapi/v3/positionRisk": statements.risk_v3, "/fapi/v2/positionRisk": statements.risk_v2}
 
+_BRACKETS = {
+    "/fapi/v1/leverageBracket": False,
+    "/dapi/v2/leverageBracket": True,
+    "/papi/v1/um/leverageBracket": False,
+    "/papi/v1/cm/leverageBracket": True,
+}
+"""Where leverageBracket is, and whether it is that of COIN-M; portfolio margin accounts have addresses of their own."""
+
 _WEIGHTS = {"/api/v3/exchangeInfo": 20, "/sapi/v1/capital/config/getall": 10}
 _WEIGHTS |= dict.fromkeys((*_ACCOUNTS, *_RISKS), 5)
 
@@ -108,8 +116,8 @@ class RestApi:
         if path in ("/fapi/v1/positionSide/dual", "/dapi/v1/positionSide/dual"):
             self._signed(query, headers, now)
             return compact({"dualSidePosition": self._account.hedged})
-        if path in ("/fapi/v1/leverageBracket", "/dapi/v2/leverageBracket"):
-            return self._leverage_bracket(path.startswith("/dapi"), self._signed(query, headers, now))
+        if path in _BRACKETS:
+            return self._leverage_bracket(_BRACKETS[path], self._signed(query, headers, now))
         if path in _ACCOUNTS:
             self._signed(query, headers, now)
             return compact(_ACCOUNTS[path](self._account, self._universe.visible(inverse=path.startswith("/dapi"))))
@@ -141,7 +149,7 @@ class RestApi:
         contracts = self._universe.visible(inverse=inverse)
         if "symbol" in params:
             contracts = [_named(contracts, params["symbol"])]
-        return compact([{"symbol": contract.id, "brackets": rest_brackets(contract)} for contract in contracts])
+        return compact([_bracket_entry(contract) for contract in contracts])
 
     def _inverse_risk(self, params: Mapping[str, str]) -> str:
         pair, asset = params.get("pair"), params.get("marginAsset")
@@ -211,6 +219,11 @@ class RestApi:
         if not hmac.compare_digest(expected.encode(), params["signature"].encode()):
             raise ApiError(400, -1022, "Signature for this request is not valid.")
         return params
+
+
+def _bracket_entry(contract: Contract) -> dict[str, object]:
+    adjusted = {} if contract.coefficient is None else {"notionalCoef": contract.coefficient}
+    return {"symbol": contract.id, **adjusted, "brackets": rest_brackets(contract)}
 
 
 def _named(contracts: Iterable[Contract], symbol: str | None) -> Contract:

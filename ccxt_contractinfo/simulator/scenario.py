@@ -62,7 +62,8 @@ LIFE = Path(__file__).with_name("life.toml")
 
 ACTIONS = (
     *("list_contract", "set_status", "schedule_delisting", "set_brackets", "remove_contract", "set_price"),
-    *("set_hedge_mode", "open_position", "close_position", "set_balance", "push", "push_canary", "send_ping"),
+    *("set_coefficient", "set_hedge_mode", "open_position", "close_position", "set_balance"),
+    *("push", "push_canary", "send_ping"),
     *("drop", "close", "stall", "refuse", "mute", "fail_rest", "hold_rest", "recover"),
 )
 """The methods of `BinanceSimulator` that a step can name."""

@@ -44,6 +44,8 @@ class Fault:
     body: bytes
     headers: Mapping[str, str]
     times: int | None = None
+    path: str = ""
+    """A part of the paths that it is given for; of REST."""
 
     def response(self) -> web.Response:
         """The answer, as aiohttp wants it."""
@@ -317,7 +319,7 @@ class Server:
     async def _rest(self, request: web.BaseRequest) -> web.Response:
         self.journal.requests.append(f"{request.method} {request.raw_path.partition('?')[0]}")
         self.journal.notify()
-        if self.rest_fault is not None:
+        if self.rest_fault is not None and self.rest_fault.path in request.path:
             fault = self.rest_fault
             if self._used_up(fault):
                 self.rest_fault = None

@@ -256,6 +256,17 @@ class BinanceSimulator:
 
         self._call(act)
 
+    def set_coefficient(self, id: str, coefficient: float | None) -> None:
+        """Adjust the brackets of a contract for the account of the one key: leverageBracket tells this `notionalCoef`,
+        and floors and caps that are multiplied by it; pushes stay those of the public. None: not adjusted. Nothing is
+        pushed.
+
+        Raises KeyError for an unknown id, ValueError for a coefficient that is not above zero.
+        """
+        if coefficient is not None and not coefficient > 0:
+            raise ValueError(f"a coefficient is above zero, {coefficient!r} is not")
+        self._call(lambda: setattr(self._server.universe[id], "coefficient", coefficient))
+
     def remove_contract(self, id: str) -> None:
         """Let a contract vanish from REST, and its position with it; the stream never tells.
 
@@ -427,9 +438,11 @@ class BinanceSimulator:
         body: Mapping[str, Any] | str | bytes | None = None,
         times: int | None = None,
         headers: Mapping[str, str] | None = None,
+        path: str = "",
     ) -> None:
-        """Answer every REST request with this, `times` times or until `recover`."""
-        fault = Fault(status, _body(status, body), dict(headers or {}), times)
+        """Answer every REST request with this, `times` times or until `recover`; with `path`, only those whose path has
+        it, such as 'leverageBracket'."""
+        fault = Fault(status, _body(status, body), dict(headers or {}), times, path)
         self._call(lambda: setattr(self._server, "rest_fault", fault if times is None or times > 0 else None))
 
     def hold_rest(self) -> None:

@@ -59,6 +59,8 @@ class Contract:
     """How many more exchangeInfo answers shall not know it."""
     pinned: bool = False
     """Whether the price stays as it is; otherwise it drifts with each push of it."""
+    coefficient: float | None = None
+    """What the caps of the brackets are multiplied by for the account of the one key; None where they are not."""
     _json: str | None = field(default=None, repr=False)
 
     @property
@@ -259,7 +261,7 @@ def normalise_brackets(brackets: Iterable[Mapping[str, Any]]) -> list[Bracket]:
 
 
 def rest_brackets(contract: Contract) -> list[Entry]:
-    """The brackets as leverageBracket names them; COIN-M counts in coins and says so."""
+    """The account's brackets as leverageBracket names them; COIN-M counts in coins and says so."""
     kind = "qty" if contract.inverse else "notional"
     return [
         {
@@ -270,8 +272,23 @@ def rest_brackets(contract: Contract) -> list[Entry]:
             "maintMarginRatio": bracket["mmr"],
             "cum": float(bracket["cf"]),
         }
-        for bracket in contract.brackets
+        for bracket in adjusted_brackets(contract)
     ]
+
+
+def adjusted_brackets(contract: Contract) -> list[Bracket]:
+    """The brackets as they are for the account: those that are pushed, but for its coefficient."""
+    if contract.coefficient is None:
+        return contract.brackets
+    factor = Decimal(str(contract.coefficient))
+    return normalise_brackets(
+        {
+            **{name: value for name, value in bracket.items() if name not in ("cf", "mi")},
+            "bnf": _number(Decimal(str(bracket["bnf"])) * factor),
+            "bnc": _number(Decimal(str(bracket["bnc"])) * factor),
+        }
+        for bracket in contract.brackets
+    )
 
 
 @lru_cache(maxsize=4)

@@ -27,7 +27,7 @@ from ccxt_contractinfo.markets import KINDS, is_contract, iso8601
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.entries import spot_entry
-from ccxt_contractinfo.snapshot import Contents, Entry, Snapshot, Universe, brackets_by_id
+from ccxt_contractinfo.snapshot import Contents, Entry, LeverageBrackets, Snapshot, Universe, brackets_by_id
 from ccxt_contractinfo.tiers import brackets_of, to_leverage_tiers
 
 EVENT_TIME = 1_790_000_000_000
@@ -222,7 +222,7 @@ class Rest:
         self.key: tuple[str, str] | None = None
         self.text = "[]"
 
-    def brackets(self, universe: Universe) -> dict[str, list[Entry]]:
+    def brackets(self, universe: Universe) -> LeverageBrackets:
         return brackets_by_id(self.text)
 
 
@@ -231,6 +231,10 @@ class Answers:
 
     def __init__(self, snapshots: dict[Universe, Snapshot]) -> None:
         self.snapshots = snapshots
+        self.not_before = float("-inf")
+
+    def patience_left(self, patience: float) -> float:
+        return patience
 
     def snapshot(self, rest: Rest, universe: Universe) -> Snapshot:
         return self.snapshots[universe]

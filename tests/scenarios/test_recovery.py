@@ -139,9 +139,10 @@ def test_a_push_waits_for_what_was_missed(
 def test_a_push_does_not_wait_for_a_silent_rest(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """Where REST does not answer, pushes are applied after a second at most, and the state is not 'live'."""
     exchange = bot()
+    subscribed = len(sim.messages)
     sim.hold_rest()
     sim.drop()
-    eventually(lambda: exchange.contract_info_stream().state == "syncing")
+    sim.wait_until(lambda: len(sim.messages) == subscribed + 1, PATIENCE)
     sim.set_status("BTCUSDT", "TRADING_HALT")
     assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)
     assert "syncing" == exchange.contract_info_stream().state
@@ -595,22 +596,6 @@ def test_a_refused_key_is_reported_once(sim: BinanceSimulator, make: Make) -> No
     assert stream.resync()
     assert exchange.leverage_tiers("BTCUSDT")
     assert 1 == len(errors.items)
-
-
-def test_live_waits_for_the_brackets(sim: BinanceSimulator, make: Make) -> None:
-    """With a key, the state is not 'live' while leverageBracket fails; exchangeInfo counts all the same."""
-    exchange, errors = make(apiKey=sim.api_key, secret=sim.secret), Inbox()
-    stream = exchange.contract_info_stream()
-    stream.on_error(errors)
-    private = exchange.urls["api"]["fapiPrivate"]
-    exchange.urls["api"]["fapiPrivate"] = "http://127.0.0.1:9/fapi/v1"
-    sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
-    exchange.on_contract_info(lambda update: None)
-    errors.wait(2)
-    assert ("syncing", "TRADING_HALT") == (stream.state, exchange.market("BTCUSDT")["status"])
-    exchange.urls["api"]["fapiPrivate"] = private
-    assert stream.wait_until_live(PATIENCE)
-    assert exchange.leverage_tiers("BTCUSDT")
 
 
 def test_without_a_key_tiers_are_unknown(sim: BinanceSimulator, bot: Make) -> None:
