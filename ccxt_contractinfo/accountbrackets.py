@@ -9,6 +9,7 @@ import logging
 import random
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from typing import get_args
 
@@ -57,7 +58,8 @@ class AccountBrackets:
         uniform: Uniform = random.uniform,
     ) -> None:
         self._patience = patience
-        self._asking: _Asking | None = None
+        self._asking: weakref.ref[_Asking] | None = None
+        """What asks on a thread of its own; once that has ended, nothing of it is kept."""
         self._first_retry = first_retry
         self._longest_retry = longest_retry
         self._uniform = uniform
@@ -78,7 +80,8 @@ class AccountBrackets:
         :param answers: of this round, in which the limits of REST are remembered
         :param doubts: gets what is news of errors, and when to ask again
         """
-        if self._asking is not None and not self._asking.is_over:
+        asking = None if self._asking is None else self._asking()
+        if asking is not None and not asking.is_over:
             return {}
         if account != self._account:
             self._forget(account)
@@ -89,7 +92,8 @@ class AccountBrackets:
         def brackets(universe: Universe, doubts: Doubts) -> LeverageBrackets | None:
             return self._brackets(rest, universe, answers, doubts)
 
-        asking = self._asking = _Asking(due, brackets, late)
+        asking = _Asking(due, brackets, late)
+        self._asking = weakref.ref(asking)
         asking.start()
         return asking.wait(answers.patience_left(self._patience), doubts)
 

@@ -74,7 +74,7 @@ class Unasked:
 
     def note(self, record: UpdateRecord) -> None:
         """Remember the values that a contract's fields had, but for those that had changed already."""
-        previous = record.change.previous
+        previous = record.previous
         for name in FIELDS:
             if name in previous:
                 self._before.setdefault(record.id, {}).setdefault(name, previous[name])

@@ -39,7 +39,7 @@ from .stream import GATHER, ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
 from .tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
-from .updates import UpdateRecord, make_update, own
+from .updates import UpdateRecord, own
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -69,7 +69,7 @@ class MarketKeeper:
             limit=Settings.of(exchange).buffer_size,
             history=HISTORY,
             failed=self._callback_failed,
-            make=make_update,
+            make=UpdateRecord.update,
         )
         self.local = threading.local()
         """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""

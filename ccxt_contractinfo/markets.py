@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 import ccxt
@@ -78,14 +78,6 @@ def is_contract(market: Mapping[str, Any]) -> bool:
 def market_universe(market: Mapping[str, Any]) -> Universe:
     """Which universe a contract belongs to."""
     return "inverse" if market.get("inverse") else "linear"
-
-
-def pick_contract(markets: Iterable[Market]) -> Market | None:
-    """The contract among markets that share one id: ``ccxt.binance`` has a spot market of the same id beside many."""
-    for market in markets:
-        if is_contract(market):
-            return market
-    return None
 
 
 def complete(market: Mapping[str, Any]) -> Market:

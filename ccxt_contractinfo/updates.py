@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any, Literal, TypedDict, TypeVar
 
 from .events import ContractInfoEvent
@@ -55,14 +55,21 @@ class ContractInfo(TypedDict):
     """'stream' for a push; 'resync' for what a comparison with REST has shown."""
 
 
-@dataclass(frozen=True, eq=False)
 class UpdateRecord:
-    """That `event` made a `change`; from it each subscriber's own update is made. It holds parts of markets and of
-    other records, so that nothing of it is given to users."""
+    """What an event changed, as much of it as users are told: from it each subscriber's own update is made. It holds
+    parts of markets and of other records, so that nothing of it is given to users. Never changed; for any thread."""
 
-    event: ContractInfoEvent
-    change: Change
-    source: Source
+    __slots__ = ("_directions", "_state", "event", "kinds", "previous", "source", "tiers")
+
+    def __init__(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
+        market = change.market
+        self.event = event
+        self.kinds = change.kinds
+        self.previous = change.previous
+        self.tiers: list[LeverageTier] | None = market.get("leverageTiers")
+        self.source: Source = source
+        self._state = (market["info"].get("contractType", ""), *_STATE(market))  # and not the market, which is large
+        self._directions: set[str] | None = None
 
     @property
     def id(self) -> str:
@@ -75,40 +82,38 @@ class UpdateRecord:
         return self.event.event_time
 
     @property
-    def kinds(self) -> list[Kind]:
-        """What changed."""
-        return self.change.kinds
-
-    @functools.cached_property
     def directions(self) -> set[str]:
         """Which way the leverage tiers went: see `tier_directions`."""
-        return _directions(
-            self.kinds, self.change.previous.get("leverageTiers"), self.change.market.get("leverageTiers")
-        )
+        if self._directions is None:
+            self._directions = _directions(self.kinds, self.previous.get("leverageTiers"), self.tiers)
+        return self._directions
+
+    def update(self) -> ContractInfo:
+        """An update of his own for whoever asks; quick enough for each subscriber to make one."""
+        event, before, tiers = self.event, self.previous.get("leverageTiers"), self.tiers
+        contract_type, symbol, status, active, created, expiry, delisting = self._state
+        has_tiers = "tiers" in self.kinds
+        return {
+            "info": own(event.raw),
+            "id": event.id,
+            "symbol": symbol,
+            "timestamp": event.event_time,
+            "datetime": iso8601(event.event_time),
+            "contractType": contract_type,
+            "status": status,
+            "active": active,
+            "created": created,
+            "expiry": expiry,
+            "delisting": delisting,
+            "tiers": own(tiers) if event.brackets or has_tiers else None,
+            "tierChanges": tier_changes(before, tiers) if has_tiers and before and tiers else None,
+            "kinds": list(self.kinds),
+            "previous": own(self.previous),
+            "source": self.source,
+        }
 
 
-def make_update(record: UpdateRecord) -> ContractInfo:
-    """An update of its own for whoever asks; quick enough for each subscriber to make one. From any thread."""
-    event, change = record.event, record.change
-    market, before = change.market, change.previous.get("leverageTiers")
-    return {
-        "info": own(event.raw),
-        "id": event.id,
-        "symbol": market["symbol"],
-        "timestamp": event.event_time,
-        "datetime": iso8601(event.event_time),
-        "contractType": market["info"].get("contractType", ""),
-        "status": market["status"],
-        "active": market["active"],
-        "created": market["created"],
-        "expiry": market["expiry"],
-        "delisting": market["delisting"],
-        "tiers": own(market["leverageTiers"]) if event.brackets or "tiers" in change.kinds else None,
-        "tierChanges": tier_changes(before, market["leverageTiers"]) if "tiers" in change.kinds and before else None,
-        "kinds": list(change.kinds),
-        "previous": own(change.previous),
-        "source": record.source,
-    }
+_STATE = itemgetter("symbol", "status", "active", "created", "expiry", "delisting")
 
 
 def own(value: T) -> T:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
+_item = operator.methodcaller("__call__")
+"""Of a weak reference: its item, or None."""
+
 
 class Weakly(Generic[_T]):
-    """Objects, in the order in which they came, for as long as somebody else holds them. Not thread-safe, but it may be
-    iterated while it changes.
+    """Objects that are always true, in the order in which they came, for as long as somebody else holds them. Not
+    thread-safe, but it may be iterated while it changes.
 
     A `weakref.WeakSet` would do, but to iterate over one, or to ask whether it is empty, costs as much as an event.
     """
@@ -23,9 +27,7 @@ class Weakly(Generic[_T]):
         return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[_T]:
-        for ref in self._refs:
-            if (item := ref()) is not None:
-                yield item
+        return filter(None, map(_item, self._refs))
 
     def add(self, item: _T) -> None:
         """Take one in, if it is not in."""

@@ -9,7 +9,7 @@ import pytest
 from ccxt_contractinfo.board import KEPT, Board, ahead_line, changes_of, update_lines
 from ccxt_contractinfo.markets import apply_event
 from ccxt_contractinfo.upcoming import Upcoming
-from ccxt_contractinfo.updates import ContractInfo, make_update
+from ccxt_contractinfo.updates import ContractInfo, UpdateRecord
 
 from .contracts import CUT, NEVER, ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, market_of, push
 
@@ -41,7 +41,7 @@ def updates(id: str = "IOTAUSDT", listed: bool = False, **changes: Any) -> list[
         event = push(id, SERVER_TIME + count, **changes, **({"bks": brackets} if brackets else {}))
         change = apply_event(market, event, listed=listed)
         market = change.market
-        made.append(make_update(event, change, "stream"))
+        made.append(UpdateRecord(event, change, "stream").update())
     return made
 
 

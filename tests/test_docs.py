@@ -206,7 +206,7 @@ def test_messages_are_explained() -> None:
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name(id="logger")), args=[ast.Constant(value=str(text)), *_]
                 ):
-                    logged.add(text.replace("%s", "…"))
+                    logged.add(re.sub(r"%[.\d]*[sdf]", "…", text))
     explained = {row[0].strip("`") for row in rows("operating.md") if "…" in row[0] or " " in row[0].strip("`")}
     explained -= {"what it is", "cause in `reconnects"}
     assert logged - {"…", "contractInfo: …"} == explained

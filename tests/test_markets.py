@@ -18,12 +18,11 @@ from ccxt_contractinfo.markets import (
     apply_brackets,
     apply_event,
     complete,
-    is_back,
     is_contract,
     is_gone,
+    is_relisted,
     iso8601,
     keep_name,
-    pick_contract,
     vanish,
     with_state,
     with_tiers,
@@ -181,15 +180,6 @@ def test_contracts_are_told_of(entry: dict[str, Any]) -> None:
 def test_other_markets_are_not_told_of(market: Market) -> None:
     """Spot, options and what settles in a third coin are no concern of the stream."""
     assert not is_contract(market)
-
-
-def test_the_contract_is_picked_from_those_that_share_an_id() -> None:
-    """Beside a spot market of the same id the contract is found, and none where there is none."""
-    spot, swap = EXCHANGES["all"].parse_market(dict(SPOT)), EXCHANGES["all"].parse_market(dict(LINEAR))
-    assert spot["id"] == swap["id"]
-    assert pick_contract([spot, swap]) is swap
-    assert pick_contract([spot]) is None
-    assert pick_contract([]) is None
 
 
 @each(ENTRIES)
@@ -410,11 +400,16 @@ def test_a_contract_without_a_status_is_not_gone() -> None:
 
 @each(ENTRIES)
 @pytest.mark.parametrize("status", STATUSES)
-def test_whether_a_contract_is_back(entry: dict[str, Any], status: str) -> None:
-    """A contract that is gone is back when it is to be traded; one that is there is not back."""
+def test_whether_a_contract_is_relisted(entry: dict[str, Any], status: str) -> None:
+    """A gone contract's id has a new contract when that is to be traded, with another onboard time, in whatever type;
+    with the same one it is the same contract, and one that is there is not listed again."""
     market = market_of(entry)
-    assert (status in ("PENDING_TRADING", "TRADING")) is is_back(vanish(market).market, status)
-    assert not is_back(market, status)
+    gone, onboard = vanish(market).market, market["info"]["onboardDate"]
+    for other in (onboard + 1, str(onboard + 1)):
+        assert (status in ("PENDING_TRADING", "TRADING")) is is_relisted(gone, status, other)
+        assert not is_relisted(market, status, other)
+    for same in (onboard, str(onboard)):
+        assert not is_relisted(gone, status, same)
 
 
 @each(ENTRIES)

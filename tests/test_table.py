@@ -15,7 +15,7 @@ from ccxt_contractinfo.markets import Market
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.snapshot import Snapshot
 from ccxt_contractinfo.table import MarketTable
-from ccxt_contractinfo.updates import ContractInfo, UpdateRecord, make_update
+from ccxt_contractinfo.updates import ContractInfo, UpdateRecord
 
 from .conftest import held_by_another_thread
 from .contracts import (
@@ -56,7 +56,7 @@ class Sharer:
         table.sharers.add(self)
 
     def tell(self, record: UpdateRecord) -> None:
-        update = make_update(record)
+        update = record.update()
         self.updates.append(update)
         self.seen.append(self._table.markets[update["symbol"]])
 

@@ -10,7 +10,7 @@ import pytest
 
 from ccxt_contractinfo.events import parse_event
 from ccxt_contractinfo.markets import Market, apply_event, complete
-from ccxt_contractinfo.updates import ContractInfo, UpdateRecord, make_update
+from ccxt_contractinfo.updates import ContractInfo, UpdateRecord
 
 NEVER = 4133404800000
 SCHEDULED = 1790000000000
@@ -55,7 +55,7 @@ def market_of(id: str = "IOTAUSDT", contract_type: str = "PERPETUAL", delivery: 
 
 def updated(market: Market, push: dict[str, Any], listed: bool = False) -> ContractInfo:
     event = parse_event(push)
-    return make_update(UpdateRecord(event, apply_event(market, event, listed=listed), "stream"))
+    return UpdateRecord(event, apply_event(market, event, listed=listed), "stream").update()
 
 
 def test_the_documented_push() -> None:

@@ -816,7 +816,7 @@ def test_rest_wins_once_pushes_have_settled(story: list[Step], answer: Answer, l
 
 
 def is_well_bracketed(answer: Answer, id: str) -> bool:
-    with contextlib.suppress(MalformedEvent, AttributeError):
+    with contextlib.suppress(MalformedEvent, AttributeError, TypeError):
         brackets_of((answer.brackets or {}).get(id, ()))
         return True
     return False

@@ -649,7 +649,7 @@ def test_a_futures_delivery_that_moves(follower: Follower) -> None:
     assert (market["symbol"], later, None) == (impact["symbol"], impact["expiry"], impact["delisting"])
 
 
-@pytest.mark.parametrize("symbol", ["NOPE/USDT:USDT", "NOPEUSDT", "BTC/USDT", "", None], ids=str)
+@pytest.mark.parametrize("symbol", ["NOPE/USDT:USDT", "NOPEUSDT", "NOPE/USDT", "BTC/NOPE", "", None], ids=str)
 def test_a_position_in_an_unknown_contract(follower: Follower, symbol: Any) -> None:
     """A position in what is no contract raises, and nothing counts as asked."""
     follower.set_brackets("BTCUSDT", TIGHT)
@@ -1119,7 +1119,7 @@ def test_served_tiers_are_the_callers(serving: Follower) -> None:
     assert 25 == exchange.market(BTC)["leverageTiers"][0]["info"]["initialLeverage"]
 
 
-@pytest.mark.parametrize("symbols", [[BTC, "NOPE/USDT:USDT"], ["NOPEUSDT"], ["BTC/USDT"]], ids=str)
+@pytest.mark.parametrize("symbols", [[BTC, "NOPE/USDT:USDT"], ["NOPEUSDT"], ["NOPE/USDT"]], ids=str)
 def test_an_unknown_symbol_is_not_served(serving: Follower, symbols: list[str]) -> None:
     """A symbol that is no contract of the exchange raises, as in ccxt."""
     with pytest.raises(ccxt.BadSymbol):

@@ -25,7 +25,7 @@ PUSHED = [["0", "0.01"], ["5000", "0.025"]]
 
 
 class Slow(cci.binanceusdm):
-    """Its answers of REST are old when they are used: it waits in between."""
+    """The answers of REST to its user are old when they are used: it waits in between."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -39,8 +39,9 @@ class Slow(cci.binanceusdm):
         return self.later(ccxt.binanceusdm.fapiPrivateGetLeverageBracket(self, *args, **kwargs))
 
     def later(self, answer: Any) -> Any:
-        self.has_asked.set()
-        assert self.may_go_on.wait(PATIENCE)
+        if not threading.current_thread().name.startswith("ccxt-contractinfo"):
+            self.has_asked.set()
+            assert self.may_go_on.wait(PATIENCE)
         return answer
 
 

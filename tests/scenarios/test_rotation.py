@@ -210,12 +210,12 @@ def test_a_refused_rotation_does_not_storm(sim: BinanceSimulator, make: Any) -> 
     for _ in range(8):
         reader._backoff.next_delay()
     reader.delivers(old, old.began + 2 * STEADY)
-    assert 8 == reader._backoff._tries
+    assert 8 == reader._backoff.tries
     reader._link.began = now
     reader.delivers(reader._link, now + STEADY / 2)
-    assert 8 == reader._backoff._tries
+    assert 8 == reader._backoff.tries
     reader.delivers(reader._link, now + STEADY)
-    assert 0 == reader._backoff._tries
+    assert 0 == reader._backoff.tries
     reader._link = old
 
 
