@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import ccxt
 
@@ -11,6 +11,16 @@ from .events import Arrival, Outcome
 from .rest import Answers
 from .resync import Doubts
 from .snapshot import Entry, Snapshot
+
+
+class Known(NamedTuple):
+    """What is known of a universe: its contracts, as an answer of REST's would have them, and their raw leverage
+    brackets; the ids of those that the user left out, and `since` as in `MarketTable`."""
+
+    snapshot: Snapshot
+    brackets: Mapping[str, list[Entry]]
+    left_out: list[str]
+    since: int | None
 
 
 class Follower(Protocol):
@@ -30,9 +40,8 @@ class Follower(Protocol):
         anything is applied. Raises what REST does."""
         ...
 
-    def known(self) -> Iterable[tuple[Snapshot, Mapping[str, list[Entry]]]]:
-        """The contracts that are known, as an answer of REST's would have them, and their raw leverage brackets; of
-        each universe."""
+    def known(self) -> Iterable[Known]:
+        """What is known of each universe."""
         ...
 
     def is_needed(self) -> bool:

@@ -266,10 +266,13 @@ class Said:
         self.entries: dict[Universe, dict[str, Entry]] = {}
         self.brackets: dict[Universe, dict[str, list[Entry]]] = {}
         self.coefficients: dict[Universe, dict[str, float]] = {}
+        self.choices: dict[Universe, tuple[list[str], int | None]] = {}
+        """Which contracts the user left out, and `since` as in `MarketTable`."""
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Go on with the next answer."""
         universe = answer["universe"]
+        self.choices[universe] = (answer.get("left_out", []), answer.get("since"))
         if answer["complete"]:
             self.entries[universe], self.brackets[universe] = {}, {}
         entries, brackets = self.entries.setdefault(universe, {}), self.brackets.setdefault(universe, {})

@@ -22,6 +22,9 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
               `coefficients` (dict of float by contract id; it may be absent) says which of all the brackets of the
               universe were adjusted for the account: pushes of brackets of these contracts were not believed. Absent,
               none was where `brackets` is a dict; where that is None, what was said before still holds
+              In a ``markets`` entry, and absent where they say nothing: `left_out` (list of ids) has the contracts that
+              stay out because the user left them out; `since` (ms) means that the next ``rest`` entry of the universe
+              shows which ones these are: those that are new in it, and were not onboarded later
 ``missing``   lines that could not be written, because the disk was full, say: `count` (int)
 =========== ==========================================================================================================
 
@@ -191,11 +194,18 @@ class Journal:
         with self._lock:
             self._put(_line(kind, fields))
 
-    def markets(self, snapshot: Snapshot, brackets: _Brackets) -> None:
-        """What an exchange knows that begins to follow; of each universe, the first after `open` counts."""
+    def markets(
+        self, snapshot: Snapshot, brackets: _Brackets, left_out: list[str] | None = None, since: int | None = None
+    ) -> None:
+        """What an exchange knows that begins to follow; of each universe, the first after `open` counts.
+
+        :param left_out: the ids of contracts that the user left out
+        :param since: ms; when the markets were loaded, if the next answer shows what was left out
+        """
+        choice = {**({"left_out": left_out} if left_out else {}), **({} if since is None else {"since": since})}
         with self._lock:
             if snapshot.universe not in self._told:
-                self._answer("markets", snapshot, brackets, snapshot.asked)
+                self._answer("markets", snapshot, brackets, snapshot.asked, **choice)
 
     def rest(
         self, snapshot: Snapshot, brackets: _Brackets | None, brackets_asked: float, is_parted: bool = False
@@ -207,7 +217,8 @@ class Journal:
         with self._lock:
             told = self._told.get(snapshot.universe)
             if told is None or told.snapshot is not snapshot or told.given is not brackets or is_parted:
-                self._answer("rest", snapshot, brackets, brackets_asked, is_parted)
+                parted: dict[str, Any] = {"coefficients": {}} if is_parted else {}
+                self._answer("rest", snapshot, brackets, brackets_asked, **parted)
 
     def after_fork(self) -> None:
         """See `forking`: the file is the parent's."""
@@ -226,7 +237,7 @@ class Journal:
         snapshot: Snapshot,
         brackets: _Brackets | None,
         brackets_asked: float,
-        is_parted: bool = False,
+        **others: Any,
     ) -> None:
         universe, states = snapshot.universe, snapshot.states
 
@@ -249,9 +260,7 @@ class Journal:
                 fields["cleared"] = [id for id in known_brackets if id not in brackets]
                 if isinstance(brackets, LeverageBrackets) and brackets.coefficients:
                     fields["coefficients"] = brackets.coefficients
-            if is_parted:
-                fields["coefficients"] = {}
-            return _line(kind, fields)
+            return _line(kind, {**fields, **others})
 
         if self._put(line):
             told = self._told.get(universe)

@@ -16,6 +16,7 @@ from . import clock
 from .accountbrackets import AccountBrackets
 from .delivery import Channel
 from .events import Arrival, ContractInfoEvent, Outcome
+from .follower import Known
 from .forking import renew_after_fork
 from .holdings import Holdings
 from .listings import universe_of
@@ -490,13 +491,13 @@ class MarketKeeper:
                         doubts.unsettled(table.adjusted.unsettled_until(brackets_asked, settle_time))
                     return
 
-    def known(self) -> list[tuple[Snapshot, Mapping[str, list[Entry]]]]:
+    def known(self) -> list[Known]:
         """See `Follower`."""
         with self._locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
-            adjusted = table.adjusted.copy()
+            adjusted, left_out, since = table.adjusted.copy(), sorted(table.left_out), dict(table.since)
         return [
-            (
+            Known(
                 Snapshot.of([market["info"] for market in group], universe, clock.now(), self.exchange.milliseconds()),
                 LeverageBrackets(
                     {
@@ -506,6 +507,8 @@ class MarketKeeper:
                     },
                     adjusted.coefficients(universe),
                 ),
+                left_out,
+                since.get(universe),
             )
             for universe, group in _by_universe(contracts).items()
         ]
@@ -516,6 +519,12 @@ class MarketKeeper:
         self.exchange.markets = self.exchange.markets_by_id = None
         self.table = MarketTable(self.exchange.milliseconds())
         self.table.sharers.add(self)
+
+    def know_choice(self, universe: Universe, left_out: Iterable[str], since: int | None) -> None:
+        """Know already which contracts the user left out, or that the next answer shows that: see `MarketTable`."""
+        with self._locked_table() as table:
+            table.left_out.update(left_out)
+            table.since[universe] = since
 
     def know_brackets(self, universe: Universe, brackets: LeverageBrackets) -> None:
         """Put in the raw leverage brackets of the contracts of a universe as what was known already."""

@@ -207,6 +207,7 @@ class Replay(ContractInfoStream):
         self._exchange.set_markets([market for market in parsed if market is not None])
         for universe in ours:
             self._keeper.know_brackets(universe, self._said.leverage_brackets(universe))
+            self._keeper.know_choice(universe, *self._said.choices.get(universe, ((), None)))
 
 
 class _Player:

@@ -777,8 +777,8 @@ class ContractInfoStream:
     def _note_markets(self, follower: Follower) -> None:
         if self._journal is not None:
             with self._reported():
-                for snapshot, brackets in follower.known():
-                    self._journal.markets(snapshot, brackets)
+                for known in follower.known():
+                    self._journal.markets(known.snapshot, known.brackets, known.left_out, known.since)
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
