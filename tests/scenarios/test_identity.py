@@ -1,0 +1,514 @@
+"""The truth is keyed by id: contracts of one symbol, symbols in other hands, and what is new at the venue."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ccxt
+import pytest
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.conftest import PATIENCE, Inbox, eventually, go_live
+from tests.contracts import CUT, NEVER, ONBOARD, PUSHED, entry
+
+Make = Callable[..., Any]
+BTC, ETH, SOL, IOTA, IDOL = (f"{base}/USDT:USDT" for base in ("BTC", "ETH", "SOL", "IOTA", "IDOL"))
+DATE = 1_797_206_400_000
+QUIET = {"resync_interval": None, "settle_time": 0.0}
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def bot(make: Make, inbox: Inbox) -> Callable[..., Any]:
+    """Makes exchanges that are live and tell `inbox`; REST is asked for nothing by itself, and believed at once."""
+
+    def bot(kind: type = cci.binanceusdm, before: Callable[[Any], Any] = lambda made: None, **config: Any) -> Any:
+        exchange = make(kind, contractInfo={**QUIET, **config.pop("contractInfo", {})}, **config)
+        before(exchange)
+        exchange.on_contract_info(inbox)
+        go_live(exchange)
+        return exchange
+
+    return bot
+
+
+def told(inbox: Inbox, count: int = 1) -> list[tuple[str, list[str]]]:
+    return [(update["id"], update["kinds"]) for update in inbox.wait(count)]
+
+
+def told_until(sim: BinanceSimulator, inbox: Inbox) -> list[tuple[str, list[str]]]:
+    """All that was told before one last change, of the canary's contract."""
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    items = inbox.wait_for(lambda: bool(inbox.items) and inbox.items[-1]["id"] == "ETHUSDT")
+    return [(update["id"], update["kinds"]) for update in items[:-1]]
+
+
+def resynced(exchange: Any) -> Any:
+    assert exchange.contract_info_stream().resync(PATIENCE)
+    return exchange
+
+
+def serve(sim: BinanceSimulator, *entries: dict[str, Any]) -> None:
+    """Have exchangeInfo of USDⓈ-M say this, and no more."""
+    body = {"serverTime": 1_700_000_000_000, "symbols": list(entries)}
+    sim.fail_rest(200, body=body, path="/fapi/v1/exchangeInfo")
+
+
+def push(sim: BinanceSimulator, exchange: Any, id: str, **changes: Any) -> None:
+    """Push a contract, of now."""
+    fields = {"s": id, "ps": id, "ct": "PERPETUAL", "dt": NEVER, "ot": ONBOARD, "cs": "TRADING", "st": 1}
+    sim.push({"e": "contractInfo", "E": exchange.milliseconds(), **fields, **changes})
+
+
+# Two ids with one symbol
+
+ONE, OTHER = entry("IDOL", pair="IDOLUSDT", baseAsset="IDOL"), entry("IDOLUSDT")
+
+
+@pytest.fixture
+def idols(sim: BinanceSimulator, bot: Make) -> Any:
+    """An exchange with two contracts of one unified symbol, as a public exchangeInfo had them."""
+    serve(sim, entry("BTCUSDT"), entry("ETHUSDT"), ONE, OTHER)
+    return bot()
+
+
+def statuses(exchange: Any) -> dict[str, Any]:
+    return {id: exchange.market(id)["status"] for id in ("IDOL", "IDOLUSDT")}
+
+
+def test_both_contracts_of_a_symbol_are_followed(sim: BinanceSimulator, idols: Any, inbox: Inbox) -> None:
+    """Two contracts of one symbol are followed by their ids, and under the symbol is the one that ccxt has there."""
+    assert "IDOLUSDT" == idols.market(IDOL)["id"] == ccxt_shows(sim)
+    assert [IDOL, IDOL] == [idols.market(id)["symbol"] for id in ("IDOL", "IDOLUSDT")]
+    push(sim, idols, "IDOL", cs="TRADING_HALT", bks=PUSHED)
+    push(sim, idols, "IDOLUSDT", dt=DATE, bks=CUT)
+    assert [("IDOL", ["halted", "status", "tiers"]), ("IDOLUSDT", ["delisting", "tiers"])] == told(inbox, 2)
+    assert {"IDOL": "TRADING_HALT", "IDOLUSDT": "TRADING"} == statuses(idols)
+    assert ("IDOLUSDT", DATE) == (idols.market(IDOL)["id"], idols.market(IDOL)["delisting"])
+    for symbol, leverage in (("IDOL", 50.0), ("IDOLUSDT", 25.0), (IDOL, 25.0)):
+        assert leverage == idols.leverage_tiers(symbol)[0]["maxLeverage"]
+
+
+def ccxt_shows(sim: BinanceSimulator) -> Any:
+    """The id of the contract that plain ccxt has under the symbol."""
+    plain = sim.connect(ccxt.binanceusdm())
+    plain.load_markets()
+    return plain.market(IDOL)["id"]
+
+
+@pytest.mark.parametrize("gone", ["IDOL", "IDOLUSDT"])
+def test_one_of_two_goes_and_comes_back(sim: BinanceSimulator, idols: Any, inbox: Inbox, gone: str) -> None:
+    """Where one of the two goes, the symbol shows the other, as a load of ccxt's would; and again both when it is
+    back."""
+    [stays] = {"IDOL", "IDOLUSDT"} - {gone}
+    serve(sim, entry("BTCUSDT"), entry("ETHUSDT"), ONE if stays == "IDOL" else OTHER)
+    resynced(idols)
+    assert [(gone, ["delisted", "status"])] == told(inbox)
+    assert stays == idols.market(IDOL)["id"] == ccxt_shows(sim)
+    assert {gone: None, stays: "TRADING"} == statuses(idols)
+    serve(sim, entry("BTCUSDT"), entry("ETHUSDT"), ONE, OTHER)
+    resynced(idols)
+    assert [(gone, ["status"])] == told(inbox, 2)[1:]
+    assert "IDOLUSDT" == idols.market(IDOL)["id"] == ccxt_shows(sim)
+
+
+def test_a_reload_keeps_both(sim: BinanceSimulator, idols: Any, inbox: Inbox) -> None:
+    """A load, markets that are set, and markets in other hands keep both contracts, and what is known of them."""
+    push(sim, idols, "IDOL", cs="TRADING_HALT", bks=PUSHED)
+    inbox.wait()
+    other = cci.binanceusdm()
+    other.set_markets_from_exchange(idols)
+    serve(sim, entry("BTCUSDT"), entry("ETHUSDT"), {**ONE, "status": "TRADING_HALT"}, OTHER)
+    for change in (
+        lambda: idols.load_markets(True),
+        lambda: idols.set_markets(idols.markets),
+        lambda: idols.set_markets(list(idols.markets.values())),
+    ):
+        change()
+        assert {"IDOL": "TRADING_HALT", "IDOLUSDT": "TRADING"} == statuses(idols)
+        assert 50.0 == idols.leverage_tiers("IDOL")[0]["maxLeverage"]
+        assert "IDOLUSDT" == idols.market(IDOL)["id"]
+    assert {"IDOL": "TRADING_HALT", "IDOLUSDT": "TRADING"} == statuses(other)
+    resynced(idols)
+    assert 1 == len(inbox.items)
+
+
+def test_a_listing_that_nothing_can_be_made_of_is_not_asked_for_again(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox
+) -> None:
+    """Where REST has a pushed contract, but nothing can be made of its entry, asking again at once would change
+    nothing: it is reported once, and REST left in peace until the next comparison or the next push of it."""
+    exchange, errors = bot(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    entries = [each for each in sim.contracts.values() if "contractStatus" not in each]
+    serve(sim, *entries, entry("NEWUSDT", status=None))
+    asked = count_of(sim)
+    push(sim, exchange, "NEWUSDT")
+    assert "NEWUSDT.status" in str(errors.wait()[0])
+    eventually(lambda: stream.health()["last_resync_age"] < 5 and not exchange._contract_info().is_waiting())
+    sim.push({**sim_push(sim, "ETHUSDT"), "E": exchange.milliseconds(), "bks": PUSHED})
+    assert [("ETHUSDT", ["tiers"])] == told(inbox)
+    assert (asked + 1, 1) == (count_of(sim), len(errors.items))
+    serve(sim, *entries, entry("NEWUSDT"))
+    push(sim, exchange, "NEWUSDT")
+    assert ("NEWUSDT", ["listed"]) == told(inbox, 2)[1]
+
+
+def sim_push(sim: BinanceSimulator, id: str) -> dict[str, Any]:
+    """What a push of a contract as it is would say."""
+    contract = sim.contracts[id]
+    times = {"dt": contract["deliveryDate"], "ot": contract["onboardDate"]}
+    return {"e": "contractInfo", "s": id, "ct": contract["contractType"], "cs": contract["status"], "st": 1, **times}
+
+
+def count_of(sim: BinanceSimulator) -> int:
+    return sum("exchangeInfo" in request for request in sim.requests)
+
+
+# Names
+
+
+DELIVERING = {"contractType": "PERPETUAL_DELIVERING", "deliveryDate": DATE, "status": "SETTLING"}
+
+
+@pytest.mark.parametrize("way", ["set_markets_from_exchange", "assigned", "set_markets", "reload"])
+def test_markets_from_elsewhere_keep_the_names_that_users_know(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, way: str
+) -> None:
+    """Where ccxt has renamed a perpetual that is being delivered, our exchange keeps the symbol that its user knows,
+    and the contract is not told as delisted."""
+    others = [entry("BTCUSDT"), entry("ETHUSDT")]
+    serve(sim, *others, entry("IOTAUSDT"))
+    exchange = cci.attach(bot(ccxt.binanceusdm, before=cci.attach))
+    serve(sim, *others, entry("IOTAUSDT", **DELIVERING))
+    plain = sim.connect(ccxt.binanceusdm())
+    plain.load_markets()
+    assert IOTA not in plain.markets
+    if way == "set_markets_from_exchange":
+        exchange.set_markets_from_exchange(plain)
+    elif way == "assigned":
+        exchange.markets, exchange.markets_by_id = plain.markets, plain.markets_by_id
+    elif way == "set_markets":
+        exchange.set_markets(plain.markets)
+    else:
+        exchange.load_markets(True)
+    push(sim, exchange, "BTCUSDT", cs="TRADING_HALT")
+    inbox.wait_for(lambda: any(update["id"] == "BTCUSDT" for update in inbox.items))
+    resynced(exchange)
+    assert {BTC, ETH, IOTA} == set(exchange.markets)
+    market = exchange.market(IOTA)
+    assert ("SETTLING", DATE, "swap") == (market["status"], market["delisting"], market["type"])
+    items = inbox.wait_for(lambda: any("settling" in update["kinds"] for update in inbox.items))
+    assert [["delisting", "settling", "status"]] == [each["kinds"] for each in items if each["id"] == "IOTAUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "symbol", "id"),
+    [
+        (cci.binanceusdm, {}, "BTC/USDT", "BTCUSDT"),
+        (cci.binance, {"defaultType": "swap", "defaultSubType": "inverse"}, "BTC/USD", "BTCUSD_PERP"),
+        (cci.binance, {"defaultType": "swap"}, "BTC/USDT", "BTCUSDT"),
+        (cci.binance, {}, "BTCUSDT", "BTCUSDT"),
+        (cci.binance, {}, BTC, "BTCUSDT"),
+    ],
+    ids=str,
+)
+def test_symbols_are_resolved_as_ccxt_does(
+    sim: BinanceSimulator, bot: Make, inbox: Inbox, kind: Any, options: Any, symbol: str, id: str
+) -> None:
+    """Wherever a symbol is taken, it is the contract that ``exchange.market()`` gives, or that of an id."""
+    exchange = bot(kind, options=options)
+    chosen = Inbox()
+    exchange.on_contract_info(chosen, symbol)
+    drawn = exchange.contract_info_updates(symbol)
+    sim.set_brackets("ETHUSD_PERP" if "USD_" in id else "ETHUSDT", PUSHED)
+    sim.set_brackets(id, PUSHED)
+    inbox.wait(2)
+    assert [id] == [update["id"] for update in chosen.wait()] == [next(drawn)["id"]]
+    assert [id] == [update["id"] for update in exchange.watch_contract_info(symbol, since=0)]
+    assert 50.0 == exchange.leverage_tiers(symbol)[0]["maxLeverage"]
+
+
+def test_a_spot_symbol_is_no_contract(make: Make) -> None:
+    """Where ``exchange.market()`` gives a spot market for a symbol, there is no contract of it."""
+    exchange = make(cci.binance)
+    assert exchange.market("BTC/USDT")["spot"]
+    with pytest.raises(ccxt.BadSymbol, match="'BTC/USDT'"):
+        exchange.leverage_tiers("BTC/USDT")
+
+
+# What users leave out
+
+
+class Few(cci.binanceusdm):
+    """A user's class that wants three contracts, or others where he says so."""
+
+    ids: Iterable[str] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+
+    def fetch_markets(self, params: Any = {}) -> Any:
+        return [market for market in super().fetch_markets(params) if market["id"] in self.ids]
+
+
+class PlainFew(ccxt.binanceusdm):
+    """The same of plain ccxt."""
+
+    ids: Iterable[str] = Few.ids
+
+    def fetch_markets(self, params: Any = {}) -> Any:
+        return [market for market in super().fetch_markets(params) if market["id"] in self.ids]
+
+
+def set_few(exchange: Any) -> None:
+    exchange.set_markets([exchange.market(id) for id in Few.ids])
+
+
+def assign_few(exchange: Any) -> None:
+    exchange.markets = {exchange.market(id)["symbol"]: exchange.market(id) for id in Few.ids}
+
+
+def delete_all_but_few(exchange: Any) -> None:
+    for symbol in [symbol for symbol, market in exchange.markets.items() if market["id"] not in Few.ids]:
+        del exchange.markets[symbol]
+
+
+def is_few(market: Any) -> bool:
+    return market["id"] in (*Few.ids, "NEWUSDT")
+
+
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "an overridden fetch_markets": {"kind": Few},
+    "an attached class that overrides it": {"kind": PlainFew, "before": cci.attach},
+    "set_markets of a part": {"before": set_few},
+    "assigned": {"before": assign_few},
+    "deleted keys": {"before": delete_all_but_few},
+    "a filter": {"contractInfo": {"contracts": is_few}},
+}
+
+
+@pytest.fixture(params=LEFT_OUT)
+def few(request: pytest.FixtureRequest, bot: Make) -> Any:
+    """A live exchange whose user has left out all but three contracts, in one way or another."""
+    return bot(**LEFT_OUT[request.param])
+
+
+def opened(exchange: Any) -> set[str]:
+    """The ids of the contracts that were listed before this test began, or in it, but are not announced."""
+    now = exchange.milliseconds()
+    assert len(exchange.markets) == len(exchange.markets_by_id)
+    return {market["id"] for market in exchange.markets.values() if market["created"] <= now}
+
+
+def test_what_is_left_out_stays_out(sim: BinanceSimulator, few: Any, inbox: Inbox) -> None:
+    """Contracts that the user left out are not listed, and no push and no comparison tells of them."""
+    for _ in range(2):
+        resynced(few)
+    sim.set_status("XRPUSDT", "TRADING_HALT")
+    sim.set_brackets("XRPUSDT", PUSHED)
+    sim.set_status("ADAUSDT", "SETTLING", push=False)
+    resynced(few)
+    told = told_until(sim, inbox)
+    assert {"BTCUSDT", "ETHUSDT", "SOLUSDT"} == opened(few)
+    assert [] == [each for each in told if sim.contracts[each[0]]["onboardDate"] <= few.milliseconds()]
+
+
+def test_what_is_new_at_the_venue_comes_in(sim: BinanceSimulator, few: Any, inbox: Inbox) -> None:
+    """A contract that the venue gets afterwards is listed, by a push or a comparison, and stays through reloads."""
+    resynced(few)
+    inbox.items.clear()
+    sim.list_contract("NEWUSDT", status="TRADING")
+    assert [("NEWUSDT", ["listed"])] == told(inbox)
+    for _ in range(2):
+        few.load_markets(True)
+        resynced(few)
+        assert "NEW/USDT:USDT" in few.markets
+    sim.set_status("NEWUSDT", "TRADING_HALT")
+    assert ("NEWUSDT", ["halted", "status"]) == told(inbox, 2)[1]
+
+
+def test_what_is_loaded_is_in_again_and_no_news(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """What was left out is there, true and silent, once the user loads it."""
+    exchange = resynced(bot(before=set_few))
+    sim.set_status("XRPUSDT", "TRADING_HALT")
+    assert [] == told_until(sim, inbox)
+    exchange.load_markets(True)
+    resynced(exchange)
+    assert "TRADING_HALT" == exchange.market("XRPUSDT")["status"]
+    sim.set_status("XRPUSDT", "TRADING")
+    assert [("XRPUSDT", ["resumed", "status"])] == told(inbox, 2)[1:]
+
+
+def test_a_choice_that_varies_is_neither_listing_nor_delisting(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Where a user's fetch_markets chooses others at each load, as by volume, what comes and goes is no news; what is
+    really gone is."""
+    exchange = resynced(bot(Few))
+    inbox.items.clear()  # what was announced, but is not open yet
+    exchange.ids = ("BTCUSDT", "ETHUSDT", "XRPUSDT")
+    exchange.load_markets(True)
+    resynced(exchange)
+    assert {"BTCUSDT", "ETHUSDT", "XRPUSDT"} == opened(exchange)
+    assert [] == told_until(sim, inbox)
+    exchange.ids = ("BTCUSDT", "ETHUSDT")
+    sim.remove_contract("XRPUSDT")
+    exchange.load_markets(True)
+    resynced(exchange)
+    assert [("XRPUSDT", ["delisted", "status"])] == told(inbox, 2)[1:]
+    assert exchange.market("XRPUSDT")["active"] is False
+    assert {"BTCUSDT", "ETHUSDT", "XRPUSDT"} == opened(exchange)
+
+
+def test_markets_that_were_loaded_before_attaching(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """Nobody knows when markets were loaded that an exchange had before it was attached: what was listed before that is
+    left out, and what is listed afterwards comes in, pushed or not."""
+    plain = make(ccxt.binanceusdm)
+    sim.list_contract("OLDUSDT", status="TRADING", push=False, onboard_time=plain.milliseconds() - 1000)
+    exchange = cci.attach(plain)
+    exchange.options["contractInfo"] = QUIET
+    sim.list_contract("NEWUSDT", status="TRADING", push=False, onboard_time=plain.milliseconds() + 1000)
+    exchange.on_contract_info(inbox)
+    go_live(exchange)
+    assert [("NEWUSDT", ["listed"])] == told_until(sim, inbox)
+    assert "OLD/USDT:USDT" not in exchange.markets
+    sim.list_contract("LASTUSDT", status="TRADING", push=False, onboard_time=plain.milliseconds() - 1000)
+    resynced(exchange)
+    assert ("LASTUSDT", ["listed"]) == told(inbox, 3)[2]
+
+
+def test_a_filter_that_fails_keeps_a_listing(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """A filter that raises for a listing is reported, and the listing told: better once too often than not at all. At
+    loading, its error is the caller's."""
+
+    def picky(market: Any) -> bool:
+        if market["id"] == "NEWUSDT":
+            raise ZeroDivisionError("a bug")
+        return is_few(market)
+
+    exchange, errors = bot(contractInfo={"contracts": picky}), Inbox()
+    exchange.contract_info_stream().on_error(errors)
+    sim.list_contract("NEWUSDT", status="TRADING")
+    assert [("NEWUSDT", ["listed"])] == told(inbox)
+    assert "a bug" == str(errors.wait()[0])
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        exchange.load_markets(True)
+
+
+def test_exchanges_that_had_one_dict_share_one(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """Two exchanges that shared one plain dict of markets share one after both are attached, and whoever holds that
+    dict sees the listings, too."""
+    first = make(ccxt.binanceusdm)
+    second = sim.connect(ccxt.binanceusdm())
+    second.set_markets_from_exchange(first)
+    held, held_by_id = first.markets, first.markets_by_id
+    for exchange in (first, second):
+        exchange.options["contractInfo"] = QUIET
+    cci.attach(first)
+    cci.attach(second, stream=first.contract_info_stream())
+    assert (first.markets, first.markets_by_id) == (second.markets, second.markets_by_id)
+    assert first.markets is second.markets
+    second.on_contract_info(inbox)
+    go_live(first)
+    sim.list_contract("NEWUSDT", status="TRADING")
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    inbox.wait(2)
+    for markets, by_id in ((first.markets, first.markets_by_id), (held, held_by_id)):
+        assert "TRADING_HALT" == markets[BTC]["status"] == by_id["BTCUSDT"][0]["status"]
+        assert "TRADING" == markets["NEW/USDT:USDT"]["status"] == by_id["NEWUSDT"][0]["status"]
+    second.close()
+
+
+# Attached is enough
+
+
+@pytest.mark.parametrize("when", ["before", "after"], ids=lambda when: f"loaded {when} attaching")
+def test_attaching_and_starting_is_enough(sim: BinanceSimulator, make: Make, when: str) -> None:
+    """Where the stream was started by hand, without a callback, the markets are kept true all the same."""
+    exchange = make(ccxt.binanceusdm, load=when == "before")
+    exchange.options["contractInfo"] = QUIET
+    cci.attach(exchange)
+    stream = exchange.contract_info_stream()
+    stream.start()
+    exchange.load_markets()
+    assert stream.wait_until_live(PATIENCE)
+    assert stream.is_fresh()
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    sim.list_contract("NEWUSDT", status="TRADING")
+    eventually(lambda: exchange.market(BTC)["status"] == "TRADING_HALT" and "NEW/USDT:USDT" in exchange.markets)
+    stream.stop()
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    stream.start()
+    eventually(lambda: exchange.market(ETH)["status"] == "TRADING_HALT")
+
+
+def test_a_push_before_the_first_load_is_not_lost(sim: BinanceSimulator, make: Make) -> None:
+    """What is pushed while an attached exchange loads its markets for the first time is in them."""
+    exchange = make(load=False, contractInfo={"resync_interval": None})
+    stream = exchange.contract_info_stream()
+    stream.start()
+    assert stream.wait_until_live(PATIENCE)
+    sim.hold_rest()
+    old = [each for each in sim.contracts.values() if "contractStatus" not in each]
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    sim.set_brackets("BTCUSDT", PUSHED)
+    sim.wait_until(lambda: True, PATIENCE)
+    eventually(lambda: stream.health()["events"] == 2)
+    sim.recover()
+    serve(sim, *old)
+    asked = len(sim.requests)
+    exchange.load_markets()
+    assert asked < len(sim.requests)
+    assert ("TRADING_HALT", 50.0) == (exchange.market(BTC)["status"], exchange.leverage_tiers(BTC)[0]["maxLeverage"])
+
+
+def test_who_left_is_not_resumed_by_others(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """An exchange that was closed is told nothing when another one starts the stream that they shared."""
+    first, second = make(), make(ccxt.binancecoinm)
+    cci.attach(second, stream=first.contract_info_stream())
+    second.on_contract_info(inbox)
+    go_live(first)
+    second.close()
+    first.close()
+    later = Inbox()
+    first.on_contract_info(later)
+    assert first.contract_info_stream().wait_until_live(PATIENCE)
+    sim.set_status("BTCUSD_PERP", "TRADING_HALT")
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    later.wait()
+    assert [] == inbox.items
+    del second
+    gc.collect()
+
+
+# Gone, and there again
+
+
+@pytest.mark.parametrize("later", [0, 1], ids=["the same onboard time", "another onboard time"])
+@pytest.mark.parametrize("way", ["comparison", "reload", "push"])
+def test_a_contract_comes_back(sim: BinanceSimulator, bot: Make, inbox: Inbox, way: str, later: int) -> None:
+    """A contract that exchangeInfo lacked is the same one where its onboard time is the same, and keeps its tiers; else
+    it is a listing whose tiers are unknown."""
+    others = [entry("BTCUSDT"), entry("ETHUSDT")]
+    serve(sim, *others, entry("IOTAUSDT"))
+    exchange = bot()
+    push(sim, exchange, "IOTAUSDT", bks=PUSHED)
+    inbox.wait()
+    serve(sim, *others)
+    resynced(exchange)
+    assert ("IOTAUSDT", ["delisted", "status"]) == told(inbox, 2)[1]
+    serve(sim, *others, entry("IOTAUSDT", onboardDate=ONBOARD + later))
+    if way == "push":
+        push(sim, exchange, "IOTAUSDT", ot=ONBOARD + later)
+    elif way == "reload":
+        exchange.load_markets(True)
+    else:
+        resynced(exchange)
+    assert [("IOTAUSDT", ["listed"] if later else ["status"])] == told(inbox, 3)[2:]
+    assert exchange.market(IOTA)["active"]
+    tiers = exchange.leverage_tiers(IOTA)
+    assert (None if later else 50.0) == (tiers and tiers[0]["maxLeverage"])
