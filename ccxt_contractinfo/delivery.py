@@ -417,10 +417,9 @@ class Updates(_Receiver, Generic[T]):
     """An iterator over what happens, with a cursor of its own. Any number of threads may draw from it; each item goes
     to one of them.
 
-    ``next()`` blocks until there is one. It ends (StopIteration) when it is closed, or the stream is stopped, once what
-    had come by then has been given, and raises where the stream has failed for good. ``close()``, or leaving a ``with``
-    block, from any thread, ends it at once for all who wait. While it is open, it keeps its exchange; it is closed,
-    too, when nobody holds it any more.
+    ``next()`` blocks until there is one. It ends (StopIteration) when it is closed, or, after giving what had come by
+    then, when the stream is stopped; it raises where the stream has failed for good. ``close()``, or leaving a ``with``
+    block, from any thread, ends it at once for all threads that wait. While it is open and held, it keeps its exchange.
     """
 
     def __init__(self, owner: object, wants: Wants | None, backlog: Backlog, make: Make) -> None:

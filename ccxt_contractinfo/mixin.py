@@ -61,16 +61,17 @@ class ContractInfoMixin:
         """Wait for updates; starts the stream at the first call.
 
         Returns all updates that this caller was not given yet, oldest first, and at least one. A caller is a thread and
-        a set of symbols; what it is given begins with its first call, and between two calls nothing is lost. Markets
-        are loaded first where they are not.
+        a set of symbols; what it is given begins with its first call, and between two calls nothing is lost. In a pool
+        of threads, each thread is a caller: see `contract_info_updates`. Markets are loaded first where they are not.
 
-        :param symbols: one or a list of unified symbols or contract ids; None: all contracts
+        :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
         :param since: ms; older updates are dropped. On a first call it also reaches back into what is still buffered:
             the last 1,000 updates
         :param limit: only the newest so many
         :param params: ``timeout`` (ms): how long to wait at most; without it, for ever
         :raises ccxt.BadSymbol: at once, for a contract that the exchange does not have
-        :raises ccxt.RequestTimeout: where there was no update within ``params['timeout']``
+        :raises ccxt.RequestTimeout: where there was no update within ``params['timeout']``; it says the state and the
+            last error if the stream is not live
         :raises ccxt.ExchangeClosedByUser: where the stream is stopped meanwhile, by another thread
         :raises ccxt.RestrictedLocation: where the stream has failed for good
         """
@@ -116,7 +117,7 @@ class ContractInfoMixin:
 
         Also a decorator: ``@exchange.on_contract_info``, ``@exchange.on_contract_info(kinds='delisting')``.
 
-        :param symbols: one or a list of unified symbols or contract ids; None: all contracts
+        :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
         :param kinds: one or a list of kinds of change (`KINDS`); None: all. Also 'tiers_tightened' and
             'tiers_loosened', for those changes of tiers that do (`tierchanges.directions`); the first where the tiers
             were not known before, too
@@ -159,11 +160,11 @@ class ContractInfoMixin:
                 print(update["symbol"], update["delisting"])
 
         It has its own cursor: each update is given once, to one of the threads that draw from it. ``next()`` blocks
-        until there is one. It ends when the stream is stopped, raises where it has failed for good, and is closed by
-        ``close()``, at the end of a ``with`` block, and where nobody holds it any more. While it is open, it keeps the
-        exchange. Markets are loaded first where they are not.
+        until there is one. It ends when the stream is stopped (after a restart, take another one), raises where it has
+        failed for good, and is closed by ``close()``, at the end of a ``with`` block, and when you drop it. While it is
+        open and you hold it, the exchange stays, too. Markets are loaded first where they are not.
 
-        :param symbols: one or a list of symbols or contract ids; None: all contracts
+        :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
         :param kinds: as `on_contract_info` takes them
         :param since: ms; older updates are left out, and it reaches back into what is still buffered: the last 1,000
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
@@ -190,7 +191,8 @@ class ContractInfoMixin:
     def contract_info_stream(self) -> ContractInfoStream:
         """The `ContractInfoStream` behind this exchange, made at need, and not started by this call.
 
-        :raises ccxt.BadRequest: for a setting in ``options['contractInfo']`` that does not exist or cannot be meant
+        :raises ccxt.BadRequest: for a setting in ``options['contractInfo']`` that does not exist or has an invalid
+            value
         :raises ccxt.InvalidProxySettings: for proxies that contradict each other or cannot be read
         :raises ccxt.NotSupported: where the exchange has no `!contractInfo`, or a library for its proxy is missing
         """
@@ -382,8 +384,9 @@ def check_supported(exchange: Any) -> None:
 def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedExchange:
     """Give the methods of `ContractInfoMixin` to an exchange that somebody else made, and return the same object.
 
-    Its markets, where they are loaded, are kept true from now on; plain dicts of them that somebody holds from before
-    are kept in step, too, except that no listing can be added to them.
+    Its markets are kept true from now on, as soon as the stream runs; plain dicts of them from before are kept in step,
+    listings included. Contracts that the venue has had since before `attach`, and these markets do not have, count as
+    left out: ``load_markets(True)`` brings them in. The exchange can be pickled and copied; the copy follows no stream.
 
     :param stream: the stream of another exchange, to share its connection; one carries USDⓈ-M and COIN-M. It is 'live'
         once the markets of all who follow it have been compared with REST

@@ -22,7 +22,7 @@ Wanted = Callable[[dict[str, Any]], bool]
 class Settings:
     """See `ContractInfoStream` for what each one means. Times are in s, sizes in bytes.
 
-    :raises ccxt.BadRequest: for a value that cannot be meant
+    :raises ccxt.BadRequest: for an invalid value
     """
 
     url: str | None = None

@@ -82,18 +82,21 @@ class ContractInfoStream:
     :param int buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
     :param int max_frame_size: bytes; a larger frame drops the connection
     :param str|os.PathLike|None journal: path of a file to which each push, each change of the connection, and what REST
-        has answered is appended as it comes (module `journal`); gzip where it ends in ``.gz``. It is for this stream
-        alone: starting another one that writes there raises ccxt.BadRequest. `read_journal` reads it, `replay` plays
-        it. Where it cannot be written to, `on_error` is told, and the stream goes on
+        has answered is appended as it comes (module `journal`); gzip where it ends in ``.gz``. Only this stream may
+        write there: starting another one with the same path raises ccxt.BadRequest. `read_journal` reads it, `replay`
+        plays it. Where it cannot be written to, `on_error` is told, and the stream goes on
     :param int|None journal_max_size: bytes; a file that has grown so large is set aside, with the time in its name, and
         a new one begun. Nothing is ever deleted. None: no limit
     :param float|None journal_max_age: s; the same for a file whose first line is so old. None (the default): no limit.
         A quiet stream fills about a MB a day, most of it the contracts with which each file begins, so that the size is
         limit enough
+    :param Callable|None contracts: on an exchange, in ``options['contractInfo']``: a function that takes a market and
+        returns whether to keep it, for loading, listings, comparisons and updates. It may be called on a thread of the
+        plugin. None: all
     :param proxy: URL of an HTTP or SOCKS proxy
     :param verify: TLS verification: True, False, or the path of a CA bundle
     :param headers: of the handshake
-    :raises ccxt.BadRequest: for a setting that does not exist or cannot be meant
+    :raises ccxt.BadRequest: for a setting that does not exist or has an invalid value
     :raises ccxt.InvalidProxySettings: for a proxy that cannot be read
     :raises ccxt.NotSupported: for a SOCKS proxy without the library for it
     """
@@ -182,7 +185,7 @@ class ContractInfoStream:
 
     def start(self) -> None:
         """Begin to connect, on a new thread; returns at once. Does nothing where the stream runs. A stopped or failed
-        stream begins anew."""
+        stream begins again. The markets of all exchanges that follow it are kept true from then on."""
         with self._condition:
             if self._run is not None:
                 return
