@@ -11,11 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import ccxt
+import hypothesis
 import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock, endpoint
 from ccxt_contractinfo.simulator import BinanceSimulator
+
+# Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
+hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("new examples")
 
 PATIENCE = 30.0
 """s; how long a test waits for what has to happen. Machines are slow at times."""
