@@ -15,7 +15,7 @@ from .snapshot import Entry, Snapshot
 
 class Known(NamedTuple):
     """What is known of a universe: its contracts, as an answer of REST's would have them, and their raw leverage
-    brackets; the ids of those that the user left out, and `since` as in `MarketTable`."""
+    brackets; the ids of those that the user left out, and `since` as in `Choice`."""
 
     snapshot: Snapshot
     brackets: Mapping[str, list[Entry]]

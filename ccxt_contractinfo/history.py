@@ -267,7 +267,7 @@ class Said:
         self.brackets: dict[Universe, dict[str, list[Entry]]] = {}
         self.coefficients: dict[Universe, dict[str, float]] = {}
         self.choices: dict[Universe, tuple[list[str], int | None]] = {}
-        """Which contracts the user left out, and `since` as in `MarketTable`."""
+        """Which contracts the user left out, and `since` as in `Choice`."""
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Go on with the next answer."""

@@ -495,7 +495,7 @@ class MarketKeeper:
         """See `Follower`."""
         with self._locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
-            adjusted, left_out, since = table.adjusted.copy(), sorted(table.left_out), dict(table.since)
+            adjusted, left_out, since = table.adjusted.copy(), sorted(table.choice.left_out), dict(table.choice.since)
         return [
             Known(
                 Snapshot.of([market["info"] for market in group], universe, clock.now(), self.exchange.milliseconds()),
@@ -521,10 +521,10 @@ class MarketKeeper:
         self.table.sharers.add(self)
 
     def know_choice(self, universe: Universe, left_out: Iterable[str], since: int | None) -> None:
-        """Know already which contracts the user left out, or that the next answer shows that: see `MarketTable`."""
+        """Know already which contracts the user left out, or that the next answer shows that: see `Choice`."""
         with self._locked_table() as table:
-            table.left_out.update(left_out)
-            table.since[universe] = since
+            table.choice.left_out.update(left_out)
+            table.choice.since[universe] = since
 
     def know_brackets(self, universe: Universe, brackets: LeverageBrackets) -> None:
         """Put in the raw leverage brackets of the contracts of a universe as what was known already."""
@@ -635,7 +635,9 @@ class MarketKeeper:
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
         markets = map(complete, all_markets(fresh["markets"], fresh["markets_by_id"]))
         listings = {market["id"]: market for market in markets if self._is_wanted(market)}
-        table.left_out.update(market["id"] for market in parsed if market["id"] not in listings)
+        for market in parsed:
+            if market["id"] not in listings:
+                table.choice.leave_out(market["id"])
         return listings, fresh.get("currencies", {})
 
     def _parsed(self, entry: Entry, table: MarketTable) -> Market:

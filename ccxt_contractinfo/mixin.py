@@ -150,7 +150,7 @@ class ContractInfoMixin:
         return subscription
 
     def contract_info_updates(
-        self, symbols: Symbols = None, kinds: Symbols = None, since: int | None = None
+        self, symbols: Symbols = None, kinds: Kinds = None, since: int | None = None
     ) -> Updates[ContractInfo]:
         """Updates from now on, one after the other, for any number of threads; starts the stream without waiting.
 

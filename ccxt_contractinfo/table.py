@@ -9,6 +9,7 @@ import ccxt
 
 from . import clock
 from .adjusted import AdjustedBrackets
+from .choice import Choice
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, Outcome, PartialEvent
 from .listings import WaitingRoom
@@ -48,25 +49,15 @@ class MarketTable(PublishedMarkets):
     Times are s by `clock.now`, unless they are said to be ms.
 
     A contract is news when it is new at the venue. Contracts that a user left out stay out, and nothing is told of
-    them, until he loads them: what the first answer on markets of his own choice has, and those have not.
+    them, until he loads them: see `Choice`.
 
     :param attached_at: ms; markets that come from nobody knows when count as loaded then
     """
 
     def __init__(self, attached_at: int = 0) -> None:
         super().__init__()
-        self.attached_at = attached_at
+        self.choice = Choice(attached_at)
         self.waiting = WaitingRoom()
-        self.left_out: set[str] = set()
-        """The ids of contracts that stay out."""
-        self.since: dict[Universe, int | None] = {}
-        """Of each universe that markets were loaded of: when (ms), if the next answer has yet to show what was left
-        out; None once that is known."""
-        self._loaded: set[str] = set()
-        """The ids of contracts that a user's loading has brought; others have come as news."""
-        self._dropped: dict[str, Market] = {}
-        """Contracts that a user's own choice of markets does not have any more. Whether the venue has them, the next
-        answer shows."""
         self.adjusted = AdjustedBrackets()
         self._pushes = Pushes()
         self._asked: dict[str, float] = {}
@@ -94,10 +85,9 @@ class MarketTable(PublishedMarkets):
     def fork(self) -> MarketTable:
         """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
         with self.lock:
-            table = MarketTable(self.attached_at)
+            table = MarketTable()
             table.publish_mappings(self.all())
-            table.left_out, table.since = set(self.left_out), dict(self.since)
-            table._loaded, table._dropped = set(self._loaded), dict(self._dropped)
+            table.choice = self.choice.copy()
             table.adjusted = self.adjusted.copy()
             table._pushes = self._pushes.copy()
             table._asked = dict(self._asked)
@@ -136,7 +126,7 @@ class MarketTable(PublishedMarkets):
                 outcome = self._apply_part(market, event, arrival)
             elif market is not None and not is_new and event.id not in self.waiting:
                 outcome = self._apply(market, arrival)
-            elif event.id in self.left_out:
+            elif event.id in self.choice.left_out:
                 self._pushes.remember(arrival)  # for the day when it is loaded
                 outcome = Outcome.IGNORED
             elif universe is not None and trades(universe):
@@ -226,7 +216,7 @@ class MarketTable(PublishedMarkets):
                 self.adjusted.learn(universe, brackets, self._pushes)
             if self._agrees(snapshot, brackets):
                 return Doubts()
-            is_first = universe not in self.since  # what is found is what a loading should have brought
+            is_first = self.choice.was_never_loaded(universe)
             self._leave_out(snapshot)
             for sharer in self.sharers:
                 sharer.publish_currencies(currencies)
@@ -243,12 +233,11 @@ class MarketTable(PublishedMarkets):
             known = self._settled_contracts(snapshot)
             news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
             doubts.add(undecided)
-            dropped = {id: each for id, each in self._dropped.items() if market_universe(each) == universe}
+            dropped = self.choice.dropped(universe)
             news += [vanished(each, snapshot.time) for id, each in dropped.items() if id not in snapshot.states]
             gone = frozenset(event.id for event, change in news if is_gone(change.market))
             if self._is_believed(universe, gone, len(known) + len(dropped), doubts):
-                self._dropped = {id: each for id, each in self._dropped.items() if id not in dropped}
-                self.left_out -= dropped.keys() & gone
+                self.choice.shown(dropped, dropped.keys() & gone)
             else:
                 doubts.unsettled(asked + settle_time)
                 news = [each for each in news if each.event.id not in gone]
@@ -259,8 +248,8 @@ class MarketTable(PublishedMarkets):
                     (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
                     self._listed[id] = asked
             if is_first:
-                self.since[universe] = None
-            if not news and doubts.are_none() and snapshot.states.keys() - known.keys() <= self.left_out:
+                self.choice.made_up_for(universe)
+            if not news and doubts.are_none() and snapshot.states.keys() - known.keys() <= self.choice.left_out:
                 self._agreed[universe] = (snapshot.contents, brackets, self.version)
             self._answered_at[universe] = snapshot.time
             for event, change in [*unheard, *news]:
@@ -276,30 +265,24 @@ class MarketTable(PublishedMarkets):
 
     def _leave_out(self, snapshot: Snapshot) -> None:
         """Find out what the user left out, by the first answer on markets of his own choice."""
-        universe, states = snapshot.universe, snapshot.states
-        since = self.since.get(universe)
-        if since is None:
-            return
+        universe = snapshot.universe
         known = [id for id, market in self._contracts.items() if market_universe(market) == universe]
-        if _are_many(sum(id not in states for id in known), len(known)):
+        if self.choice.is_open(universe) and _are_many(sum(id not in snapshot.states for id in known), len(known)):
             return  # it may be cut off somewhere, and then the next one would be full of news
-        self.since[universe] = None
-        for id, state in states.items():
-            if id not in self._contracts and not _is_later(state.onboard_date, since):
-                self.left_out.add(id)
-                if id in self.waiting:
-                    self.waiting.release(id)
+        for id in self.choice.decide(snapshot, self._contracts.keys()):
+            if id in self.waiting:
+                self.waiting.release(id)
 
     def _unknown(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that are to be listed."""
-        is_open = self.since.get(snapshot.universe) is not None  # what was left out is not known yet
+        is_open = self.choice.is_open(snapshot.universe)
         unknown = []
         for id, state in snapshot.states.items():
             market = self._contracts.get(id)
             if market is not None:
                 if is_relisted(market, state.status, state.onboard_date):
                     unknown.append(id)
-            elif not is_open and id not in self.left_out:
+            elif not is_open and id not in self.choice.left_out:
                 unknown.append(id)
         return unknown
 
@@ -381,14 +364,17 @@ class MarketTable(PublishedMarkets):
                 merged.append(taken)
                 news += told if id not in self.waiting else []
             missing = {id: each for id, each in known.items() if id not in fresh and market_universe(each) in universes}
-            kept = dict(missing) if is_venues else self._kept(missing, merged, asked)
+            kept = missing if is_venues else self.choice.kept(missing, merged, is_loaded=asked is not None)
             kept = {id: market for id, market in kept.items() if id not in unwanted}
             if is_venues:
                 news += self._gone(kept, known, answered, asked, now, settle_time, doubts)
-            self._leave(missing.keys() - kept.keys() - set(unwanted), known, is_asked=asked is not None)
-            brought = {market_universe(market) for market in markets if is_contract(market)}
-            self._begin_with(fresh, brought & answered if is_venues else universes, asked, now, is_whole=is_venues)
-            self.left_out.update(unwanted)
+            if is_venues:
+                brought = {market_universe(market) for market in markets if is_contract(market)}
+                self.choice.take_all(fresh, brought & answered, unwanted)
+            else:
+                loaded_at = None if asked is None else now - int((clock.now() - asked) * 1000)
+                left = {id: each for id, each in missing.items() if id not in kept and id not in unwanted}
+                self.choice.choose(fresh, universes, left, unwanted, loaded_at)
             self.publish_mappings(_in_order(kept, merged))
             if asked is None:
                 return [], doubts
@@ -424,37 +410,6 @@ class MarketTable(PublishedMarkets):
             else:
                 doubts.unsettled(asked)
         return news
-
-    def _kept(self, missing: Mapping[str, Market], markets: Iterable[Market], asked: float | None) -> dict[str, Market]:
-        """Of the contracts that a user's own choice of markets does not have: those that stay. That is what is gone;
-        what has its symbol there in another contract, as dicts by symbol have one only; and what has come since as
-        news."""
-        symbols = {market["symbol"] for market in markets}
-
-        def is_news(market: Market) -> bool:
-            if asked is None:
-                return _is_later(market.get("created"), self.attached_at)
-            return market["id"] not in self._loaded
-
-        return {id: each for id, each in missing.items() if is_gone(each) or each["symbol"] in symbols or is_news(each)}
-
-    def _leave(self, ids: Iterable[str], known: Mapping[str, Market], *, is_asked: bool) -> None:
-        """Leave contracts out that were there."""
-        for id in ids:
-            self.left_out.add(id)
-            if is_asked:  # the next answer shows whether the user has chosen so, or the venue has them no more
-                self._dropped[id] = known[id]
-
-    def _begin_with(
-        self, fresh: set[str], universes: Iterable[Universe], asked: float | None, now: int, *, is_whole: bool
-    ) -> None:
-        """Take note of what these markets of a user are: all that the venue has, or a choice."""
-        loaded_at = self.attached_at if asked is None else now - int((clock.now() - asked) * 1000)
-        for universe in universes:
-            self.since[universe] = None if is_whole else loaded_at
-        self.left_out = set() if is_whole else self.left_out - fresh
-        self._dropped = {id: market for id, market in self._dropped.items() if id not in fresh and not is_whole}
-        self._loaded |= fresh
 
     def list_known(self, asked: float | None, settle_time: float) -> None:
         """List the contracts that were waited for and that `load` has brought; `asked` is as there."""
@@ -492,10 +447,9 @@ class MarketTable(PublishedMarkets):
                     unwanted.add(market["id"])
             fresh = {market["id"] for market in merged if is_contract(market)}
             missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
-            kept = self._kept(missing, merged, None)
-            self._leave(missing.keys() - kept.keys(), known, is_asked=False)
-            self._begin_with(fresh, get_args(Universe), None, 0, is_whole=False)
-            self.left_out |= unwanted
+            kept = self.choice.kept(missing, merged, is_loaded=False)
+            left = {id: each for id, each in missing.items() if id not in kept}
+            self.choice.choose(fresh, get_args(Universe), left, unwanted, None)
             self.publish_mappings(_in_order(kept, merged))
             self.keep_in_step(markets, by_id)
 
@@ -513,7 +467,7 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             if mapping is self.markets and isinstance(value, dict) and is_contract(value) and value.get("id"):
                 self.publish(self._adopted({**value, "symbol": key}, self.find(value["id"])))
-                self.left_out.discard(value["id"])
+                self.choice.put_in(value["id"])
 
     def deleted_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
         """See `LiveMapping`: a contract of which either view has lost its item is left out."""
@@ -525,7 +479,7 @@ class MarketTable(PublishedMarkets):
                 ids = [key]
             for id in ids:
                 self.withdraw(id)
-                self.left_out.add(id)
+                self.choice.leave_out(id)
 
     def all(self) -> list[Market]:
         """All markets, in the order of ccxt's."""
@@ -564,7 +518,7 @@ class MarketTable(PublishedMarkets):
         if old is None:
             if asked is not None and asked < self._asked.get(universe, LONG_AGO):
                 doubts.unsettled(asked)  # a newer answer did not have it
-            if is_first or id in self.left_out or not self._is_new(market):
+            if is_first or not self.choice.is_new(market):
                 return self._pushed(market, asked, settle_time, doubts), []
         else:
             if asked is not None and asked < self._listed.get(id, LONG_AGO):
@@ -588,11 +542,6 @@ class MarketTable(PublishedMarkets):
         if old is None or is_relisted(old, event.status, event.onboard_time):
             return market, [listed(market, event)]
         return with_tiers(market, old), [News(event, apply_event(old, event))]
-
-    def _is_new(self, market: Market) -> bool:
-        """Whether an unknown contract is new at the venue."""
-        since = self.since.get(market_universe(market))
-        return since is None or _is_later(market.get("created"), since)
 
     def _pushed(self, market: Market, asked: float | None, settle_time: float, doubts: Doubts) -> Market:
         """A contract that nobody was told of, with what was pushed that the answer asked for then is older than."""
@@ -659,11 +608,3 @@ def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Mar
 def _are_many(missing: int, known: int) -> bool:
     """Whether an answer that lacks so many of the known contracts at once may be cut off somewhere."""
     return missing > max(5, known // 20)
-
-
-def _is_later(onboard: Any, since: int) -> bool:
-    """Whether an onboard time (ms, in whatever type) is later; not where it is none."""
-    try:
-        return int(onboard) > since
-    except (TypeError, ValueError):
-        return False

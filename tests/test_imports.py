@@ -39,6 +39,7 @@ LAYERS = (
         "delivery",
         "rest",
         "resync",
+        "choice",
         "listings",
         "impact",
         "adjusted",
@@ -66,8 +67,8 @@ LAYERS = (
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
-PURE += ("adjusted", "callbacks", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint", "errors")
-PURE += ("mapping",)
+PURE += ("adjusted", "callbacks", "choice", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint")
+PURE += ("errors", "mapping")
 WAITING = (
     "clock",
     "connection",

@@ -247,7 +247,7 @@ class World:
     def __init__(self) -> None:
         self.exchange = cci.binance(copy.deepcopy(CONFIG))
         self.keeper = self.exchange._contract_info()
-        self.keeper.table.attached_at = -1  # whatever a user's own markets lack came later than they
+        self.keeper.table.choice.attached_at = -1  # whatever a user's own markets lack came later than they
         self.keeper.set_markets(STARTING_MARKETS, None, 0.0)
         # Something of both universes is loaded, so that it is kept in step.
         self.exchange.options["leverageBrackets"] = {self.exchange.market(id)["symbol"]: [] for id in (LINEAR, INVERSE)}
