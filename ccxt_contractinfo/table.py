@@ -525,7 +525,8 @@ class MarketTable(PublishedMarkets):
                 return old, []
             kept = with_tiers(market, old)
             if not differs(old, state_of(market["info"], universe)):
-                return kept, []
+                # The same in other numbers, maybe: a "never" has several.
+                return with_state(kept, old) if self._is_newer(old, asked, settle_time, Doubts()) else kept, []
             kept = with_state(kept, old)
             state = state_of(market["info"], universe)
             is_same = not is_relisted(old, state.status, state.onboard_date)

@@ -763,6 +763,13 @@ LATER, BACK = State(onboard=ONBOARD + 1), State()
         Answer(missing=frozenset(), wait=SETTLE_TIME),
     ]
 )
+@example(
+    story=[
+        Reload(Answer({SHARED: State("TRADING_HALT", delivery=NEVER + 1)}, frozenset())),
+        Answer(missing=frozenset()),
+        Answer({SHARED: State("TRADING_HALT")}, frozenset(), wait=0.25),
+    ]
+)
 @given(story=stories(st.just(0.0)).map(without_ties))
 def test_the_same_story_twice_is_the_same_story(story: list[Step]) -> None:
     """What is delivered once more, as it came and when it came, changes no market; that is, where event times differ,
