@@ -118,11 +118,20 @@ _STATE = itemgetter("symbol", "status", "active", "created", "expiry", "delistin
 
 def own(value: T) -> T:
     """A copy of what JSON can say, down to its last dict and list; quicker than `copy.deepcopy`, which asks more."""
-    if isinstance(value, dict):
-        return {name: own(each) for name, each in value.items()}  # type: ignore[return-value]
+    return _own(value) if isinstance(value, dict | list) else value
+
+
+def _own(value: Any) -> Any:
     if isinstance(value, list):
-        return [own(each) for each in value]  # type: ignore[return-value]
-    return value
+        return [_own(each) if type(each) in _NESTED else each for each in value]
+    items = value.copy()
+    for name, each in value.items():  # most are plain values
+        if type(each) in _NESTED:
+            items[name] = _own(each)
+    return items
+
+
+_NESTED = (dict, list)
 
 
 def own_event(event: ContractInfoEvent) -> ContractInfoEvent:
