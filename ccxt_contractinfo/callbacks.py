@@ -18,7 +18,8 @@ def check_callback(callback: object, what: str) -> None:
         raise ccxt.BadRequest(f"contractInfo: {what} should be callable, not {callback!r}")
     while isinstance(callback, functools.partial):
         callback = callback.func
-    for function in (callback, getattr(callback, "__call__", None)):  # noqa: B004 (that of an object with one)
+    own = None if isinstance(callback, type) else getattr(callback, "__call__", None)  # noqa: B004 (an object's)
+    for function in (callback, own):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise ccxt.BadRequest(
                 f"contractInfo: {what} should be a plain function, not the coroutine function {name_of(callback)}: "

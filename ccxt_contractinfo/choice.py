@@ -2,8 +2,8 @@
 
 Markets are either all that the venue has, as ccxt's own ``load_markets()`` brings them, or a user's own choice: those
 of a ``fetch_markets()`` that he has overridden, those that he has set or assigned, and those of before the exchange was
-attached. A choice does not say what it leaves out. The first answer of REST's after it shows that: what the venue has
-then, and the markets have not, was left out, unless it was onboarded after they were loaded.
+attached. A choice does not say what it leaves out. The first answer of REST's shows that: what the venue has then, and
+the markets have not, was left out, unless it was onboarded after they were loaded. What the venue gets later is news.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ class Choice:
         :param unwanted: contracts that he does not want to have at all
         :param loaded_at: None where nobody knows
         """
-        self.since.update(dict.fromkeys(universes, self.attached_at if loaded_at is None else loaded_at))
-        self._dropped = {id: market for id, market in self._dropped.items() if id not in chosen}
-        if loaded_at is not None:
-            self._dropped.update(left)
+        for universe in universes:
+            if self.since.get(universe, 0) is not None:  # else it is known what the venue had at first
+                self.since[universe] = self.attached_at if loaded_at is None else loaded_at
+        self._dropped = {id: market for id, market in {**self._dropped, **left}.items() if id not in chosen}
         self.left_out = (self.left_out | left.keys() | set(unwanted)).difference(chosen)
         self._loaded.update(chosen)
 
@@ -99,6 +99,10 @@ class Choice:
         """Whether a contract that is not known is new at the venue, and not only here."""
         since = self.since.get(market_universe(market))
         return market["id"] not in self.left_out and (since is None or is_later(market.get("created"), since))
+
+    def is_news(self, market: Market) -> bool:
+        """Whether a contract that is not known is new at the venue, be its markets of whatever age."""
+        return self.is_new(market) and is_later(market.get("created"), self.attached_at)
 
     # Answers
 

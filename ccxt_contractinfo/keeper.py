@@ -15,7 +15,7 @@ import ccxt
 from . import clock
 from .accountbrackets import AccountBrackets
 from .delivery import Channel
-from .events import Arrival, ContractInfoEvent, Outcome
+from .events import Arrival, Bracket, Outcome
 from .follower import Known
 from .forking import renew_after_fork
 from .holdings import Holdings
@@ -114,10 +114,11 @@ class MarketKeeper:
                 markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
                 own = self._own_table()
-                own.adopt(markets, by_id, self._is_wanted)
+                news = own.adopt(markets, by_id, exchange.milliseconds(), self._is_wanted)
                 exchange.markets, exchange.markets_by_id = own.markets, own.by_id
                 self._join(own)
                 self.publish_names()
+                own.announce(news)
                 self._ask_again()  # nobody knows how old they are
         return self.table
 
@@ -140,8 +141,7 @@ class MarketKeeper:
         :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
         """
         named = self.in_step().named(self.exchange.to_array(markets))
-        is_wanted = contracts_filter(self.exchange)
-        unwanted = {market["id"] for market in named if is_contract(market) and not is_wanted(complete(market))}
+        unwanted = {market["id"] for market in named if is_contract(market) and not self._is_wanted(complete(market))}
         named = [market for market in named if not (is_contract(market) and market["id"] in unwanted)]
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
@@ -175,12 +175,12 @@ class MarketKeeper:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
 
-    @functools.cached_property
+    @property
     def _loads_all(self) -> bool:
         """Whether ``fetch_markets()`` is ccxt's own, so that what it does not bring, the venue does not have."""
-        own, classes = ("fetch_markets", "fetchMarkets"), type(self.exchange).__mro__
-        users = [each for each in classes if not each.__module__.startswith((__package__, "ccxt."))]
-        return not any(name in vars(each) for each in (*users, self.exchange) for name in own)
+        places = (self.exchange, *type(self.exchange).__mro__)
+        found = (vars(place).get(name) for place in places for name in ("fetch_markets", "fetchMarkets"))
+        return all(map(_is_ccxts, filter(None, found)))
 
     def _is_wanted(self, market: Market) -> bool:
         """Whether the user wants to have a contract; he does where his filter cannot say so."""
@@ -268,7 +268,8 @@ class MarketKeeper:
         return tiers
 
     def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
-        contracts = self.in_step().contracts().values() if symbols is None else map(self.contract, symbols)
+        shown = filter(is_contract, self.in_step().markets.values())
+        contracts = shown if symbols is None else map(self.contract, symbols)
         number = self.exchange.number
         tiers = {
             market["symbol"]: own(with_number(market["leverageTiers"], number)) if "leverageTiers" in market else None
@@ -374,10 +375,18 @@ class MarketKeeper:
         if is_new:
             stream.add(self)
 
-    def leave(self, timeout: float = 5.0) -> None:
-        """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s."""
+    def leave(self, timeout: float = 5.0, *, may_return: bool = False) -> None:
+        """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s.
+
+        :param may_return: it is followed again where somebody starts it by hand
+        """
         if self.stream is not None:
-            self.stream.leave(self, timeout, is_own=self._has_own_stream)
+            is_own = self._has_own_stream
+            self.stream.leave(self, timeout, is_own=is_own, may_return=may_return or is_own)
+
+    def __reduce__(self) -> Any:
+        """A copy of the exchange follows nothing."""
+        return _nothing, ()
 
     # What the stream tells
 
@@ -595,12 +604,12 @@ class MarketKeeper:
         if self.is_following:
             self.updates.publish(record)
 
-    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
+    def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """See `published.Sharer`."""
         loaded = self.exchange.options.get("leverageBrackets")
         # ccxt would take a single symbol for the whole table.
         if loaded and self._covers(loaded, market_universe(market)):
-            loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
+            loaded[market["symbol"]] = to_leverage_brackets(brackets)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
         """See `published.Sharer`."""
@@ -637,7 +646,7 @@ class MarketKeeper:
         listings = {market["id"]: market for market in markets if self._is_wanted(market)}
         for market in parsed:
             if market["id"] not in listings:
-                table.choice.leave_out(market["id"])
+                table.keep_out(market["id"])
         return listings, fresh.get("currencies", {})
 
     def _parsed(self, entry: Entry, table: MarketTable) -> Market:
@@ -695,11 +704,21 @@ class MarketKeeper:
             self.stream.callback_failed(error)
 
 
+def _is_ccxts(function: Any) -> bool:
+    """Whether a function is ccxt's or ours, and not what a user has put in its place, or around it."""
+    module = getattr(function, "__module__", None) or ""
+    return module.startswith(("ccxt.", f"{__package__}.")) and not hasattr(function, "__wrapped__")
+
+
 def _by_universe(contracts: Iterable[Market]) -> dict[Universe, list[Market]]:
     groups: dict[Universe, list[Market]] = {}
     for market in contracts:
         groups.setdefault(market_universe(market), []).append(market)
     return groups
+
+
+def _nothing() -> None:
+    """What is left of a keeper in a copy."""
 
 
 @functools.cache

@@ -59,6 +59,10 @@ class WaitingRoom:
         """All that waits, in the order of each contract."""
         return [(universe, arrival) for universe, arrivals in self._waiting.values() for arrival in arrivals]
 
+    def is_announced(self, id: str) -> bool:
+        """Whether a push has said of this contract that it does not trade yet, so that it is new."""
+        return any(arrival.event.status == "PENDING_TRADING" for arrival in self._waiting[id][1])
+
     def newest(self, id: str) -> Arrival:
         """The event that came last of this contract."""
         return self._waiting[id][1][-1]

@@ -186,7 +186,7 @@ class ContractInfoMixin:
     def un_watch_contract_info(self) -> None:
         """Stop the stream of this exchange; one that other exchanges share goes on for them. Takes 5 s at most.
         Subscriptions are kept, and go on when the stream is started again by the next ``watch`` or ``on`` call."""
-        self._contract_info().leave()
+        self._contract_info().leave(may_return=True)
 
     def contract_info_stream(self) -> ContractInfoStream:
         """The `ContractInfoStream` behind this exchange, made at need, and not started by this call.
@@ -249,7 +249,7 @@ class ContractInfoMixin:
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
         """Stop the stream, then do what ccxt does."""
-        keeper = vars(self).get("_contract_info_keeper")
+        keeper = self._own_keeper()
         if keeper is not None:
             keeper.leave()
         return super().close(*args, **kwargs)  # type: ignore[misc]
@@ -313,9 +313,13 @@ class ContractInfoMixin:
 
     # What happens to an exchange as an object
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         """Of a copy: everything but what follows the stream."""
-        return {name: value for name, value in vars(self).items() if name != "_contract_info_keeper"}
+        parents = getattr(super(), "__getstate__", None)  # Python has one of its own from 3.11 on
+        state = vars(self) if parents is None else parents()
+        if not isinstance(state, dict):
+            return state
+        return {name: value for name, value in state.items() if name != "_contract_info_keeper"}
 
     def __del__(self) -> None:
         # Collected, it follows no stream, for a stream keeps its followers alive; and a finalizer must take no lock.
@@ -323,15 +327,20 @@ class ContractInfoMixin:
         super().__del__()  # type: ignore[misc]
 
     def _contract_info(self) -> MarketKeeper:
-        keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
+        keeper = self._own_keeper()
         if keeper is None:
             with _creation.lock:
-                keeper = vars(self).get("_contract_info_keeper")
+                keeper = self._own_keeper()
                 if keeper is None:
                     check_supported(self)
                     keeper = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
                     vars(self)["_contract_info_keeper"] = keeper
         return keeper
+
+    def _own_keeper(self) -> MarketKeeper | None:
+        """None where there is none yet, nor where a user's own way of copying has brought that of another exchange."""
+        keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
+        return keeper if keeper is not None and keeper.exchange is self else None
 
     def _loaded_keeper(self) -> MarketKeeper:
         self.load_markets()

@@ -7,10 +7,11 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from .events import ContractInfoEvent
+from .events import Bracket, ContractInfoEvent
 from .forking import renew_after_fork
 from .mapping import LiveMapping
 from .markets import Change, Market, is_contract, is_gone
+from .tiers import brackets_of
 from .updates import Source, UpdateRecord
 from .weakly import Weakly
 
@@ -28,7 +29,7 @@ class Sharer(Protocol):
         """Take what happened, for the exchange's subscribers if it follows a stream, without waiting."""
         ...
 
-    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
+    def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """Keep ``options['leverageBrackets']`` in step."""
         ...
 
@@ -149,14 +150,15 @@ class PublishedMarkets:
     def keep_in_step(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
         """From now on, keep these plain dicts, which somebody may hold, in step: what they have and what is listed.
         With the lock."""
-        self.copies = (markets, by_id)
+        # A live one is kept true by its own table, if at all: to write into it would wait for that table's lock.
+        self.copies = (_plain(markets), _plain(by_id))
         self._other_names = {
             market["id"]: symbol
             for symbol, market in list(markets.items())
             if is_contract(market) and self._contracts.get(market["id"], market)["symbol"] != symbol
         }
         """Of contracts: the symbols under which they stand in the plain dict, where these are not their own."""
-        _by_copy[id(markets)] = self
+        _by_copy[id(self.copies[0])] = self
         for market in self.contracts().values():
             self._keep_copies(market)
 
@@ -170,24 +172,32 @@ class PublishedMarkets:
         """Tell the sharers of a change that is published."""
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
         # waits for nobody: telling ends in a backlog.
-        self.publish_brackets(change.market, event)
+        self.publish_brackets(change.market, event.brackets)
         if change.kinds:
             record = UpdateRecord(event, change, source)
             for sharer in self.sharers:
                 sharer.tell(record)
 
-    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
+    def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """Let the sharers keep ccxt's own brackets in step, which are by symbol. With the lock."""
-        if event.brackets and self.markets.get(market["symbol"], market)["id"] == market["id"]:
+        if brackets and self.is_shown(market):
             for sharer in self.sharers:
-                sharer.publish_brackets(market, event)
+                sharer.publish_brackets(market, brackets)
+
+    def is_shown(self, market: Market) -> bool:
+        """Whether a contract is the one under its symbol, or no other is."""
+        shown: Market = self.markets.get(market["symbol"], market)
+        return bool(shown["id"] == market["id"])
 
     def _show(self, symbol: str, ids: list[str] | None = None) -> None:
         ids = self._alike[symbol] if ids is None else ids
-        shown = next((id for id in reversed(ids) if not is_gone(self._contracts[id])), ids[-1])
-        if self.markets.get(symbol) is not self._contracts[shown]:
+        shown = self._contracts[next((id for id in reversed(ids) if not is_gone(self._contracts[id])), ids[-1])]
+        before = self.markets.get(symbol)
+        if before is not shown:
             self.version += 1
-            self.markets.put(symbol, self._contracts[shown])
+            self.markets.put(symbol, shown)
+            if before is not None and before["id"] != shown["id"] and "leverageTiers" in shown:
+                self.publish_brackets(shown, brackets_of(tier["info"] for tier in shown["leverageTiers"]))
 
     def _keep_copies(self, market: Market) -> None:
         assert self.copies is not None
@@ -197,3 +207,7 @@ class PublishedMarkets:
         if id in self._other_names:
             markets[self._other_names[id]] = market
         by_id[id] = self.by_id[id]
+
+
+def _plain(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {} if isinstance(mapping, LiveMapping) else mapping

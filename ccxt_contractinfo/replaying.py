@@ -124,7 +124,7 @@ class Replay(ContractInfoStream):
         """That of the stream that wrote the journal, in s."""
         return self._settle_time
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Nothing is started: the journal is played by whoever iterates.
 
         :raises ccxt.ExchangeClosedByUser: where it has been played already, or was stopped

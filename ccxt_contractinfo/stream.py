@@ -127,6 +127,8 @@ class ContractInfoStream:
         self._condition = threading.Condition(threading.RLock())
         # An exchange lasts for as long as somebody holds it, or somebody is told by it: then it is one of the needed.
         self._followers: Weakly[Follower] = Weakly()
+        self._left: Weakly[Follower] = Weakly()
+        """Those who come back when somebody starts the stream by hand."""
         self._needed: tuple[Follower, ...] = ()
         self._look_due = -FOREVER
         self._owner: weakref.ref[Any] | None = None
@@ -189,6 +191,13 @@ class ContractInfoStream:
         with self._condition:
             if self._run is not None:
                 return
+            for follower in self._left:
+                self.add(follower)
+            self._start()
+
+    def _start(self) -> None:
+        """The same for those who follow. With the lock."""
+        with self._condition:
             self._endpoint = self._find_endpoint()
             self._open_journal()
             run = _Run(self, self._settings, self._endpoint)
@@ -362,6 +371,7 @@ class ContractInfoStream:
         """Let a follower have the events from now on, and as soon as the stream is started. It is not 'live' before the
         follower's markets have been compared."""
         with self._condition:
+            self._left.discard(follower)
             if follower in self._followers:
                 return
             self._followers.add(follower)
@@ -381,17 +391,17 @@ class ContractInfoStream:
             if self._state == "failed" and self._error is not None:
                 raise copy.copy(self._error)
             if self._run is None:
-                self.start()
+                self._start()
             self.add(follower)
             follower.started()
             self._keep_needed()
 
-    def leave(self, follower: Follower, timeout: float, *, is_own: bool) -> None:
-        """Let a follower have no more events; stop where nobody else has them. One that the stream was made for has
-        those of a later start.
+    def leave(self, follower: Follower, timeout: float, *, is_own: bool, may_return: bool) -> None:
+        """Let a follower have no more events; stop where nobody else has them.
 
         :param timeout: s, see `stop`
         :param is_own: the stream was made for this follower, and stops even where it was started without it
+        :param may_return: it has those of a later start by hand, though not of one by another follower
         """
         with self._condition:
             was_followed = follower in self._followers
@@ -399,9 +409,11 @@ class ContractInfoStream:
             run = self._end("stopped", _closed_by_user()) if is_last and (was_followed or is_own) else None
             if was_followed and self._run is not None:
                 self._tell_stopped(follower, _closed_by_user())
-            if was_followed and not (is_own and is_last):
+            if was_followed:
                 self._followers.discard(follower)
                 self._counts["dropped"] += follower.dropped()
+            if may_return:
+                self._left.add(follower)
             self._uncompared.pop(follower, None)
             self._update_state()
         self._finish(run, (follower,), clock.now() + timeout)

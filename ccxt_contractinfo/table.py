@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
@@ -142,6 +143,18 @@ class MarketTable(PublishedMarkets):
             if not isinstance(arrival.event, PartialEvent):
                 self._pushes.remember(arrival)
 
+    def keep_out(self, id: str) -> None:
+        """Leave a contract out that the user does not want to have."""
+        with self.lock:
+            self.choice.leave_out(id)
+            self._wait_no_more(id)
+
+    def _wait_no_more(self, id: str) -> None:
+        """Let what waits for a contract wait no more; it is remembered for the day when the contract is loaded."""
+        if id in self.waiting:
+            for arrival in self.waiting.release(id):
+                self._pushes.remember(arrival)
+
     def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:
         """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
         with self.lock:
@@ -269,9 +282,9 @@ class MarketTable(PublishedMarkets):
         known = [id for id, market in self._contracts.items() if market_universe(market) == universe]
         if self.choice.is_open(universe) and _are_many(sum(id not in snapshot.states for id in known), len(known)):
             return  # it may be cut off somewhere, and then the next one would be full of news
-        for id in self.choice.decide(snapshot, self._contracts.keys()):
-            if id in self.waiting:
-                self.waiting.release(id)
+        announced = {id for id in self.waiting.ids() if self.waiting.is_announced(id)}
+        for id in self.choice.decide(snapshot, self._contracts.keys() | announced):
+            self._wait_no_more(id)
 
     def _unknown(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that are to be listed."""
@@ -341,7 +354,8 @@ class MarketTable(PublishedMarkets):
         contracts of `universes` that went away (inactive). Spot markets stay as they are.
 
         :param markets: ccxt's markets, in its order, under the symbols that `named` gave them
-        :param asked: when the loading began; None where nobody knows: then nothing is news
+        :param asked: when the loading began; None where nobody knows: then only those contracts are news that were
+            onboarded since the exchange was attached
         :param now: ms; the time of the news
         :param is_whole: they are all that the venue has; else the user has chosen them, as he has where `asked` is None
         :param unwanted: the ids of contracts that the user does not want to have at all
@@ -375,9 +389,13 @@ class MarketTable(PublishedMarkets):
                 loaded_at = None if asked is None else now - int((clock.now() - asked) * 1000)
                 left = {id: each for id, each in missing.items() if id not in kept and id not in unwanted}
                 self.choice.choose(fresh, universes, left, unwanted, loaded_at)
+                self._keep_silent(news, asked)
+            copies = self.copies
             self.publish_mappings(_in_order(kept, merged))
+            if copies is not None:
+                self.keep_in_step(*copies)
             if asked is None:
-                return [], doubts
+                return news, doubts
             self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in answered)
             return news, doubts
 
@@ -420,29 +438,37 @@ class MarketTable(PublishedMarkets):
                     self._list(id, known[id], asked, settle_time)
 
     def brackets_newer_than(self, asked: float, settle_time: float) -> list[tuple[Market, ContractInfoEvent]]:
-        """The contracts, with the event of their brackets, whose brackets are newer than an answer asked for then."""
+        """The contracts, with the event of their brackets, whose brackets are newer than an answer asked for then; of
+        those that have one symbol, the one that is shown."""
         newer = self._pushes.brackets_newer_than(asked, settle_time)
         newer.update((id, event) for id, (when, event) in self._brackets.items() if asked < when)
-        return [(market, newer[id]) for id, market in self.contracts().items() if id in newer]
+        return [(each, newer[id]) for id, each in self.contracts().items() if id in newer and self.is_shown(each)]
 
     def adopt(
         self,
         markets: dict[str, Market],
         by_id: dict[str, list[Market]],
+        now: int = 0,
         is_wanted: Callable[[Market], bool] = lambda market: True,
-    ) -> None:
+    ) -> list[News]:
         """Take over markets that somebody put in place of this table's own, under the symbols that users know; those
         dicts, which others may hold, are from now on kept in step.
 
+        :param now: ms; the time of the news
         :param is_wanted: whether the user wants to have a contract at all
+        :return: what is news, to be announced once the mappings are the exchange's: contracts that were onboarded since
+            it was attached
         """
         with self.lock:
             known, merged, unwanted = self.contracts(), [], set()
+            news: list[News] = []
             for market in all_markets(markets, by_id):
                 if not is_contract(market):
                     merged.append(market)
                 elif is_wanted(market):
                     merged.append(self._adopted(market, known.get(market["id"])))
+                    if market["id"] not in known and known and self.choice.is_news(merged[-1]):
+                        news += self._listed_silently(merged[-1], now)
                 else:
                     unwanted.add(market["id"])
             fresh = {market["id"] for market in merged if is_contract(market)}
@@ -452,6 +478,20 @@ class MarketTable(PublishedMarkets):
             self.choice.choose(fresh, get_args(Universe), left, unwanted, None)
             self.publish_mappings(_in_order(kept, merged))
             self.keep_in_step(markets, by_id)
+            return news
+
+    def _listed_silently(self, market: Market, now: int) -> list[News]:
+        """That a contract is new which markets of an unknown age have brought; [] where they say too little of it."""
+        with contextlib.suppress(MalformedEvent):
+            return [listed(market, event_of(market["info"], market_universe(market), now))]
+        return []
+
+    def _keep_silent(self, news: list[News], asked: float | None) -> None:
+        """Of markets of an unknown age, only those contracts are news that were onboarded since the exchange was
+        attached."""
+        if asked is None:
+            is_news = self.choice.is_news
+            news[:] = [each for each in news if "listed" in each.change.kinds and is_news(each.change.market)]
 
     def _adopted(self, market: Market, old: Market | None) -> Market:
         """A contract that somebody put in, with what is known beyond it."""
@@ -465,9 +505,14 @@ class MarketTable(PublishedMarkets):
     def put_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
         """See `LiveMapping`: a contract of his is followed, too."""
         with self.lock:
-            if mapping is self.markets and isinstance(value, dict) and is_contract(value) and value.get("id"):
-                self.publish(self._adopted({**value, "symbol": key}, self.find(value["id"])))
-                self.choice.put_in(value["id"])
+            if mapping is self.markets:
+                value = [{**value, "symbol": key}] if isinstance(value, dict) else []
+            elif mapping is not self.by_id or not isinstance(value, list):
+                value = []
+            for market in value:
+                if isinstance(market, dict) and is_contract(market) and {"id", "symbol"} <= market.keys():
+                    self.publish(self._adopted(market, self.find(market["id"])))
+                    self.choice.put_in(market["id"])
 
     def deleted_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
         """See `LiveMapping`: a contract of which either view has lost its item is left out."""
@@ -582,7 +627,7 @@ class MarketTable(PublishedMarkets):
         self.publish_names()
         self.tell(first, change, "stream")
         if bracketed is not None:
-            self.publish_brackets(change.market, bracketed)
+            self.publish_brackets(change.market, bracketed.brackets)
         for arrival in newer:
             self._apply(self._contracts[id], arrival)
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.events import Arrival, ContractInfoEvent, Outcome
+from ccxt_contractinfo.events import Arrival, Bracket, Outcome
 from ccxt_contractinfo.markets import Market
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.snapshot import Snapshot
@@ -60,8 +60,8 @@ class Sharer:
         self.updates.append(update)
         self.seen.append(self._table.markets[update["symbol"]])
 
-    def publish_brackets(self, market: Market, event: ContractInfoEvent) -> None:
-        self.brackets.append((market["symbol"], [bracket.max_leverage for bracket in event.brackets]))
+    def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
+        self.brackets.append((market["symbol"], [bracket.max_leverage for bracket in brackets]))
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
         self.currencies.update(currencies)
@@ -805,13 +805,14 @@ def test_adopted_dicts_are_kept_in_step(table: MarketTable) -> None:
     assert ({IOTA, NEW}, {"IOTAUSDT", "NEWUSDT"}) == (set(markets), set(by_id))
 
 
-def test_a_reload_leaves_adopted_dicts(table: MarketTable) -> None:
-    """After a reload, dicts that were taken over before it are nobody's any more."""
+def test_adopted_dicts_are_kept_in_step_through_a_reload(table: MarketTable) -> None:
+    """After a reload, who holds the dicts that were taken over before it still sees what changes and what is listed."""
     markets, by_id = {IOTA: market_of(entry())}, {"IOTAUSDT": [market_of(entry())]}
     table.adopt(markets, by_id)
-    load(table, entry(), asked=200.0)
+    load(table, entry(), entry("NEWUSDT"), asked=200.0)
     handle(table, arrival(received=201.0, cs="TRADING_HALT"))
-    assert ("TRADING", "TRADING_HALT") == (markets[IOTA]["status"], table.markets[IOTA]["status"])
+    assert "TRADING_HALT" == markets[IOTA]["status"] == by_id["IOTAUSDT"][0]["status"]
+    assert markets[NEW] is by_id["NEWUSDT"][0] is table.markets[NEW]
 
 
 def test_a_fork(table: MarketTable, sharer: Sharer) -> None:

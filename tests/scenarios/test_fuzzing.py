@@ -691,7 +691,7 @@ def test_leverage_brackets_are_kept_in_step(story: list[Step]) -> None:
     for step in story:
         world.take(step)
         brackets = world.exchange.options["leverageBrackets"]
-        for market in world.contracts().values():
+        for market in filter(is_contract, world.exchange.markets.values()):
             if tiers := market.get("leverageTiers"):
                 expected = [(tier["minNotional"], tier["maintenanceMarginRate"]) for tier in tiers]
                 assert expected == [(float(floor), float(rate)) for floor, rate in brackets[market["symbol"]]]

@@ -8,6 +8,7 @@ import functools
 import json
 import multiprocessing
 import pickle
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,36 @@ def test_an_exchange_is_copied(sim: BinanceSimulator, settled: Any, way: str) ->
     assert ["ETHUSDT"] == [update["id"] for update in inbox.wait()]
     other.close()
     assert "live" == settled.contract_info_stream().state
+
+
+class Locked(ccxt.binanceusdm):
+    """A class of a user's own with something that cannot be copied, which it leaves out itself."""
+
+    def __init__(self, config: Any = {}) -> None:
+        super().__init__(config)
+        self.guard = threading.Lock()
+
+    def __getstate__(self) -> Any:
+        return {name: value for name, value in vars(self).items() if name != "guard"}
+
+
+class LockedOutside(cci.ContractInfoMixin, Locked):
+    """The same, before the mixin in the order of its classes."""
+
+    def __getstate__(self) -> Any:
+        return {name: value for name, value in vars(self).items() if name != "guard"}
+
+
+@pytest.mark.parametrize("way", ["copy", "deepcopy", f"pickle {pickle.HIGHEST_PROTOCOL}"])
+@pytest.mark.parametrize("kind", [Locked, LockedOutside])
+def test_a_users_own_way_of_copying_is_taken(sim: BinanceSimulator, make: Make, kind: Any, way: str) -> None:
+    """Where a user's class says itself what goes into a copy, that holds, and a copy still follows nothing."""
+    exchange = cci.attach(make(kind))
+    stream = go_live(exchange)
+    other = COPIES[way](exchange)
+    assert (False, "BTCUSDT") == (hasattr(other, "guard"), other.market("BTC/USDT")["id"])
+    assert other.contract_info_stream() is not stream
+    assert "live" == stream.state
 
 
 def test_exchanges_go_to_a_pool_of_processes(settled: Any) -> None:

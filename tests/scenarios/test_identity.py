@@ -11,7 +11,7 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, held_by_another_thread
 from tests.contracts import CUT, NEVER, ONBOARD, PUSHED, entry
 
 Make = Callable[..., Any]
@@ -382,8 +382,7 @@ def test_markets_that_were_loaded_before_attaching(sim: BinanceSimulator, make: 
 
 
 def test_a_filter_that_fails_keeps_a_listing(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
-    """A filter that raises for a listing is reported, and the listing told: better once too often than not at all. At
-    loading, its error is the caller's."""
+    """A filter that raises for a contract is reported, and the contract kept: better once too often than not at all."""
 
     def picky(market: Any) -> bool:
         if market["id"] == "NEWUSDT":
@@ -395,8 +394,9 @@ def test_a_filter_that_fails_keeps_a_listing(sim: BinanceSimulator, bot: Make, i
     sim.list_contract("NEWUSDT", status="TRADING")
     assert [("NEWUSDT", ["listed"])] == told(inbox)
     assert "a bug" == str(errors.wait()[0])
-    with pytest.raises(ZeroDivisionError, match="a bug"):
-        exchange.load_markets(True)
+    exchange.load_markets(True)
+    assert {*Few.ids, "NEWUSDT"} == set(exchange.markets_by_id)
+    assert ["a bug"] * 2 == list(map(str, errors.wait(2)))
 
 
 def test_exchanges_that_had_one_dict_share_one(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
@@ -421,6 +421,123 @@ def test_exchanges_that_had_one_dict_share_one(sim: BinanceSimulator, make: Make
         assert "TRADING_HALT" == markets[BTC]["status"] == by_id["BTCUSDT"][0]["status"]
         assert "TRADING" == markets["NEW/USDT:USDT"]["status"] == by_id["NEWUSDT"][0]["status"]
     second.close()
+
+
+class Empty(cci.ContractInfoMixin, ccxt.binanceusdm):
+    """A class of a user's own that leaves ccxt's loading as it is."""
+
+
+@pytest.mark.parametrize("kind", [cci.binanceusdm, Empty], ids=["ready-made", "a class of one's own"])
+def test_ccxts_own_loading_leaves_nothing_out(sim: BinanceSimulator, make: Make, inbox: Inbox, kind: Any) -> None:
+    """Where the loading is ccxt's, what appears after it is news, whatever its onboard time says."""
+    exchange = make(kind, contractInfo=QUIET)
+    sim.list_contract("NEWUSDT", status="TRADING", push=False, onboard_time=exchange.milliseconds() - 60_000)
+    exchange.on_contract_info(inbox)
+    go_live(exchange)
+    assert [("NEWUSDT", ["listed"])] == told_until(sim, inbox)
+
+
+def test_a_loading_that_a_user_puts_in_place_later(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """Where a user sets another fetch_markets on the exchange itself, what that leaves out is not told as delisted."""
+    exchange = bot()
+    fetch = exchange.fetch_markets
+    exchange.fetch_markets = lambda params={}: [each for each in fetch(params) if each["id"] in Few.ids]
+    exchange.load_markets(True)
+    resynced(exchange)
+    assert {"BTCUSDT", "ETHUSDT", "SOLUSDT"} == opened(exchange)
+    assert [] == told_until(sim, inbox)
+
+
+@pytest.mark.parametrize("status", ["TRADING", "PENDING_TRADING"])
+def test_a_reload_of_a_choice_hides_no_listing(sim: BinanceSimulator, bot: Make, inbox: Inbox, status: str) -> None:
+    """A contract that the venue gets between a comparison and a reload of the user's choice is told all the same."""
+    exchange = resynced(bot(Few))
+    inbox.items.clear()
+    time = exchange.milliseconds() - 1000
+    sim.list_contract("NEWUSDT", status=status, push=False, onboard_time=time)
+    exchange.load_markets(True)
+    resynced(exchange)
+    assert [("NEWUSDT", ["listed"])] == told_until(sim, inbox)
+
+
+MARKETS_OF_UNKNOWN_AGE: dict[str, Callable[[Any, Any], Any]] = {
+    "set_markets": lambda exchange, plain: exchange.set_markets(exchange.fetch_markets()),
+    "set_markets_from_exchange": lambda exchange, plain: exchange.set_markets_from_exchange(plain),
+    "assigned": lambda exchange, plain: assign(exchange, plain),
+}
+
+
+def assign(exchange: Any, plain: Any) -> None:
+    exchange.markets, exchange.markets_by_id = plain.markets, plain.markets_by_id
+
+
+@pytest.mark.parametrize("way", MARKETS_OF_UNKNOWN_AGE)
+def test_markets_from_elsewhere_hide_nothing(sim: BinanceSimulator, bot: Make, inbox: Inbox, way: str) -> None:
+    """Where whole markets of unknown age are put in, a contract that the venue has no more is told as delisted, and
+    stays inactive; one that it got meanwhile is told as listed."""
+    exchange = bot()
+    sim.remove_contract("XRPUSDT")
+    sim.list_contract("NEWUSDT", status="TRADING", push=False, onboard_time=exchange.milliseconds() + 1000)
+    plain = sim.connect(ccxt.binanceusdm())
+    plain.load_markets()
+    MARKETS_OF_UNKNOWN_AGE[way](exchange, plain)
+    assert "NEW/USDT:USDT" in exchange.markets
+    resynced(exchange)
+    assert {("NEWUSDT", "listed"), ("XRPUSDT", "delisted")} == {
+        (id, kind) for id, kinds in told(inbox, 2) for kind in kinds if kind != "status"
+    }
+    assert exchange.market("XRPUSDT")["active"] is False
+
+
+def test_live_mappings_of_others_are_not_written_to(sim: BinanceSimulator, make: Make) -> None:
+    """Where a user gives an exchange another one's mapping by id, or keeps an old one beside markets of his own,
+    neither writes into the other's, and no lock waits for another."""
+    first, second = make(contractInfo=QUIET), make(contractInfo=QUIET)
+    go_live(first)
+    second.set_markets_from_exchange(first)
+    first.markets = {symbol: market for symbol, market in first.markets.items() if market["quote"] == "USDT"}
+    del second.markets[SOL]
+    sim.set_status("SOLUSDT", "TRADING_HALT")
+    eventually(lambda: first.market(SOL)["status"] == "TRADING_HALT")
+    assert "SOLUSDT" not in second.markets_by_id
+    mappings = [(dict(each.markets), each.markets_by_id) for each in (first, second)]
+    for exchange, (markets, by_id) in zip((second, first), mappings, strict=True):
+        exchange.markets, exchange.markets_by_id = markets, by_id
+    with held_by_another_thread(second._contract_info().table.lock):
+        assert first.market(BTC)["active"]
+        assert first.leverage_tiers(BTC) is None
+
+
+def test_a_contract_that_the_filter_refused_waits_for_nothing(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
+    """The filter is asked once; a contract that it refused and that is loaded later is as REST says, without what was
+    pushed before."""
+    is_wanted = {"NEWUSDT": False}
+    exchange = bot(contractInfo={"contracts": lambda market: is_wanted.get(market["id"], True)})
+    sim.list_contract("NEWUSDT")
+    eventually(lambda: "NEWUSDT" in exchange._contract_info().table.choice.left_out)
+    sim.set_status("NEWUSDT", "TRADING")
+    is_wanted["NEWUSDT"] = True
+    exchange.load_markets(True)
+    assert "TRADING" == exchange.market("NEWUSDT")["status"]
+    sim.set_status("NEWUSDT", "TRADING_HALT")
+    assert [("NEWUSDT", ["halted", "status"])] == told(inbox)
+
+
+def test_brackets_by_symbol_are_of_the_contract_that_is_shown(sim: BinanceSimulator, idols: Any, inbox: Inbox) -> None:
+    """What ccxt keeps by symbol is of the contract under the symbol, also where that changes."""
+    push(sim, idols, "IDOLUSDT", bks=CUT)
+    push(sim, idols, "IDOL", bks=PUSHED)
+    inbox.wait(2)
+    table = idols._contract_info().table
+    assert ["IDOLUSDT"] == [market["id"] for market, _ in table.brackets_newer_than(0.0, 3600.0)]
+    idols.options["contractInfo"]["serveTiers"] = True
+    assert 25.0 == idols.fetch_leverage_tiers()[IDOL][0]["maxLeverage"] == idols.leverage_tiers(IDOL)[0]["maxLeverage"]
+    idols.options["leverageBrackets"] = {IDOL: [["0", "0.01"]]}
+    serve(sim, entry("BTCUSDT"), entry("ETHUSDT"), ONE)
+    resynced(idols)
+    assert "IDOL" == idols.market(IDOL)["id"]
+    assert [["0", "0.01"], ["5000", "0.025"]] == idols.options["leverageBrackets"][IDOL]
+    assert 50.0 == idols.fetch_leverage_tiers()[IDOL][0]["maxLeverage"]
 
 
 # Attached is enough
@@ -464,6 +581,33 @@ def test_a_push_before_the_first_load_is_not_lost(sim: BinanceSimulator, make: M
     exchange.load_markets()
     assert asked < len(sim.requests)
     assert ("TRADING_HALT", 50.0) == (exchange.market(BTC)["status"], exchange.leverage_tiers(BTC)[0]["maxLeverage"])
+
+
+def test_who_unwatched_comes_back_with_a_start_by_hand(sim: BinanceSimulator, make: Make) -> None:
+    """On a stream that a user made himself, an exchange that was unwatched is kept true again once he starts it."""
+    exchange = make(ccxt.binanceusdm)
+    with cci.ContractInfoStream(sim.ws_url, **FAST) as stream:
+        cci.attach(exchange, stream=stream)
+        assert stream.wait_until_live(PATIENCE)
+        exchange.un_watch_contract_info()
+        sim.set_status("BTCUSDT", "TRADING_HALT")
+        stream.start()
+        eventually(lambda: exchange.market(BTC)["status"] == "TRADING_HALT")
+
+
+def test_a_closed_owner_is_not_resumed_by_others(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
+    """An exchange that was closed stays so when another one that shares its stream starts that."""
+    owner = make()
+    owner.on_contract_info(inbox)
+    stream = go_live(owner)
+    owner.close()
+    other, later = cci.attach(make(ccxt.binanceusdm), stream=stream), Inbox()
+    other.on_contract_info(later)
+    assert stream.wait_until_live(PATIENCE)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    later.wait()
+    assert [] == inbox.items
+    assert owner.market(BTC)["active"]
 
 
 def test_who_left_is_not_resumed_by_others(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:

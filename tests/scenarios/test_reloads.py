@@ -12,6 +12,7 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread, time_stands_still
 
@@ -56,7 +57,9 @@ def slow(sim: BinanceSimulator, make: Make, inbox: Inbox) -> Any:
         Slow, apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 0.2, "resync_interval": None}
     )
     exchange.on_contract_info(inbox)
-    go_live(exchange)
+    stream = go_live(exchange)
+    eventually(lambda: stream._run.schedule._due == clock.FOREVER)  # no comparison is to come by itself...
+    assert stream.resync()  # ...nor on its way
     exchange.has_asked.clear()
     exchange.may_go_on.clear()
     return exchange
