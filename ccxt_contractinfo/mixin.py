@@ -185,7 +185,8 @@ class ContractInfoMixin:
 
     def un_watch_contract_info(self) -> None:
         """Stop the stream of this exchange; one that other exchanges share goes on for them. Takes 5 s at most.
-        Subscriptions are kept, and go on when the stream is started again by the next ``watch`` or ``on`` call."""
+        Subscriptions are kept, and go on when the stream is started again: by hand, or by the next ``watch`` or ``on``
+        call of this exchange."""
         self._contract_info().leave(may_return=True)
 
     def contract_info_stream(self) -> ContractInfoStream:

@@ -382,14 +382,15 @@ class MarketTable(PublishedMarkets):
             kept = {id: market for id, market in kept.items() if id not in unwanted}
             if is_venues:
                 news += self._gone(kept, known, answered, asked, now, settle_time, doubts)
-            if is_venues:
                 brought = {market_universe(market) for market in markets if is_contract(market)}
                 self.choice.take_all(fresh, brought & answered, unwanted)
             else:
                 loaded_at = None if asked is None else now - int((clock.now() - asked) * 1000)
                 left = {id: each for id, each in missing.items() if id not in kept and id not in unwanted}
                 self.choice.choose(fresh, universes, left, unwanted, loaded_at)
-                self._keep_silent(news, asked)
+            if asked is None:
+                is_news = self.choice.is_news
+                news = [each for each in news if "listed" in each.change.kinds and is_news(each.change.market)]
             copies = self.copies
             self.publish_mappings(_in_order(kept, merged))
             if copies is not None:
@@ -461,16 +462,15 @@ class MarketTable(PublishedMarkets):
         """
         with self.lock:
             known, merged, unwanted = self.contracts(), [], set()
-            news: list[News] = []
             for market in all_markets(markets, by_id):
                 if not is_contract(market):
                     merged.append(market)
                 elif is_wanted(market):
                     merged.append(self._adopted(market, known.get(market["id"])))
-                    if market["id"] not in known and known and self.choice.is_news(merged[-1]):
-                        news += self._listed_silently(merged[-1], now)
                 else:
                     unwanted.add(market["id"])
+            new = [each for each in merged if is_contract(each) and each["id"] not in known] if known else []
+            news = [found for each in new if self.choice.is_news(each) for found in _as_listed(each, now)]
             fresh = {market["id"] for market in merged if is_contract(market)}
             missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
             kept = self.choice.kept(missing, merged, is_loaded=False)
@@ -479,19 +479,6 @@ class MarketTable(PublishedMarkets):
             self.publish_mappings(_in_order(kept, merged))
             self.keep_in_step(markets, by_id)
             return news
-
-    def _listed_silently(self, market: Market, now: int) -> list[News]:
-        """That a contract is new which markets of an unknown age have brought; [] where they say too little of it."""
-        with contextlib.suppress(MalformedEvent):
-            return [listed(market, event_of(market["info"], market_universe(market), now))]
-        return []
-
-    def _keep_silent(self, news: list[News], asked: float | None) -> None:
-        """Of markets of an unknown age, only those contracts are news that were onboarded since the exchange was
-        attached."""
-        if asked is None:
-            is_news = self.choice.is_news
-            news[:] = [each for each in news if "listed" in each.change.kinds and is_news(each.change.market)]
 
     def _adopted(self, market: Market, old: Market | None) -> Market:
         """A contract that somebody put in, with what is known beyond it."""
@@ -641,6 +628,13 @@ class MarketTable(PublishedMarkets):
             and id not in self.waiting
             and not (id in states and is_relisted(market, states[id].status, states[id].onboard_date))
         }
+
+
+def _as_listed(market: Market, now: int) -> list[News]:
+    """That a contract is new, as of `now` (ms); nothing where its entry says too little."""
+    with contextlib.suppress(MalformedEvent):
+        return [listed(market, event_of(market["info"], market_universe(market), now))]
+    return []
 
 
 def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Market]:
