@@ -148,8 +148,9 @@ class MarketKeeper:
         with self._in_order(), self._locked_table():
             own = self._own_table()
             now, is_first = self.exchange.milliseconds(), not own.markets
-            loaded = all_markets(fresh["markets"], fresh["markets_by_id"])
-            if asked is not None:
+            loaded, is_whole = all_markets(fresh["markets"], fresh["markets_by_id"]), self._loads_all
+            is_answer = is_whole and not unwanted  # what it lacks, the venue has not
+            if asked is not None and is_answer:
                 self._tell_journal(loaded, asked, now)
             news, doubts = own.load(
                 loaded,
@@ -157,7 +158,7 @@ class MarketKeeper:
                 now,
                 self.universes(),
                 self._settle_time(),
-                is_whole=self._loads_all,
+                is_whole=is_whole,
                 unwanted=unwanted,
             )
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
@@ -171,7 +172,7 @@ class MarketKeeper:
             own.list_known(asked, self._settle_time())
         for error in doubts.errors:
             self.report(error)
-        if doubts.again is not None or asked is None or is_first or not self._loads_all:
+        if doubts.again is not None or asked is None or is_first or not is_answer:
             self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
         return self.exchange.markets
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -362,6 +363,29 @@ def test_a_choice_that_varies_is_neither_listing_nor_delisting(sim: BinanceSimul
     assert [("XRPUSDT", ["delisted", "status"])] == told(inbox, 2)[1:]
     assert exchange.market("XRPUSDT")["active"] is False
     assert {"BTCUSDT", "ETHUSDT", "XRPUSDT"} == opened(exchange)
+
+
+@pytest.mark.parametrize("choice", ["an overridden fetch_markets", "a filter"])
+def test_a_choice_is_replayed(
+    sim: BinanceSimulator, bot: Make, make: Make, inbox: Inbox, tmp_path: Path, choice: str
+) -> None:
+    """A journal of an exchange whose user has left contracts out, and has loaded them again, tells the same when it is
+    replayed: none of them is listed or delisted."""
+    path = tmp_path / "choice.jsonl"
+    how = dict(LEFT_OUT[choice])
+    settings = {**how.pop("contractInfo", {}), "journal": path}
+    exchange = resynced(bot(**how, contractInfo=settings))
+    sim.set_status("XRPUSDT", "TRADING_HALT")
+    exchange.load_markets(True)
+    resynced(exchange)
+    sim.list_contract("NEWUSDT", status="TRADING")
+    inbox.wait_for(lambda: any(update["id"] == "NEWUSDT" for update in inbox.items))
+    exchange.load_markets(True)
+    resynced(exchange)
+    live = told_until(sim, inbox)
+    exchange.close()
+    played = [(update["id"], update["kinds"]) for update in cci.replay(path, make(load=False))]
+    assert [*live, ("ETHUSDT", ["halted", "status"])] == played
 
 
 def test_markets_that_were_loaded_before_attaching(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
