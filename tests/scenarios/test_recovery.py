@@ -692,4 +692,5 @@ def test_swapped_markets_are_corrected(sim: BinanceSimulator, bot: Make, inbox: 
     else:
         assert exchange.contract_info_stream().resync()
     eventually(lambda: exchange.market("BTC/USDT:USDT")["status"] == "TRADING_HALT")
-    assert exchange.markets_by_id["BTCUSDT"][-1] is exchange.markets["BTC/USDT:USDT"]
+    # The two mappings are put in place one after the other.
+    eventually(lambda: exchange.markets_by_id["BTCUSDT"][-1] is exchange.markets["BTC/USDT:USDT"])
