@@ -59,6 +59,7 @@ class Connection:
         self.passed: Passed = ignore
         """Called by `open`, on another thread, after each stage of the dialling."""
         self._connect_timeout = connect_timeout
+        self._too_late = f"not connected within {connect_timeout:g} s"
         self._tick = tick
         self._websocket = _WebSocket(max_frame_size, tick)
         self._lock = threading.Lock()
@@ -76,11 +77,15 @@ class Connection:
         :raises ccxt.BaseError: HandshakeTimeout, ConnectionLost, HandshakeRefused, RateLimited, LocationRefused,
             ProtocolViolation, ccxt.InvalidProxySettings or ccxt.NotSupported
         """
-        self._is_dialling = True
+        began, self._is_dialling = clock.now(), True
         threading.Thread(target=self._dial, name="ccxt-contractinfo-dial", daemon=True).start()
         if not self._dialled.wait(self._connect_timeout):
             self.abort()
-            raise HandshakeTimeout(f"{self.endpoint.url}: not connected within {self._connect_timeout:g} s")
+            raise HandshakeTimeout(f"{self.endpoint.url}: {self._too_late}")
+        is_late = clock.now() - began > 0.9 * self._connect_timeout
+        if is_late and isinstance(self._failure, TimeoutError | websocket.WebSocketTimeoutException):
+            # The dialling has noticed it first; the user is told the same.
+            raise HandshakeTimeout(f"{self.endpoint.url}: {self._too_late}") from self._failure
         if self._failure is not None:
             raise translated(self._failure, self.endpoint.url) from self._failure
         if self._is_over:
