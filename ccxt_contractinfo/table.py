@@ -271,7 +271,7 @@ class MarketTable(PublishedMarkets):
                 if event.brackets:
                     self._brackets[event.id] = (brackets_asked or asked, event)
             self.order_alike(snapshot.states)
-            if unheard:
+            if unheard or not gone.isdisjoint(dropped):
                 self.publish_names()
             self.announce(news)
             return doubts

@@ -659,6 +659,13 @@ def test_a_market_that_was_handed_out_never_changes(story: list[Step]) -> None:
 
 @STEPS
 @example(story=[Answer(missing=frozenset(), damaged={UNKNOWN: {"baseAsset": "ETH"}})])
+@example(
+    story=[
+        Answer({UNKNOWN: State(onboard=0)}, frozenset()),
+        Reload(Answer(missing=frozenset({UNKNOWN})), lag=None),
+        Answer(missing=frozenset({UNKNOWN})),
+    ]
+)
 @given(story=EVERY_STORY)
 def test_both_views_agree(story: list[Step]) -> None:
     """After each step both views hold the very same dicts, one contract for an id and, of several that have one symbol,
