@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -146,6 +148,13 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+
+
+def gone(*references: weakref.ref[Any]) -> bool:
+    """Whether all of these are collected. A thread of the stream's may hold one for a moment, and the stream itself for
+    a second after its last callback was cancelled: wait for it with `eventually`."""
+    gc.collect()
+    return not any(reference() for reference in references)
 
 
 @contextlib.contextmanager

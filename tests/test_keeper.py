@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import weakref
@@ -16,7 +15,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.table import MarketTable
 
-from .conftest import PATIENCE, Inbox, go_live, held_by_another_thread
+from .conftest import PATIENCE, Inbox, eventually, go_live, gone, held_by_another_thread
 
 
 @pytest.mark.parametrize(
@@ -95,15 +94,15 @@ def test_a_closed_exchange_can_be_collected(sim: BinanceSimulator) -> None:
     reference = weakref.ref(exchange)
     exchange.close()
     del exchange
-    gc.collect()
-    assert reference() is None
+    eventually(lambda: gone(reference))
 
 
 def test_an_exchange_that_goes_leaves_a_shared_stream_alone(sim: BinanceSimulator, live: Any) -> None:
     """An exchange that never followed the stream it was given does not stop it when it is collected."""
     other = cci.attach(sim.connect(ccxt.binancecoinm()), stream=live.contract_info_stream())
+    reference = weakref.ref(other)
     del other
-    gc.collect()
+    eventually(lambda: gone(reference))
     inbox = Inbox()
     live.on_contract_info(inbox)
     sim.set_status("BTCUSDT", "TRADING_HALT")
@@ -143,5 +142,6 @@ def test_collecting_an_exchange_takes_no_lock(sim: BinanceSimulator, live: Any) 
         collector.start()
         collector.join(PATIENCE)
         assert not collector.is_alive()
+    reference = weakref.ref(other)
     del other, collector
-    gc.collect()
+    eventually(lambda: gone(reference))

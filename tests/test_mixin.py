@@ -10,6 +10,7 @@ import pickle
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread
+from .conftest import PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
 
 Make = Callable[..., Any]
 NEVER = 4133404800000
@@ -1488,8 +1489,9 @@ def test_copies_of_an_exchange(sim: BinanceSimulator, live: Any) -> None:
     other = copy.copy(live)
     assert other.contract_info_stream() is not live.contract_info_stream()
     other.session = None
+    reference = weakref.ref(other)
     del other
-    gc.collect()
+    eventually(lambda: gone(reference))
     assert "live" == live.contract_info_stream().state
 
 

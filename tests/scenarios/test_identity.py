@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -649,8 +648,6 @@ def test_who_left_is_not_resumed_by_others(sim: BinanceSimulator, make: Make, in
     sim.set_status("BTCUSDT", "TRADING_HALT")
     later.wait()
     assert [] == inbox.items
-    del second
-    gc.collect()
 
 
 # Gone, and there again

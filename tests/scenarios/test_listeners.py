@@ -16,7 +16,7 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, raised_in_thread
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
 
 Make = Callable[..., Any]
 BTC = "BTC/USDT:USDT"
@@ -159,12 +159,6 @@ def plugin_threads() -> set[str]:
     return names - {"ccxt-contractinfo-simulator"}
 
 
-def gone(*references: weakref.ref[Any]) -> bool:
-    """Whether all of these are collected; a stream may keep one for a second after its last callback was cancelled."""
-    gc.collect()
-    return not any(reference() for reference in references)
-
-
 @pytest.mark.parametrize("kind", [cci.binanceusdm, ccxt.binanceusdm], ids=["ready-made", "attached"])
 def test_dropped_exchanges_go_with_all_they_have(sim: BinanceSimulator, kind: Any) -> None:
     """Tasks that make an exchange each, and drop it without closing it, leave neither connections nor threads."""
@@ -221,8 +215,9 @@ def test_an_exchange_that_reconnects_goes_too(sim: BinanceSimulator) -> None:
     states.wait_for(lambda: ("connecting", "reconnecting") in states.items)
     subscription.cancel()
     exchange.session.close()
+    reference = weakref.ref(exchange)
     del exchange, stream, subscription
-    gc.collect()
+    eventually(lambda: gone(reference))
     eventually(lambda: not plugin_threads())
 
 
@@ -244,8 +239,9 @@ def test_a_stream_goes_on_for_those_who_are_left(sim: BinanceSimulator) -> None:
     other.close()
     assert "stopped" == stream.state
     other.session.close()
+    reference = weakref.ref(other)
     del other
-    gc.collect()
+    eventually(lambda: gone(reference))
     stream.start()
     assert stream.wait_until_live(PATIENCE)
     sim.set_status("BTCUSD_PERP", "TRADING")
@@ -260,8 +256,9 @@ def test_a_stream_of_nobodys_exchange_is_the_users(sim: BinanceSimulator) -> Non
         exchange = cci.attach(sim.connect(ccxt.binanceusdm()), stream=stream)
         go_live(exchange)
         exchange.session.close()
+        reference = weakref.ref(exchange)
         del exchange
-        gc.collect()
+        eventually(lambda: gone(reference))
         events = Inbox()
         stream.on_event(events)
         halts(sim, 1)
