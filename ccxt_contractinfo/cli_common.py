@@ -149,8 +149,8 @@ def console(arguments: argparse.Namespace) -> Any:
 
 
 def say(text: str) -> None:
-    """Tell a user on stderr what is going on."""
-    print(f"ccxt-contractinfo: {text}", file=sys.stderr, flush=True)
+    """Tell a user on stderr what is going on; in one piece, for another thread may write to the same terminal."""
+    print(f"ccxt-contractinfo: {text}\n", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager
