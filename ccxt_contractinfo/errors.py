@@ -23,6 +23,7 @@
             │   ├── HandshakeTimeout       not connected within connect_timeout
             │   ├── PongTimeout            no answer to a ping within ping_timeout
             │   └── CanaryTimeout          no push of the canary within canary_timeout
+            ├── CanaryLate                 what comes was said longer ago than canary_timeout; nothing is cut for it
             ├── ccxt.RateLimitExceeded
             │   └── RateLimited            HTTP 429 or 418, with Retry-After
             └── ccxt.ExchangeNotAvailable
@@ -135,6 +136,10 @@ class CanaryTimeout(ccxt.RequestTimeout):
     """No push of the canary within `canary_timeout`: the connection is dead, or leads where nothing is delivered."""
 
     cause = "canary_timeout"
+
+
+class CanaryLate(ccxt.NetworkError):
+    """What comes was said by the venue longer ago than `canary_timeout`. The connection goes on."""
 
 
 class Refusal(ccxt.BaseError):

@@ -403,11 +403,14 @@ class MarketKeeper:
                         table.note(arrival)
                         return Outcome.IGNORED
                     outcome = table.handle(arrival, universe, self._trades)
+                    contradicted = table.contradicted
                     break
         if event.brackets and event.id in table.adjusted.ids and self.has_key and self.is_following and self.stream:
             self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
         if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
             self._ask_again(self._settle_time())
+        if contradicted is not None and self.stream is not None:
+            self.stream.contradicted(arrival, contradicted)
         return outcome
 
     def _trades(self, universe: Universe | None) -> bool:

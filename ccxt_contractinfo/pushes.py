@@ -6,9 +6,7 @@ import dataclasses
 from collections.abc import Set as AbstractSet
 
 from .events import Arrival, ContractInfoEvent, PartialEvent
-
-AHEAD = 60_000
-"""ms; by how much the clocks of Binance's machines may differ."""
+from .venueclock import FAR_OFF
 
 
 class Pushes:
@@ -53,6 +51,11 @@ class Pushes:
         """Whether no newer push of the contract has come, nor this very one."""
         return _is_news(event, self._newest)
 
+    def newer(self, event: ContractInfoEvent) -> ContractInfoEvent | None:
+        """The newest push of the contract, where that claims to be newer than this one."""
+        known = self._newest.get(event.id)
+        return known.event if known is not None and known.event.event_time > event.event_time else None
+
     def has_news_of_brackets(self, event: ContractInfoEvent) -> bool:
         """Whether it has brackets, and no newer ones have come: a push without them may have overtaken it."""
         return bool(event.brackets) and _is_news(event, self._bracketed)
@@ -61,7 +64,7 @@ class Pushes:
         """Let the next push of a contract count whatever its event time is, where the newest one claims to be of a time
         that has not come yet at `now` (ms, by Binance's clock)."""
         for newest in (self._newest, self._bracketed, self._whole):
-            if id in newest and newest[id].event.event_time > now + AHEAD:
+            if id in newest and newest[id].event.event_time > now + FAR_OFF * 1000:
                 del newest[id]
 
     def forget_brackets(self, id: str) -> Arrival | None:

@@ -157,7 +157,7 @@ class Reader:
                 self.listener.lost(link, error, self._backoff.tries, delay)
                 if not self._waited(delay):
                     return
-            self._link = Link(self)
+            self._link = Link(self, 0.0 if error is None else link.last_canary)
 
     def _waited(self, delay: float) -> bool:
         """Wait for so long (s); returns False where the end came before that."""
@@ -205,9 +205,12 @@ class Reader:
 
 
 class Link:
-    """One connection of a reader, and what is known of it. One thread at a time follows it."""
+    """One connection of a reader, and what is known of it. One thread at a time follows it.
 
-    def __init__(self, reader: Reader) -> None:
+    :param lost_at: the event time (ms) of the last push of the canary on the connection that was lost before this one
+    """
+
+    def __init__(self, reader: Reader, lost_at: float = 0.0) -> None:
         settings = reader.settings
         waits = (settings.canary_timeout, settings.ping_interval, settings.ping_timeout)
         self.reader = reader
@@ -223,6 +226,7 @@ class Link:
         self.is_proven = False
         self.last_canary = 0.0
         """The event time (ms) of the last push of the canary."""
+        self._lost_at = lost_at
         self._retired_by = FOREVER
         self._canary_due = self._ping_due = self._pong_due = FOREVER
         self._rotate_due = self._retire_due = FOREVER
@@ -293,8 +297,10 @@ class Link:
             )
 
     def canary(self, event_time: float, now: float) -> None:
-        """A push of the canary came, with this event time (ms)."""
-        self.last_canary = event_time
+        """A push of the canary came, with this event time (ms). One that has come before proves nothing."""
+        before, self.last_canary = self.last_canary, event_time
+        if event_time <= before or event_time == self._lost_at:
+            return
         self._canary_due = now + self.reader.settings.canary_timeout
         self.reader.delivers(self, now)
         if not self.is_proven:

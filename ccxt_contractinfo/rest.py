@@ -97,6 +97,8 @@ class Answers:
         self.not_before = -clock.FOREVER
         """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
         self._given: dict[tuple[str, Universe], Snapshot | ccxt.BaseError] = {}
+        self.times: list[tuple[int, float]] = []
+        """Of each answer, when it was made (ms, by Binance's clock), and by when it had come (s by `clock.now`)."""
         self._limit: ccxt.BaseError | None = None
         self._patience_ends: float | None = None
 
@@ -125,9 +127,12 @@ class Answers:
         if self._limit is not None and clock.now() < self.not_before:
             return self._limit
         try:
-            return rest.snapshot(universe)
+            snapshot = rest.snapshot(universe)
         except ccxt.BaseError as error:
             return error
+        if snapshot.has_time:
+            self.times.append((snapshot.time, clock.now()))
+        return snapshot
 
 
 def _exchange_info(client: Any, universe: Universe) -> Any:

@@ -52,7 +52,8 @@ class Contents(NamedTuple):
 class Snapshot:
     """One answer of exchangeInfo.
 
-    `asked` (s by `clock.now`) is when it was asked for, `time` (ms) when it was given, by Binance's clock.
+    `asked` (s by `clock.now`) is when it was asked for, `time` (ms) when it was given, by Binance's clock; without
+    `has_time`, by one's own.
 
     :param text: the answer
     :param now: ms; the time where the answer has no serverTime
@@ -73,6 +74,7 @@ class Snapshot:
             states = {id: state_of(entry, universe) for id, entry in self._by_id().items()}
             self.contents = Contents(states, digest)
         time = _SERVER_TIME.search(text)
+        self.has_time = time is not None
         self.time = int(time[1]) if time else now
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import logging
 import threading
 import weakref
@@ -19,7 +20,7 @@ from .clock import FOREVER
 from .delivery import Channel, Subscription
 from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url, public_url
-from .errors import CumulativeMismatch, MalformedEvent
+from .errors import CanaryLate, CumulativeMismatch, MalformedEvent
 from .events import (
     Arrival,
     ContractInfoEvent,
@@ -41,6 +42,7 @@ from .settings import Settings, stream_settings
 from .snapshot import Entry, Snapshot
 from .tiers import is_continuous
 from .updates import own_event
+from .venueclock import VenueClock
 from .weakly import Weakly
 
 if TYPE_CHECKING:
@@ -144,6 +146,8 @@ class ContractInfoStream:
         # when it was last asked because of that (both in s by `clock.now`).
         self._disbelieved: float | None = None
         self._asked_in_doubt = -FOREVER
+        self._venue = VenueClock()
+        self._is_late = False
         # While two connections deliver the same: what has come already.
         self._overlap: set[bytes] | None = None
         self._counts: Counter[str] = Counter()
@@ -204,6 +208,7 @@ class ContractInfoStream:
             run.schedule.not_before = self._rest_not_before
             run.reader.start()
             self._run, self._error, self._last_error = run, None, ""
+            self._venue, self._is_late = VenueClock(), False
             self._compare_all()
             self._set_state("connecting")
             self._keep_needed()
@@ -306,23 +311,26 @@ class ContractInfoStream:
         return run.schedule.wait(now, timeout)
 
     def is_fresh(self, max_age: float | None = None) -> bool:
-        """Whether the markets may be trusted now: the stream is 'live', it has shown so lately, and no comparison with
-        REST is overdue (the last one that succeeded is not older than two times `resync_interval`, if that is set).
+        """Whether the markets may be trusted now: the stream is 'live', what it says is not old, no comparison with
+        REST is overdue (the last one that succeeded is not older than two times `resync_interval`, if that is set), and
+        no push that could not be believed waits for one.
 
-        :param max_age: s; how old the last push of the canary may be (without a canary: the last frame of any kind).
-            None: `canary_timeout` (without a canary: `ping_interval` and `ping_timeout` together)
+        :param max_age: s; how long ago, by Binance's own clock, the last push of the canary may have been said, see
+            `health` (without a canary: how long ago the last frame of any kind may have come). None: `canary_timeout`
+            (without a canary: `ping_interval` and `ping_timeout` together)
         """
         settings, now = self._settings, clock.now()
-        proof, limit = ("frame", settings.ping_interval + settings.ping_timeout)
+        age, limit = self._age("frame", now), settings.ping_interval + settings.ping_timeout
         if settings.canary:
-            proof, limit = "canary", settings.canary_timeout
-        age, compared = self._age(proof, now), self._age("resync", now)
+            age, limit = self._venue.age(now), settings.canary_timeout
+        compared = self._age("resync", now)
         is_overdue = settings.resync_interval and compared is not None and compared > 2 * settings.resync_interval
         return (
             self._state == "live"
             and age is not None
             and age <= (limit if max_age is None else max_age)
             and not is_overdue
+            and self._disbelieved is None
         )
 
     # News
@@ -340,19 +348,28 @@ class ContractInfoStream:
         return self._errors.subscribe(callback)
 
     def health(self) -> dict[str, Any]:
-        """How the stream is, as a plain dict: `state` (str); `connected_since` (ms since the epoch, or None);
-        `last_frame_age`, `last_canary_age`, `last_event_age` (s, or None); `last_resync_age` (s since the last
-        comparison with REST that succeeded was begun, or None); `events`, `duplicates`, `malformed`, `unknown_values`,
-        `callback_errors`, `dropped_updates` (counts); `reconnects` (counts by cause); with a journal, `journal_lost`
-        (count of lines that could not be written to it); `tiers_error`, why the leverage tiers of an exchange with an
-        API key are unknown, or may be old (str; None: they are not, or there is no key), which touches no other key."""
+        """How the stream is, as a plain dict of these.
+
+        - `state` (str); `connected_since` (ms since the epoch, or None)
+        - `last_frame_age`, `last_event_age`: s since it came, or None
+        - `last_canary_age`: s since Binance said what the canary's last push says, or None. By Binance's own time in
+          the push, less the smallest delay that any push has shown; so it tells of data that come late
+        - `last_resync_age`: s since the last comparison with REST that succeeded was begun, or None
+        - `events`, `duplicates`, `malformed`, `unknown_values`, `callback_errors`, `dropped_updates`: counts;
+          `reconnects`: counts by cause; with a journal, `journal_lost`: count of lines that could not be written to it
+        - `tiers_error`: why the leverage tiers of an exchange with an API key are unknown, or may be old (str; None:
+          they are not, or there is no key), which touches no other key
+        """
         now = clock.now()
         names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
         dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
         return {
             "state": self._state,
             "connected_since": self._connected_since,
-            **{f"last_{what}_age": self._age(what, now) for what in ("frame", "canary", "event", "resync")},
+            "last_frame_age": self._age("frame", now),
+            "last_canary_age": self._venue.age(now),
+            "last_event_age": self._age("event", now),
+            "last_resync_age": self._age("resync", now),
             **{name: self._counts[name] for name in names},
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + dropped,
@@ -607,13 +624,28 @@ class ContractInfoStream:
                 raise MalformedEvent("push", payload, "a push or a reply of Binance's")
 
     def _canary(self, link: Link, payload: Any, now: float) -> None:
-        self._times["canary"] = now
+        push = payload[0] if isinstance(payload, list) and payload else payload
+        time = push.get("E") if isinstance(push, dict) else None
+        if isinstance(time, bool) or not isinstance(time, int | float):
+            return  # nobody knows when it was said
         with self._condition:
             if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
                 self._overlap = None  # what came before this push, on either connection, has been seen
-        push = payload[0] if isinstance(payload, list) and payload else payload
-        time = push.get("E") if isinstance(push, dict) else None
-        link.canary(time if isinstance(time, int) else 0, now)
+            self._venue.pushed(time, now)
+            self._tell_late(now)
+        link.canary(time, now)
+
+    def _tell_late(self, now: float) -> None:
+        """Say once that what comes is old, and once that it is not any more. With the lock."""
+        age = self._venue.age(now) or 0.0
+        was_late, self._is_late = self._is_late, age > self._settings.canary_timeout
+        if self._is_late and not was_late:
+            url, canary = public_url(self._endpoint.url), self._settings.canary
+            late = CanaryLate(f"{url}: {canary} comes {age:.1f} s late, and so does all else; is_fresh() is False")
+            logger.warning("contractInfo: %s", late)
+            self.report(late)
+        elif was_late and not self._is_late:
+            logger.info("contractInfo: %s is not late any more", self._settings.canary)
 
     def _not_understood(self, link: Link, data: bytes, now: float) -> None:
         """It may have been a push of anything."""
@@ -621,14 +653,26 @@ class ContractInfoStream:
             if self._journal is not None:
                 self._journal.push(data, now, is_held=self._held_back is not None, is_whole=False)
             if self._is_current(link):
-                self._disbelieve(now)
+                self.disbelieve(now)
 
-    def _disbelieve(self, now: float) -> None:
-        """Something came that cannot be believed: see to it that REST is asked at once, and again when no cache answers
-        any more; but, however much of the kind comes, only once in each settle time. With the lock."""
+    def disbelieve(self, now: float) -> None:
+        """Something came at `now` (s by `clock.now`) that cannot be believed, or that makes what is known doubtful: see
+        to it that REST is asked at once, and again when no cache answers any more; but, however much of the kind comes,
+        only once in each settle time. Until then the markets are not fresh. With the lock."""
+        if not len(self._followers):
+            return
         is_first, self._disbelieved = self._disbelieved is None, now
-        if is_first and self._followers:
+        if is_first:
             self.ask_again(max(0.0, self._asked_in_doubt + self._patience - now))
+
+    def contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
+        """A push says otherwise than `known`, which came before it and claims to be newer. With the lock."""
+        event = arrival.event
+        text = f"contractInfo: {event.id}: a push of {event.event_time} says otherwise than the one of "
+        text += f"{known.event_time} that came before it; REST is asked which one is true"
+        logger.warning("%s", text)
+        self.report(ccxt.BadResponse(text))
+        self.disbelieve(arrival.received)
 
     @property
     def _patience(self) -> float:
@@ -646,8 +690,13 @@ class ContractInfoStream:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
             is_repeated = self._overlap is not None and data in self._overlap
+            as_of, venue = None, self._venue
+            if event is not None and event.event_time > now * 1000 + venue.lead:
+                as_of = venue.time(now)
+                error = error or MalformedEvent("E", event.event_time, f"about the time at Binance, which is {as_of}")
+                event = dataclasses.replace(event, event_time=as_of)
             if self._journal is not None:
-                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
+                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated, as_of=as_of)
             self._times["event"] = now
             is_told = event is not None and not isinstance(event, PartialEvent)
             self._counts["events"] += is_told
@@ -661,7 +710,7 @@ class ContractInfoStream:
             if error is not None:
                 logger.warning("%s", error)
                 self.report(error)
-                self._disbelieve(now)
+                self.disbelieve(now)
             if event is None:
                 return
             if event.brackets and not is_continuous(event.brackets):
@@ -735,7 +784,7 @@ class ContractInfoStream:
             doubts.add(doubt)
         if run is not self._run:
             return Round()
-        return self._concluded(doubts, began)._replace(not_before=answers.not_before)
+        return self._concluded(doubts, answers, began)._replace(not_before=answers.not_before)
 
     def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
         """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
@@ -746,11 +795,13 @@ class ContractInfoStream:
             settled = self._uncompared.pop(follower) + self.settle_time
             return settled if settled > began else None
 
-    def _concluded(self, doubts: Doubts, began: float) -> Round:
+    def _concluded(self, doubts: Doubts, answers: Answers, began: float) -> Round:
         for error in {id(error): error for error in doubts.errors}.values():  # several exchanges may share an answer
             logger.warning("contractInfo: in the comparison with REST: %s", error)
             self.report(error)
         with self._condition:
+            for time, came in answers.times:
+                self._venue.answered(time, came)
             released = self._release()
             if doubts.failure is None:
                 self._times["resync"] = began

@@ -77,6 +77,9 @@ class MarketTable(PublishedMarkets):
         self._last: ContractInfoEvent | None = None
         self._outcome = Outcome.IGNORED
         """What was made of the last push."""
+        self.contradicted: ContractInfoEvent | None = None
+        """Where the last push says something else than is known, and was not believed: the one that claims to be newer.
+        Somebody's clock was wrong, and only REST can tell whose."""
 
     def named(self, markets: Iterable[Market]) -> list[Market]:
         """Freshly parsed markets under the symbols that users know."""
@@ -119,6 +122,7 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             if event is self._last:  # another sharer on the same stream was here with it
                 return self._outcome
+            self.contradicted = None
             market = self.find(event.id)
             is_new = market is None or (
                 is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
@@ -160,16 +164,21 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             return event.event_time <= self._answered_at.get(universe, -1)
 
+    def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
+        newer = self._pushes.newer(event)
+        return newer if newer is not None and apply_event(market, event).changed else None
+
     def _apply(self, market: Market, arrival: Arrival) -> Outcome:
         if arrival.event.id in self.adjusted.ids:
             arrival = self.adjusted.believed(arrival)
         event = arrival.event
         if self._pushes.is_news(event):
             change = apply_event(market, event)
-        elif self._pushes.has_news_of_brackets(event):
-            change = apply_brackets(market, event)
         else:
-            return Outcome.DUPLICATE
+            self.contradicted = self._contradicted(market, event)
+            if not self._pushes.has_news_of_brackets(event):
+                return Outcome.DUPLICATE
+            change = apply_brackets(market, event)
         self._pushes.remember(arrival)
         if event.brackets:
             self._brackets.pop(event.id, None)

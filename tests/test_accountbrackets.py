@@ -136,7 +136,7 @@ def test_a_refused_key_is_left_alone_until_it_changes(
 
 def test_the_limits_of_an_address(sim: BinanceSimulator, make: Make) -> None:
     """A Retry-After that a signed request has met holds for public ones, too, and for all exchanges on the stream."""
-    exchange = keyed(sim, make)
+    exchange = keyed(sim, make, contractInfo={"settle_time": 3600.0})
     other = cci.attach(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
     other.set_markets(list(exchange.markets.values()))
     stream = exchange.contract_info_stream()

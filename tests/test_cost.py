@@ -15,6 +15,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.mapping import LiveMapping
 from ccxt_contractinfo.simulator import BinanceSimulator
 
@@ -80,16 +81,16 @@ class Push:
         run = self.stream._run
         assert run is not None
         self.link = run.reader._link
-        self.time = exchange.milliseconds() + 1_000
+        self.time = exchange.milliseconds() + 30_000  # newer than what REST answers meanwhile
 
     def __call__(self, kind: str, count: int = PUSHES, id: str = "BTCUSDT") -> None:
         for frame in frames(id, kind, count, self.time):
-            self.stream.received(self.link, frame, 1.0)
+            self.stream.received(self.link, frame, clock.now())
         self.time += count
 
     def prepared(self, kind: str, count: int = PUSHES, id: str = "BTCUSDT") -> Iterator[Callable[[], None]]:
         for frame in frames(id, kind, count, self.time):
-            yield lambda frame=frame: self.stream.received(self.link, frame, 1.0)  # type: ignore[misc]
+            yield lambda frame=frame: self.stream.received(self.link, frame, clock.now())  # type: ignore[misc]
         self.time += count
 
 

@@ -62,13 +62,14 @@ LAYERS = (
         "tiers",
         "events",
     ),
+    ("venueclock",),
     ("callbacks", "clock", "errors", "extras", "forking", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
 PURE += ("adjusted", "callbacks", "choice", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint")
-PURE += ("errors", "mapping")
+PURE += ("errors", "mapping", "venueclock")
 WAITING = (
     "clock",
     "connection",

@@ -130,6 +130,8 @@ class Server:
         self.journal = journal
         self.connections: dict[Connection, None] = {}
         self.muted = False
+        self.lag = 0
+        """ms; how old each mark price is when it is pushed."""
         self.stalled = False
         self.refusal: Fault | None = None
         self.rest_fault: Fault | None = None
@@ -252,7 +254,7 @@ class Server:
         if not contract.pinned:
             contract.price *= 1 + self._rng.uniform(-0.0005, 0.0005)
         price = f"{contract.price:.8f}"
-        now = self.stamp()
+        now = self.stamp() - self.lag
         return wire.compact(
             {
                 "e": "markPriceUpdate",
@@ -291,6 +293,7 @@ class Server:
     def recover(self) -> None:
         """Lift the faults that last; what was frozen is reset, as nothing sensible could follow on it."""
         self.stalled = self.muted = False
+        self.lag = 0
         self.refusal = self.rest_fault = None
         for connection in [connection for connection in self.connections if connection.stalled]:
             self.forget(connection)

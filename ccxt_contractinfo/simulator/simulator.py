@@ -431,6 +431,11 @@ class BinanceSimulator:
         """Keep everything but data: handshakes, acknowledgements, pings and pongs work, no push of any stream comes."""
         self._call(lambda: setattr(self._server, "muted", True))
 
+    def lag(self, seconds: float) -> None:
+        """Push mark prices that are so old, as a gateway does that has fallen behind; punctually, and the rest as
+        ever."""
+        self._call(lambda: setattr(self._server, "lag", int(seconds * 1000)))
+
     def fail_rest(
         self,
         status: int = 500,
@@ -455,7 +460,7 @@ class BinanceSimulator:
         self._call(act)
 
     def recover(self) -> None:
-        """Lift stall, refuse, mute, fail_rest and hold_rest; stalled connections and handshakes are reset."""
+        """Lift stall, refuse, mute, lag, fail_rest and hold_rest; stalled connections and handshakes are reset."""
         self._call(self._server.recover)
 
     def send_bytes(self, data: bytes) -> None:

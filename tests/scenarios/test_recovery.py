@@ -13,6 +13,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
+from ccxt_contractinfo.rest import Answers
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, time_stands_still
@@ -480,7 +481,7 @@ def test_the_longest_retry_after_counts() -> None:
         doubt = Doubts()
         doubt.failed(failure)
         doubts.add(doubt)
-    assert patient is stream._concluded(doubts, 0.0).failure
+    assert patient is stream._concluded(doubts, Answers(), 0.0).failure
 
 
 def test_a_shared_failure_is_told_once(sim: BinanceSimulator, bot: Make, make: Make) -> None:
