@@ -374,6 +374,9 @@ class _Probe:
     def released(self, link: Link) -> None:
         """See `lost`."""
 
+    def ended(self, reader: Reader, error: BaseException | None) -> None:
+        """See `lost`."""
+
     def heard(self, now: float) -> None:
         """Nobody asks for it."""
 

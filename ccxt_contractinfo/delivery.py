@@ -140,7 +140,11 @@ class Channel:
                 self.dropped += watcher.offer(item)
 
     def subscribe(
-        self, callback: Callable[..., object], wants: Wants | None = None, concerns: Concerns | None = None
+        self,
+        callback: Callable[..., object],
+        wants: Wants | None = None,
+        concerns: Concerns | None = None,
+        begin: Callable[[], object] = lambda: None,
     ) -> Subscription:
         """Call `callback` with each item from now on that `wants` accepts (None: all). A tuple becomes
         its arguments.
@@ -148,12 +152,18 @@ class Channel:
         :param wants: asked on the publisher's thread, so it must not wait
         :param concerns: makes a second filter, on the callback's thread and right before it, so it may wait; it must
             not raise. Items that were waiting together share one
+        :param begin: called when it is subscribed; where that raises, it is not
         :raises ccxt.BadRequest: for what cannot be called, or would be called and never run
         """
         check_callback(callback, f"a callback for {self.name}")
         subscription = Subscription(self, callback, wants, concerns, Backlog(self.limit, self.key))
-        with self._lock:
-            self._subscriptions = (*self._not_cancelled(), subscription)
+        try:
+            with self._lock:
+                self._subscriptions = (*self._not_cancelled(), subscription)
+            begin()
+        except BaseException:  # Ctrl-C, too: whoever tries again must not be told twice
+            subscription.cancel()
+            raise
         return subscription
 
     def watch(self, wants: Wants | None = None, reach_back: Wants | None = None) -> Watcher:
@@ -293,23 +303,34 @@ class Subscription:
 
     def _work(self) -> None:
         _calling.subscription = self
-        while True:
+        try:
+            while self._call():
+                pass
+        except BaseException:  # the next item begins anew
             with self._condition:
-                if not self._backlog and not self._is_finishing and not self.is_cancelled:
-                    self._condition.wait(LINGER)
-                if self.is_cancelled or not self._backlog:
-                    self._thread = None
-                    return
-                item = self._backlog.take()
-                self._covered -= 1
-            try:
-                if self._concerns is None or self._is_concerned(item):
-                    made = self._channel.make(item)
-                    self.callback(*made) if isinstance(made, tuple) else self.callback(made)
-            except BaseException as error:  # a callback may call sys.exit()
+                self._thread = None
+            raise
+
+    def _call(self) -> bool:
+        """Wait for an item and call the callback with it; False where the thread should end."""
+        with self._condition:
+            if not self._backlog and not self._is_finishing and not self.is_cancelled:
+                self._condition.wait(LINGER)
+            if self.is_cancelled or not self._backlog:
+                self._thread = None
+                return False
+            item = self._backlog.take()
+            self._covered -= 1
+        try:
+            if self._concerns is None or self._is_concerned(item):
+                made = self._channel.make(item)
+                self.callback(*made) if isinstance(made, tuple) else self.callback(made)
+        except BaseException as error:  # a callback may call sys.exit()
+            with contextlib.suppress(Exception):
+                self._channel.failed(error)
+            with contextlib.suppress(Exception):
                 logger.exception("the callback %s raised", name_of(self.callback))
-                with contextlib.suppress(Exception):
-                    self._channel.failed(error)
+        return True
 
     def _is_concerned(self, item: Any) -> bool:
         assert self._concerns is not None

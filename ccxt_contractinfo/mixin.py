@@ -141,13 +141,7 @@ class ContractInfoMixin:
         wants = keeper.wants(symbols, kinds)
         concerns = None if positions is None else keeper.holdings.concerns(positions)
         keeper.own_stream()
-        subscription = keeper.updates.subscribe(callback, wants, concerns)  # before the first push can come
-        try:
-            keeper.follow()
-        except ccxt.BaseError:
-            subscription.cancel()
-            raise
-        return subscription
+        return keeper.updates.subscribe(callback, wants, concerns, keeper.follow)  # before the first push can come
 
     def contract_info_updates(
         self, symbols: Symbols = None, kinds: Kinds = None, since: int | None = None
@@ -404,13 +398,20 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedE
     :raises ccxt.BadRequest: where the exchange has another stream already
     """
     check_supported(exchange)
-    if not isinstance(exchange, ContractInfoMixin):
-        plain = type(exchange)
-        exchange.__class__ = _mixed_class(plain)  # type: ignore[arg-type]
-        exchange.has = {**exchange.has, **_HAS}
-    keeper = exchange._contract_info()
-    if stream is not None:
-        keeper.use(stream)
+    plain, has = type(exchange), exchange.has
+    is_new = not isinstance(exchange, ContractInfoMixin)
+    try:
+        if is_new:
+            exchange.__class__ = _mixed_class(plain)  # type: ignore[arg-type]
+            exchange.has = {**has, **_HAS}
+        keeper = exchange._contract_info()
+        if stream is not None:
+            keeper.use(stream)
+    except BaseException:
+        if is_new:  # it stays what it was
+            vars(exchange).pop("_contract_info_keeper", None)
+            exchange.__class__, exchange.has = plain, has
+        raise
     attached: AttachedExchange = exchange
     return attached
 

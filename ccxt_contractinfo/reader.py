@@ -52,6 +52,10 @@ class Listener(Protocol):
         """A connection that was replaced has been let go."""
         ...
 
+    def ended(self, reader: Reader, error: BaseException | None) -> None:
+        """The thread of a reader comes to its end: because it was told to, or by this error."""
+        ...
+
     def received(self, link: Link, data: bytes, now: float) -> None:
         """A message came at `now` (s by `clock.now`)."""
         ...
@@ -80,7 +84,7 @@ class Reader:
         self.listener = listener
         self.settings = settings
         self.endpoint = endpoint
-        self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-reader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ccxt-contractinfo-reader", daemon=True)
         self._ended = threading.Event()
         self._backoff = Backoff(settings.backoff_base, settings.backoff_max)
         self._rotations = Backoff(settings.backoff_base, settings.backoff_max)
@@ -104,7 +108,7 @@ class Reader:
     def join(self, deadline: float) -> None:
         """Wait for the end of the threads, until `deadline` (s by `clock.now`) at most."""
         for thread in (self._thread, *([self._old[1]] if self._old else [])):
-            if thread is not threading.current_thread():
+            if thread is not threading.current_thread() and thread.is_alive():  # else it was never started, maybe
                 thread.join(max(0.0, deadline - clock.now()))
 
     def abandon(self) -> None:
@@ -143,6 +147,15 @@ class Reader:
     def _links(self) -> list[Link]:
         return [self._link, *([self._old[0]] if self._old else [])]
 
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._work()
+        except BaseException as caught:  # nobody would hear of it; the stream has to say that nothing is read any more
+            error = caught
+            self._link.connection.close()
+        self.listener.ended(self, error)
+
     def _work(self) -> None:
         while not self.is_over():
             link = self._link
@@ -154,10 +167,19 @@ class Reader:
                 error = self._let_go(link)
             if error is not None:
                 delay = self._backoff.next_delay(error)
-                self.listener.lost(link, error, self._backoff.tries, delay)
+                self._tell_lost(link, error, delay)
                 if not self._waited(delay):
                     return
             self._link = Link(self, 0.0 if error is None else link.last_canary)
+
+    def _tell_lost(self, link: Link, error: ccxt.BaseError, delay: float) -> None:
+        """Tell that a connection is gone; once more where that fails, since the stream must not seem to have it."""
+        try:
+            self.listener.lost(link, error, self._backoff.tries, delay)
+        except Exception as failure:
+            logger.exception("contractInfo: that a connection is lost could not be told")
+            failed = ccxt.NetworkError(f"{error}; and this could not be told: {failure!r}")
+            self.listener.lost(link, failed, self._backoff.tries, delay)
 
     def _waited(self, delay: float) -> bool:
         """Wait for so long (s); returns False where the end came before that."""
@@ -165,7 +187,11 @@ class Reader:
         while (left := until - clock.now()) > 0:
             if self._ended.wait(min(left, max(0.0, self.listener.due() - clock.now()))):
                 return False
-            self.listener.tick(clock.now())
+            try:
+                self.listener.tick(clock.now())
+            except Exception:
+                logger.exception("contractInfo: the stream failed between two tries")
+                return not self._ended.wait(left)
         return not self.is_over()
 
     def _let_go(self, link: Link) -> ccxt.BaseError | None:
@@ -180,14 +206,28 @@ class Reader:
             return ccxt.NetworkError(f"{self.endpoint.url}: cannot be replaced without a break: {error}")
         return None
 
-    def _linger(self, link: Link) -> None:
-        error = self._live(link)
-        if self.is_over():
-            return
-        if error is None or link.is_retired:
+    def _tell_released(self, link: Link) -> ccxt.BaseError | None:
+        """Tell that a connection has been let go; returns why that could not be told."""
+        try:
             self.listener.released(link)
-        else:
-            self.listener.lost(link, error, self._backoff.tries, 0.0)
+        except Exception as failure:
+            logger.exception("contractInfo: that a connection is let go could not be told")
+            return ccxt.NetworkError(f"{self.endpoint.url}: that it is let go could not be told: {failure!r}")
+        return None
+
+    def _linger(self, link: Link) -> None:
+        try:
+            error = self._live(link)
+            if self.is_over():
+                return
+            if error is None or link.is_retired:
+                error = self._tell_released(link)
+            if error is not None:
+                self._tell_lost(link, error, 0.0)
+        except BaseException as caught:  # the stream would go on to count on this connection
+            link.connection.close()
+            self.end()
+            self.listener.ended(self, caught)
 
     def _live(self, link: Link) -> ccxt.BaseError | None:
         """Open a connection, or go on with it; returns why it ended; None where it is to be replaced, or has been."""

@@ -101,7 +101,7 @@ class Replay(ContractInfoStream):
 
     def __iter__(self) -> Iterator[ContractInfo]:
         """Play it."""
-        with self._condition:
+        with self._lock:
             if self._has_begun and not self._ended.is_set():
                 raise ccxt.BadRequest("replay(): it is being played already")
             self._has_begun = True
@@ -130,7 +130,7 @@ class Replay(ContractInfoStream):
 
         :raises ccxt.ExchangeClosedByUser: where it has been played already, or was stopped
         """
-        with self._condition:
+        with self._lock:
             if self._ended.is_set():
                 raise ccxt.ExchangeClosedByUser("the journal was played to its end, or stopped")
             self._run = cast(Any, _Player(self._ended))
@@ -147,10 +147,10 @@ class Replay(ContractInfoStream):
         if kind == "push":
             self._push(entry)
         elif kind == "release":
-            with self._condition:
+            with self._lock:
                 self._release()
         elif kind == "state":
-            with self._condition:
+            with self._lock:
                 self._set_state(entry["new"])
         elif kind == "start":
             self._held_back = None  # a process that was killed has never applied them
@@ -178,7 +178,7 @@ class Replay(ContractInfoStream):
     def _push(self, entry: Mapping[str, Any]) -> None:
         if entry.get("repeated"):
             return
-        with self._condition:
+        with self._lock:
             if not entry.get("held"):
                 self._release()
             elif self._held_back is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -101,9 +102,10 @@ class Schedule:
         while (began := self._next()) is not None:
             try:
                 result = self._compare()
-            except Exception as error:  # this thread must not die in silence
-                logger.exception("contractInfo: the comparison with REST failed")
+            except BaseException as error:  # this thread must not die in silence
                 result = Round(error)
+                with contextlib.suppress(Exception):
+                    logger.exception("contractInfo: the comparison with REST failed")
             with self._changed:
                 now = clock.now()
                 if result.failure is None:

@@ -9,7 +9,7 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ccxt
@@ -35,6 +35,7 @@ from .follower import Follower
 from .forking import renew_after_fork
 from .journal import Journal
 from .margin import LeverageTiers
+from .repeats import PERIOD, Repeats
 from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
@@ -46,7 +47,7 @@ from .venueclock import VenueClock
 from .weakly import Weakly
 
 if TYPE_CHECKING:
-    from .reader import Link
+    from .reader import Link, Reader
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -126,7 +127,9 @@ class ContractInfoStream:
         self._errors = Channel("errors", key=type, limit=limit, failed=self._error_callback_failed)
         self._state = "idle"
         self._error: ccxt.BaseError | None = None
-        self._condition = threading.Condition(threading.RLock())
+        # A signal may interrupt `Condition.__enter__`, which is Python, where it holds the lock already.
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         # An exchange lasts for as long as somebody holds it, or somebody is told by it: then it is one of the needed.
         self._followers: Weakly[Follower] = Weakly()
         self._left: Weakly[Follower] = Weakly()
@@ -148,6 +151,7 @@ class ContractInfoStream:
         self._asked_in_doubt = -FOREVER
         self._venue = VenueClock()
         self._is_late = False
+        self._repeats = Repeats()
         # While two connections deliver the same: what has come already.
         self._overlap: set[bytes] | None = None
         self._counts: Counter[str] = Counter()
@@ -192,7 +196,7 @@ class ContractInfoStream:
     def start(self) -> None:
         """Begin to connect, on a new thread; returns at once. Does nothing where the stream runs. A stopped or failed
         stream begins again. The markets of all exchanges that follow it are kept true from then on."""
-        with self._condition:
+        with self._lock:
             if self._run is not None:
                 return
             for follower in self._left:
@@ -200,13 +204,13 @@ class ContractInfoStream:
             self._start()
 
     def _start(self) -> None:
-        """The same for those who follow. With the lock."""
-        with self._condition:
-            self._endpoint = self._find_endpoint()
-            self._open_journal()
-            run = _Run(self, self._settings, self._endpoint)
-            run.schedule.not_before = self._rest_not_before
-            run.reader.start()
+        """The same for those who follow. Whatever interrupts it, Ctrl-C at any moment, say: the stream runs then, or it
+        has ended. With the lock."""
+        self._endpoint = self._find_endpoint()
+        self._open_journal()
+        run = _Run(self, self._settings, self._endpoint)
+        run.schedule.not_before = self._rest_not_before
+        try:
             self._run, self._error, self._last_error = run, None, ""
             self._venue, self._is_late = VenueClock(), False
             self._compare_all()
@@ -216,6 +220,12 @@ class ContractInfoStream:
                 follower.started()
                 self._note_markets(follower)
             self._tell_apart(self._endpoint.apart)
+            run.reader.start()
+        except BaseException as error:
+            self._end("stopped", _closed_by_user())
+            if isinstance(error, RuntimeError):
+                raise ccxt.NetworkError(f"contractInfo: the stream cannot be started: {error}") from error
+            raise
 
     def _tell_apart(self, apart: str) -> None:
         """Say once that the stream cannot go the way of REST, and what to set; it connects all the same."""
@@ -232,18 +242,20 @@ class ContractInfoStream:
         :param timeout: s; returns after that, whatever the network and the callbacks do; a journal on a file
             system that hangs is the exception
         """
-        with self._condition:
+        with self._lock:
             run = self._end("stopped", _closed_by_user())
             followers = tuple(self._followers)
         self._finish(run, followers, clock.now() + timeout)
 
     def _end(self, state: str, error: ccxt.BaseError) -> _Run | None:
-        """End the run, if there is one, and tell the followers; waits for nothing. With the lock."""
+        """End the run, if there is one, and tell the followers; waits for nothing. Where this is interrupted, the
+        reader's thread does the rest: see `ended`. With the lock."""
         run = self._run
         if run is not None:
-            self._release()
-            self._run = None
-            run.end()
+            try:
+                self._release()
+            finally:
+                run.end()
             self._rest_not_before = run.schedule.not_before
             self._proven.clear()
             self._uncompared.clear()
@@ -254,6 +266,7 @@ class ContractInfoStream:
                 self._journal.close()
             for follower in self._followers:
                 self._tell_stopped(follower, error)
+            self._run = None
         return run
 
     def _tell_stopped(self, follower: Follower, error: ccxt.BaseError) -> None:
@@ -292,7 +305,7 @@ class ContractInfoStream:
         :param timeout: s, or None to wait for ever
         :return: True once it is; False after the timeout, or where it is stopped or has failed
         """
-        with self._condition:
+        with self._lock:
             self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
             return self._state == "live"
 
@@ -387,7 +400,7 @@ class ContractInfoStream:
     def add(self, follower: Follower) -> None:
         """Let a follower have the events from now on, and as soon as the stream is started. It is not 'live' before the
         follower's markets have been compared."""
-        with self._condition:
+        with self._lock:
             self._left.discard(follower)
             if follower in self._followers:
                 return
@@ -402,7 +415,7 @@ class ContractInfoStream:
     def follow(self, follower: Follower, is_over: Callable[[], bool]) -> None:
         """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
         stop the stream, says that somebody has stopped it for the caller already."""
-        with self._condition:
+        with self._lock:
             if is_over():
                 return
             if self._state == "failed" and self._error is not None:
@@ -420,7 +433,7 @@ class ContractInfoStream:
         :param is_own: the stream was made for this follower, and stops even where it was started without it
         :param may_return: it has those of a later start by hand, though not of one by another follower
         """
-        with self._condition:
+        with self._lock:
             was_followed = follower in self._followers
             is_last = all(each is follower for each in self._followers)
             run = self._end("stopped", _closed_by_user()) if is_last and (was_followed or is_own) else None
@@ -459,7 +472,7 @@ class ContractInfoStream:
     def in_order(self) -> contextlib.AbstractContextManager[object]:
         """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
         order. To be entered before the lock of the markets."""
-        return contextlib.nullcontext() if self._journal is None else self._condition
+        return contextlib.nullcontext() if self._journal is None else self._lock
 
     def shortcomings(self) -> str:
         """What else to say where nothing was heard for a while: the state and its reason, if it is not 'live'."""
@@ -476,15 +489,18 @@ class ContractInfoStream:
 
     def report(self, error: BaseException) -> None:
         """Give an error to those who listen to them."""
+        self._note_error(error)
+        self._errors.publish(error)
+
+    def _note_error(self, error: BaseException) -> None:
         self._last_error = str(error)  # the error itself may hold on to all that it went through
         if isinstance(error, MalformedEvent):
-            with self._condition:
+            with self._lock:
                 self._counts["malformed"] += 1
-        self._errors.publish(error)
 
     def callback_failed(self, error: BaseException) -> None:
         """Count and report the exception of a callback."""
-        with self._condition:
+        with self._lock:
             self._counts["callback_errors"] += 1
         self._errors.publish(error)
 
@@ -492,7 +508,7 @@ class ContractInfoStream:
 
     def connected(self, link: Link) -> None:
         """The handshake is done."""
-        with self._condition:
+        with self._lock:
             if self._is_current(link):
                 self._note_connection("opened")
             if self._is_current(link) and not self._proven:
@@ -502,7 +518,7 @@ class ContractInfoStream:
 
     def proven(self, link: Link) -> None:
         """The connection delivers."""
-        with self._condition:
+        with self._lock:
             if self._is_current(link):
                 self._proven.add(link)
                 self._connected_since = link.since
@@ -516,13 +532,13 @@ class ContractInfoStream:
         :param tries: how many have failed since the last one that held
         :param delay: s until the next one
         """
-        with self._condition:
+        with self._lock:
             if not self._is_current(link):
                 return
             cause = getattr(error, "cause", "other")
-            self._note_connection("lost", cause=cause, error=str(error))
             self._proven.discard(link)
             self._forget_overlap()
+            self._note_connection("lost", cause=cause, error=str(error))
             if is_final(error) and not self._proven:
                 self._error = error
                 logger.error("contractInfo: failed for good: %s", error)
@@ -537,9 +553,22 @@ class ContractInfoStream:
                     self._set_state("reconnecting")
         self.report(error)
 
+    def ended(self, reader: Reader, error: BaseException | None) -> None:
+        """A reader's thread comes to its end, as it was told to, or by an error."""
+        with self._lock:
+            if self._run is None or self._run.reader is not reader:
+                return
+            if error is None:
+                self._end("stopped", _closed_by_user())
+                return
+            self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {error!r}; start it anew")
+            self._end("failed", self._error)
+            logger.error("contractInfo: failed for good: %s", self._error)
+            self.report(self._error)
+
     def replacing(self, link: Link, cause: str) -> None:
         """The connection is going to be replaced, and goes on until its successor is proven."""
-        with self._condition:
+        with self._lock:
             if self._is_current(link):
                 logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
                 self._note_connection("replacing", cause=cause)
@@ -548,10 +577,10 @@ class ContractInfoStream:
 
     def released(self, link: Link) -> None:
         """A connection that was replaced has been let go."""
-        with self._condition:
-            self._note_connection("released")
+        with self._lock:
             self._proven.discard(link)
             self._forget_overlap()
+            self._note_connection("released")
 
     def received(self, link: Link, data: bytes, now: float) -> None:
         """Take a message that came at `now` (s by `clock.now`). Never raises."""
@@ -562,8 +591,17 @@ class ContractInfoStream:
         except ccxt.BaseError as error:
             if isinstance(error, MalformedEvent):
                 self._not_understood(link, data, now)
+            self._complain(error, (type(error), getattr(error, "field", None)), now)
+
+    def _complain(self, error: ccxt.BaseError, about: Hashable, now: float) -> None:
+        """Log and report an error in what came; one about the same thing only once in a while."""
+        with self._lock:
+            is_new = self._repeats.is_new(about, now)
+        if is_new:
             logger.warning("%s", error)
             self.report(error)
+        else:
+            self._note_error(error)
 
     def heard(self, now: float) -> None:
         """The peer has shown a sign of life."""
@@ -576,16 +614,26 @@ class ContractInfoStream:
 
     def due(self) -> float:
         """When (s by `clock.now`) `tick` should be called, at the latest."""
-        return min(self._release_due, self._look_due)
+        return min(self._release_due, self._look_due, self._repeats.due)
 
     def tick(self, now: float) -> None:
         """Pushes wait no longer than `HOLD_BACK`, and what nobody needs any more ends."""
         if now >= self._release_due:
-            with self._condition:
+            with self._lock:
                 self._release()
         if now >= self._look_due:
-            with self._condition:
+            with self._lock:
                 self._look()
+        if now >= self._repeats.due:
+            self._tell_repeats()
+
+    def _tell_repeats(self) -> None:
+        with self._lock:
+            count = self._repeats.counted()
+        if count:
+            text = f"contractInfo: {count} more messages of the kinds told could not be believed in {PERIOD:g} s"
+            logger.warning("%s", text)
+            self._errors.publish(ccxt.BadResponse(text))
 
     def _keep_needed(self) -> None:
         """Keep the exchanges that somebody is told by. With the lock."""
@@ -628,7 +676,7 @@ class ContractInfoStream:
         time = push.get("E") if isinstance(push, dict) else None
         if isinstance(time, bool) or not isinstance(time, int | float):
             return  # nobody knows when it was said
-        with self._condition:
+        with self._lock:
             if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
                 self._overlap = None  # what came before this push, on either connection, has been seen
             self._venue.pushed(time, now)
@@ -649,7 +697,7 @@ class ContractInfoStream:
 
     def _not_understood(self, link: Link, data: bytes, now: float) -> None:
         """It may have been a push of anything."""
-        with self._condition:
+        with self._lock:
             if self._journal is not None:
                 self._journal.push(data, now, is_held=self._held_back is not None, is_whole=False)
             if self._is_current(link):
@@ -670,8 +718,7 @@ class ContractInfoStream:
         event = arrival.event
         text = f"contractInfo: {event.id}: a push of {event.event_time} says otherwise than the one of "
         text += f"{known.event_time} that came before it; REST is asked which one is true"
-        logger.warning("%s", text)
-        self.report(ccxt.BadResponse(text))
+        self._complain(ccxt.BadResponse(text), (event.id, "contradicted"), arrival.received)
         self.disbelieve(arrival.received)
 
     @property
@@ -686,7 +733,7 @@ class ContractInfoStream:
         :param event: what of it can be believed; None: nothing
         :param error: what cannot; None: all can
         """
-        with self._condition:
+        with self._lock:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
             is_repeated = self._overlap is not None and data in self._overlap
@@ -708,13 +755,12 @@ class ContractInfoStream:
             if self._overlap is not None:
                 self._overlap.add(data)
             if error is not None:
-                logger.warning("%s", error)
-                self.report(error)
+                self._complain(error, (None if event is None else event.id, error.field), now)
                 self.disbelieve(now)
             if event is None:
                 return
             if event.brackets and not is_continuous(event.brackets):
-                self._report_differences(event)
+                self._report_differences(event, now)
             if self._held_back is None:
                 self._deliver(Arrival(event, now))
                 return
@@ -722,11 +768,9 @@ class ContractInfoStream:
                 self._release_due = now + HOLD_BACK
             self._held_back.append(Arrival(event, now))
 
-    def _report_differences(self, event: ContractInfoEvent) -> None:
+    def _report_differences(self, event: ContractInfoEvent, now: float) -> None:
         if differences := LeverageTiers(event).cumulative_differences:
-            mismatch = CumulativeMismatch(event.id, differences)
-            logger.warning("%s", mismatch)
-            self.report(mismatch)
+            self._complain(CumulativeMismatch(event.id, differences), (event.id, CumulativeMismatch), now)
 
     def _release(self) -> list[Arrival]:
         """Deliver what was held back; returns what of it has changed anything. With the lock."""
@@ -789,7 +833,7 @@ class ContractInfoStream:
     def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
         """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
         changed shortly before, if it comes from a cache, and after a gap no push has told of that."""
-        with self._condition:
+        with self._lock:
             if run is not self._run or self._uncompared.get(follower, FOREVER) > began:
                 return None
             settled = self._uncompared.pop(follower) + self.settle_time
@@ -799,7 +843,7 @@ class ContractInfoStream:
         for error in {id(error): error for error in doubts.errors}.values():  # several exchanges may share an answer
             logger.warning("contractInfo: in the comparison with REST: %s", error)
             self.report(error)
-        with self._condition:
+        with self._lock:
             for time, came in answers.times:
                 self._venue.answered(time, came)
             released = self._release()
@@ -875,17 +919,17 @@ class ContractInfoStream:
 
     def _set_state(self, state: str) -> None:
         old, self._state = self._state, state
-        if old != state:
-            logger.info("contractInfo: %s, was %s", state, old)
-            self._note("state", old=old, new=state)
-            self._states.publish((old, state))
         self._condition.notify_all()
+        if old != state:
+            self._states.publish((old, state))
+            self._note("state", old=old, new=state)
+            logger.info("contractInfo: %s, was %s", state, old)
 
     def _age(self, what: str, now: float) -> float | None:
         return now - self._times[what] if what in self._times else None
 
     def _error_callback_failed(self, error: BaseException) -> None:
-        with self._condition:
+        with self._lock:
             self._counts["callback_errors"] += 1  # and not reported: the next one would fail, too
 
     def after_fork(self) -> None:
@@ -899,7 +943,8 @@ class ContractInfoStream:
             self._uncompared.clear()
             self._held_back, self._overlap, self._release_due = None, None, FOREVER
             self._needed = ()
-        self._condition = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
 
 
 class _Run:

@@ -142,6 +142,11 @@ class Inbox:
             return list(self.items)
 
 
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
 def eventually(condition: Callable[[], bool]) -> None:
     """Wait for something that nothing announces."""
     deadline = time.monotonic() + PATIENCE

@@ -137,7 +137,7 @@ def test_collecting_an_exchange_takes_no_lock(sim: BinanceSimulator, live: Any) 
     """A finalizer may run anywhere, so it must not wait for what another thread holds."""
     other = cci.attach(sim.connect(ccxt.binancecoinm()), stream=live.contract_info_stream())
     other.session.close()
-    with held_by_another_thread(live.contract_info_stream()._condition, other._contract_info().table.lock):
+    with held_by_another_thread(live.contract_info_stream()._lock, other._contract_info().table.lock):
         collector = threading.Thread(target=other.__del__)
         collector.start()
         collector.join(PATIENCE)

@@ -673,7 +673,7 @@ keeper = exchange._contract_info()
 held, release = threading.Event(), threading.Event()
 
 def hold():
-    with mixin._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._condition:
+    with mixin._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._lock:
         held.set()
         release.wait()
 

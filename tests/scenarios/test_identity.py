@@ -21,11 +21,6 @@ QUIET = {"resync_interval": None, "settle_time": 0.0}
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
 def bot(make: Make, inbox: Inbox) -> Callable[..., Any]:
     """Makes exchanges that are live and tell `inbox`; REST is asked for nothing by itself, and believed at once."""
 

@@ -32,11 +32,6 @@ CUT = [
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
 def bot(make: Make, inbox: Inbox) -> Callable[..., Any]:
     """Makes exchanges that are live and tell `inbox`; REST is asked for nothing by itself."""
 

@@ -47,11 +47,6 @@ class Slow(cci.binanceusdm):
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
 def slow(sim: BinanceSimulator, make: Make, inbox: Inbox) -> Any:
     exchange = make(
         Slow, apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 0.2, "resync_interval": None}

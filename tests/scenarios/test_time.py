@@ -50,11 +50,6 @@ def canary(sim: BinanceSimulator, event_time: float) -> None:
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
 def quiet() -> Iterator[BinanceSimulator]:
     """A simulator whose canary is pushed by the test."""
     with BinanceSimulator(canary_interval=3600.0) as simulator:
