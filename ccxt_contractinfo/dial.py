@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import inspect
 import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import ccxt
@@ -18,6 +20,7 @@ from . import clock
 from .endpoint import Endpoint, split_url
 from .errors import ConnectionLost, HandshakeTimeout, ProtocolViolation
 from .extras import how_to_install
+from .lookups import LookUps
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
 """Of the proxies that are understood."""
@@ -27,8 +30,10 @@ Hold = Callable[[socket.socket], None]
 
 Passed = Callable[[str, socket.socket | None], None]
 """Called after each stage, in this order: 'dns' (without a socket yet), 'tcp', 'proxy', 'tls'; where there is a proxy,
-the first two are the way to it. Those that the way has not are left out; so are the first two with a SOCKS proxy, whose
-library shows them to nobody."""
+the first two are the way to it. Those that the way has not are left out; so are the first two with a SOCKS proxy: they
+are a part of 'proxy'."""
+
+_look_ups = LookUps()
 
 
 def ignore(stage: str, sock: socket.socket | None) -> None:
@@ -55,10 +60,13 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore
         sock = _connect(host, port, left, hold, passed)
     else:
         proxy = proxy_address(endpoint.proxy)
+        there = host
+        if proxy.scheme in ("socks4", "socks5"):  # as requests has it: with all others, the proxy resolves the name
+            there = _address(host, port, left, only_ipv4=proxy.scheme == "socks4")
         with _naming(proxy):
             if proxy.scheme.startswith("socks"):
-                sock = _through_socks(proxy, host, port, left())
-                hold(sock)
+                sock = _connect(str(proxy.hostname), proxy.port or 1080, left, hold, ignore)
+                _through_socks(sock, proxy, there, port, left())
             else:
                 sock = _connect(str(proxy.hostname), proxy.port or 80, left, hold, passed)
                 sock.settimeout(left())
@@ -122,7 +130,7 @@ def _naming(proxy: SplitResult) -> Iterator[None]:
 
 def _connect(host: str, port: int, left: Callable[[], float], hold: Hold, passed: Passed) -> socket.socket:
     failure: OSError | None = None
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = _look_ups.addresses(host, port, left())
     passed("dns", None)
     for untried, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         sock = socket.socket(family, kind, protocol)
@@ -158,19 +166,41 @@ def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> No
         )
 
 
-def _through_socks(proxy: SplitResult, host: str, port: int, timeout: float) -> socket.socket:
+def _through_socks(sock: socket.socket, proxy: SplitResult, host: str, port: int, timeout: float) -> None:
+    """Let a SOCKS proxy connect to a host; it resolves the name, where that is one."""
     from python_socks import ProxyType
     from python_socks.sync import Proxy
 
-    connected: socket.socket = Proxy(
+    # What is connected already is to python-socks, since version 3, a proxy before the proxy.
+    is_new = "forward" in inspect.signature(Proxy).parameters
+    before: dict[str, Any] = {"forward": _Connected(sock)} if is_new else {}
+    given: dict[str, Any] = {} if is_new else {"_socket": sock}
+    sock.settimeout(timeout)
+    Proxy(
         proxy_type=ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5,
         host=str(proxy.hostname),
         port=proxy.port or 1080,
         username=unquote(proxy.username) if proxy.username else None,
         password=unquote(proxy.password) if proxy.password else None,
-        rdns=proxy.scheme in ("socks4a", "socks5h"),  # as requests has it: the proxy resolves the name
-    ).connect(host, port, timeout=timeout)
-    return connected
+        rdns=True,
+        **before,
+    ).connect(host, port, timeout=timeout, **given)
+
+
+class _Connected:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def connect(self, **_: object) -> socket.socket:
+        return self._sock
+
+
+def _address(host: str, port: int, left: Callable[[], float], *, only_ipv4: bool) -> str:
+    """An address of a host, of IPv4 if it has one."""
+    addresses = sorted(_look_ups.addresses(host, port, left()), key=lambda each: each[0] != socket.AF_INET)
+    if not addresses or (only_ipv4 and addresses[0][0] != socket.AF_INET):
+        raise ConnectionLost(f"{host} has no address{' of IPv4, and SOCKS4 knows no other' if only_ipv4 else ''}")
+    return str(addresses[0][4][0])
 
 
 def _tls_context(verify: bool | str) -> ssl.SSLContext:

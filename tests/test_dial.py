@@ -22,7 +22,7 @@ from ccxt_contractinfo.endpoint import Endpoint
 from ccxt_contractinfo.errors import ConnectionLost, HandshakeTimeout
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import FAST, PATIENCE, Inbox
+from .conftest import FAST, PATIENCE, Inbox, eventually
 from .servers import http_proxy, make_certificate, read_head, serving, socks_proxy, tls_front
 
 
@@ -131,6 +131,81 @@ def test_a_socks_proxy(sim: BinanceSimulator, scheme: str, address: bytes) -> No
     assert [address] == seen
 
 
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h"])
+def test_a_socks_proxy_that_says_nothing_is_let_go(sim: BinanceSimulator, scheme: str) -> None:
+    """A SOCKS proxy that never answers holds up neither the deadline nor a thread."""
+    asked, stop = threading.Event(), threading.Event()
+
+    def silence(sock: socket.socket) -> None:
+        sock.recv(1)
+        asked.set()
+        stop.wait(PATIENCE)
+
+    with serving(silence) as port:
+        stream = cci.ContractInfoStream(sim.ws_url, proxy=f"{scheme}://127.0.0.1:{port}", connect_timeout=10 * PATIENCE)
+        stream.start()
+        assert asked.wait(PATIENCE)
+        stream.stop(PATIENCE)
+        eventually(lambda: not any("dial" in thread.name for thread in threading.enumerate()))
+        stop.set()
+
+
+def test_a_socks_proxy_that_drips_is_let_go(sim: BinanceSimulator) -> None:
+    """A SOCKS proxy that answers byte by byte cannot stretch connect_timeout."""
+    stop = threading.Event()
+
+    def drip(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(b"\x05\x00")
+        sock.recv(100)
+        sock.sendall(b"\x05\x00\x00\x03\xff")
+        while not stop.wait(0.2):
+            sock.sendall(b"x")
+
+    with serving(drip) as port:
+        error = error_of(sim.ws_url, proxy=f"socks5h://127.0.0.1:{port}", connect_timeout=0.5)
+        assert isinstance(error, HandshakeTimeout)
+        eventually(lambda: not any("dial" in thread.name for thread in threading.enumerate()))
+        stop.set()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "families", "expected"),
+    [
+        ("socks5", [socket.AF_INET6, socket.AF_INET], b"\x7f\x00\x00\x01"),
+        ("socks5", [socket.AF_INET6], None),
+        ("socks4", [socket.AF_INET6], "SOCKS4"),
+        ("socks4", [], "has no address"),
+        ("socks5", [], "has no address"),
+    ],
+)
+def test_the_address_that_a_socks_proxy_is_given(
+    sim: BinanceSimulator, mocker: MockerFixture, scheme: str, families: list[int], expected: bytes | str | None
+) -> None:
+    """Where the name is resolved here, an address of IPv4 goes first, as it is the one that each proxy knows."""
+    known = {socket.AF_INET: ("127.0.0.1", sim.port), socket.AF_INET6: ("::1", sim.port, 0, 0)}
+    resolve = socket.getaddrinfo
+
+    def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
+        if host == "server.invalid":
+            return addresses(*[(family, known[family]) for family in families])
+        return resolve(host, *args, **kwargs)
+
+    mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", look_up)
+    seen: list[bytes] = []
+    with socks_proxy(seen) as port:
+        url, proxy = f"ws://server.invalid:{sim.port}/market/ws", f"{scheme}://127.0.0.1:{port}"
+        if isinstance(expected, bytes):
+            with following(url, proxy=proxy):
+                assert [expected] == seen
+        elif expected is not None:
+            assert expected in str(error_of(url, proxy=proxy))
+            assert [] == seen
+        else:
+            error_of(url, proxy=proxy)  # the small proxy of these tests cannot read one of IPv6
+            assert [] != seen
+
+
 @pytest.mark.parametrize("name", ["wsProxy", "wssProxy", "ws_proxy", "wss_proxy", "wsSocksProxy", "ws_socks_proxy"])
 def test_the_exchanges_proxies_are_used(sim: BinanceSimulator, name: str) -> None:
     """Each way in which ccxt names a WebSocket proxy works, and REST is not sent through it."""
@@ -213,6 +288,11 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(sim: BinanceSi
             waiting.close()
 
 
+def addresses(*each: tuple[int, Any]) -> list[Any]:
+    """An answer of `socket.getaddrinfo` with these families and addresses."""
+    return [(family, socket.SOCK_STREAM, 6, "", address) for family, address in each]
+
+
 def test_a_name_without_an_address(mocker: MockerFixture) -> None:
     """A name that resolves to nothing is a lost connection."""
     mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=[])
@@ -256,7 +336,7 @@ def test_a_slow_name_server_does_not_hold_up_the_deadline_or_the_stop(mocker: Mo
     mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", slow)
     error = error_of("ws://slow.invalid/market/ws", connect_timeout=0.1)
     assert isinstance(error, HandshakeTimeout)
-    stream = cci.ContractInfoStream("ws://slow.invalid/market/ws")
+    stream = cci.ContractInfoStream("ws://slower.invalid/market/ws")
     asked.clear()
     stream.start()
     assert asked.wait(PATIENCE)

@@ -52,6 +52,7 @@ LAYERS = (
     (
         "connection",
         "dial",
+        "lookups",
         "endpoint",
         "standin",
         "settings",
@@ -77,6 +78,7 @@ WAITING = (
     "dial",
     "journal",
     "keeper",
+    "lookups",
     "mixin",
     "published",
     "reader",
