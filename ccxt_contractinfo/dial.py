@@ -33,6 +33,9 @@ Passed = Callable[[str, socket.socket | None], None]
 the first two are the way to it. Those that the way has not are left out; so are the first two with a SOCKS proxy: they
 are a part of 'proxy'."""
 
+SHOWN = 5
+"""How many of the addresses that cannot be connected to are told of."""
+
 _look_ups = LookUps()
 
 
@@ -129,23 +132,39 @@ def _naming(proxy: SplitResult) -> Iterator[None]:
 
 
 def _connect(host: str, port: int, left: Callable[[], float], hold: Hold, passed: Passed) -> socket.socket:
-    failure: OSError | None = None
+    failures: dict[str, OSError] = {}
     addresses = _look_ups.addresses(host, port, left())
     passed("dns", None)
     for untried, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        sock = socket.socket(family, kind, protocol)
-        hold(sock)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(left() / untried)  # an address that does not answer leaves time for the next one
         try:
-            sock.connect(address)
+            sock = _opened(family, kind, protocol, address, left() / untried, hold)
         except OSError as error:
-            sock.close()
-            failure = error
+            failures[str(address[0])] = error
         else:
             passed("tcp", sock)
             return sock
-    raise failure or ConnectionLost(f"{host} has no address")
+    if not failures:
+        raise ConnectionLost(f"{host} has no address")
+    if len(failures) == 1:
+        raise failures.popitem()[1]
+    told = "; ".join(f"{address}: {error.strerror or error}" for address, error in list(failures.items())[-SHOWN:])
+    are_late = all(isinstance(error, TimeoutError) for error in failures.values())
+    raise TimeoutError(told) if are_late else ConnectionError(told)
+
+
+def _opened(family: int, kind: int, protocol: int, address: Any, timeout: float, hold: Hold) -> socket.socket:
+    """A socket that is connected to an address within `timeout` s, so that one that does not answer leaves time for the
+    next; nothing is left open where it fails."""
+    sock = socket.socket(family, kind, protocol)
+    try:
+        hold(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:

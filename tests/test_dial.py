@@ -293,6 +293,67 @@ def addresses(*each: tuple[int, Any]) -> list[Any]:
     return [(family, socket.SOCK_STREAM, 6, "", address) for family, address in each]
 
 
+ALIEN = (next(number for number in range(60, 250) if number not in set(socket.AddressFamily)), ("alien", 1))
+"""An address of a family that no machine has."""
+
+
+@pytest.mark.parametrize("place", ["socket", "setsockopt"])
+def test_an_address_that_this_machine_cannot_use_hides_no_other(
+    sim: BinanceSimulator, mocker: MockerFixture, place: str
+) -> None:
+    """Where no socket can be made for the first address, or not be set up, the next one is tried."""
+    first = ALIEN if place == "socket" else (socket.AF_UNIX, "/nowhere")  # which knows no options of TCP
+    answer = addresses(first, (socket.AF_INET, ("127.0.0.1", sim.port)))
+    mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=answer)
+    with following("ws://two-families.invalid/market/ws"):
+        pass
+
+
+def test_each_address_that_fails_is_told_of(mocker: MockerFixture) -> None:
+    """Where no address of a name can be connected to, the error says of each why; of many, of the last ones."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    answer = addresses(ALIEN, (socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET, ("127.0.0.2", port)))
+    mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=answer)
+    error = str(error_of("ws://nowhere.invalid/market/ws"))
+    assert all(each in error for each in ("nowhere.invalid", "alien: ", "127.0.0.1: ", "127.0.0.2: "))
+    mocker.patch(
+        "ccxt_contractinfo.dial.socket.getaddrinfo",
+        return_value=[*answer, *addresses(*[(socket.AF_INET, (f"127.0.1.{number}", port)) for number in range(200)])],
+    )
+    error = str(error_of("ws://nowhere.invalid/market/ws"))
+    assert "127.0.1.199: " in error
+    assert len(error) < 500
+
+
+def test_each_address_that_a_proxy_lacks_is_told_of(sim: BinanceSimulator, mocker: MockerFixture) -> None:
+    """The same holds for the addresses of a proxy, which is named."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    answer = addresses(ALIEN, (socket.AF_INET, ("127.0.0.1", port)))
+    mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=answer)
+    for scheme in ("http", "socks5h"):
+        error = error_of(sim.ws_url, proxy=f"{scheme}://proxy.invalid:8080")
+        assert isinstance(error, ConnectionLost)
+        assert all(
+            each in str(error) for each in (f"the proxy {scheme}://proxy.invalid:8080", "alien: ", "127.0.0.1: ")
+        )
+
+
+def test_addresses_that_do_not_answer(mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no address answers in time, the connection was not made in time."""
+
+    def connect(sock: socket.socket, address: Any) -> None:
+        raise TimeoutError("timed out")
+
+    answer = addresses((socket.AF_INET, ("127.0.0.1", 1)), (socket.AF_INET, ("127.0.0.2", 1)))
+    mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=answer)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    error = error_of("ws://nowhere.invalid/market/ws")
+    assert isinstance(error, HandshakeTimeout)
+    assert all(each in str(error) for each in ("127.0.0.1: timed out", "127.0.0.2: timed out"))
+
+
 def test_a_name_without_an_address(mocker: MockerFixture) -> None:
     """A name that resolves to nothing is a lost connection."""
     mocker.patch("ccxt_contractinfo.dial.socket.getaddrinfo", return_value=[])
