@@ -42,12 +42,13 @@ LONGEST_BAN = 3 * 86400.0
 
 def retry_after(header: str | None) -> float | None:
     """The value of a Retry-After header (seconds, or a date) in s, 3 days at most; None where there is none."""
-    with contextlib.suppress(ValueError, TypeError):
-        if header is not None and header.strip().isdigit():
-            return min(float(header), LONGEST_BAN)
-        if header is not None:
-            seconds = (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
-            return min(max(0.0, seconds), LONGEST_BAN)
+    with contextlib.suppress(Exception):  # the parser of dates raises much: OverflowError, IndexError, TypeError
+        text = (header or "").strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text), LONGEST_BAN)
+        date = parsedate_to_datetime(text)  # without a zone where the text names none: it is UTC in HTTP
+        seconds = (date.replace(tzinfo=date.tzinfo or timezone.utc) - datetime.now(timezone.utc)).total_seconds()
+        return min(max(0.0, seconds), LONGEST_BAN)
     return None
 
 

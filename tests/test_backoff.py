@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.backoff import Backoff, is_final
+from ccxt_contractinfo.backoff import LONGEST_BAN, Backoff, is_final, retry_after
 from ccxt_contractinfo.errors import (
     CanaryTimeout,
     ConnectionClosed,
@@ -107,6 +107,30 @@ def test_every_delay_is_within_its_bounds(base: float, maximum: float, waits: li
         delay = backoff.next_delay(RateLimited("429", 429, wait))
         floor = wait or 0.0
         assert floor <= delay <= max(floor, min(maximum, base * 2**tries))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("", " ", "-5", "1.5", "1e9", "inf", "nan", "0x10", "1_000", "²", "٣", "soon", "5, 60", "\x00", "60 s"),
+        *("99999999999 Jan 2030 00:00:00 GMT", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT", "Mon, 31 Feb 2030 GMT"),
+    ],
+)
+def test_a_retry_after_that_is_none(header: str) -> None:
+    """What is neither seconds nor a date is passed over."""
+    assert retry_after(header) is None
+
+
+@settings(deadline=None)
+@given(
+    st.none()
+    | st.text()
+    | st.integers().map(str)
+    | st.tuples(*[st.text("0123456789:+-.", max_size=30)] * 3).map(lambda parts: "Fri, {} Dec {} {}".format(*parts))
+)
+def test_any_retry_after_is_within_bounds(header: str | None) -> None:
+    """Whatever a header says, nothing is raised, and nobody waits for longer than a ban lasts."""
+    assert 0 <= (retry_after(header) or 0.0) <= LONGEST_BAN
 
 
 @pytest.mark.parametrize(
