@@ -33,7 +33,15 @@ class StandIn:
 
     def __init__(self, exchange: Any) -> None:
         self._adapters: list[BaseAdapter] = []
-        self.client = _client(exchange, _own_session(exchange, self._adapters))
+        session = _own_session(exchange, self._adapters)
+        self.client = _client(exchange, session)
+        # Before a body is read, which may be cut, or never come: a status and Retry-After count all the same.
+        heads = self._heads = list[tuple[int, Mapping[str, str]]]()
+
+        def take_note(response: requests.Response, *_: Any, **__: Any) -> None:
+            heads.append((response.status_code, response.headers))
+
+        session.hooks = {**session.hooks, "response": [take_note, *session.hooks.get("response", ())]}
 
     def __enter__(self) -> StandIn:
         return self
@@ -46,14 +54,17 @@ class StandIn:
     @property
     def status(self) -> int | None:
         """The HTTP status of the answer; None where there was none."""
-        answer: tuple[int, Mapping[str, str]] | None = vars(self.client).get("_answer")
-        return None if answer is None else answer[0]
+        return None if self._head is None else self._head[0]
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Those of the answer; empty where there was none."""
-        answer: tuple[int, Mapping[str, str]] | None = vars(self.client).get("_answer")
-        return {} if answer is None else answer[1]
+        return {} if self._head is None else self._head[1]
+
+    @property
+    def _head(self) -> tuple[int, Mapping[str, str]] | None:
+        known: tuple[int, Mapping[str, str]] | None = vars(self.client).get("_answer")
+        return known or next(reversed(self._heads), None)
 
 
 def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
