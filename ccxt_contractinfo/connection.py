@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import os
 import socket
 import ssl
@@ -17,6 +18,7 @@ import ccxt
 import websocket
 
 from . import clock
+from .answer import Answer
 from .backoff import retry_after
 from .dial import Passed, dial, ignore
 from .endpoint import Endpoint
@@ -187,7 +189,7 @@ class _WebSocket(websocket.WebSocket):
     def __init__(self, max_frame_size: int, tick: float) -> None:
         # orjson validates UTF-8; validating it here costs ten times as much as all the rest
         super().__init__(enable_multithread=False, skip_utf8_validation=True)
-        self.frame_buffer = _FrameBuffer(self._recv, max_frame_size)
+        self.frame_buffer = self._frames = _FrameBuffer(self._recv, max_frame_size)
         self.cont_frame = _Message(max_frame_size)
         self._tick = tick
         self._deadline = 0.0
@@ -195,9 +197,12 @@ class _WebSocket(websocket.WebSocket):
         """Whether the frame that is being waited for has brought a read already."""
 
     def shake_hands(self, endpoint: Endpoint, sock: socket.socket) -> None:
+        asking = _Asking(sock)
         self.connect(  # type: ignore[no-untyped-call]
-            endpoint.url, socket=sock, header=dict(endpoint.headers), suppress_origin=True, redirect_limit=0
+            endpoint.url, socket=asking, header=dict(endpoint.headers), suppress_origin=True, redirect_limit=0
         )
+        self.sock = sock
+        self._frames.begin_with(asking.frames)
         self.settimeout(self._tick)
 
     def next_frame(self, limit: float) -> tuple[int, Any]:
@@ -240,6 +245,42 @@ class _WebSocket(websocket.WebSocket):
         return data
 
 
+class _Asking:
+    """A socket during the handshake of websocket-client, which reads heads and bodies without bounds: it is given the
+    head of an answer that has been read, and no other than the one that it wants."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.frames = b""
+        """What came behind the head."""
+        self._sock = sock
+        self._head: io.BytesIO | None = None
+
+    def send(self, data: bytes) -> int:
+        self._sock.sendall(data)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        if self._head is None:
+            self._head = io.BytesIO(self._read())
+        return self._head.read(size)
+
+    def gettimeout(self) -> float | None:
+        return self._sock.gettimeout()
+
+    def close(self) -> None:
+        """Done by whoever holds the socket."""
+
+    def _read(self) -> bytes:
+        answer = Answer(self._sock, wanted=101)
+        if answer.status != 101:
+            raise websocket.WebSocketBadStatusException(
+                "refused", answer.status, answer.reason, answer.headers, answer.body()
+            )
+        self.frames = answer.behind()
+        headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        return f"HTTP/1.1 101\r\n{headers}\r\n".encode()
+
+
 class _FrameBuffer(websocket.frame_buffer):
     """Takes frames out of what one read has brought; websocket-client's own reads twice for each, and more."""
 
@@ -248,6 +289,10 @@ class _FrameBuffer(websocket.frame_buffer):
         self._max_size = max_size
         self._bytes: bytes | bytearray = b""
         self._at = 0  # what is before has been taken
+
+    def begin_with(self, data: bytes) -> None:
+        """Take in what has been read already."""
+        self._bytes = data
 
     def recv_frame(self) -> Any:
         data = self._text_at_hand() if self.header is None else None
@@ -310,10 +355,10 @@ def translated(error: BaseException, address: str) -> ccxt.BaseError:
         return HandshakeTimeout(f"{address}: {str(error) or 'timed out'}")
     if isinstance(error, websocket.WebSocketAddressException | websocket.WebSocketProxyException):
         return ConnectionLost(f"{address}: {error}")
-    if isinstance(error, websocket.WebSocketConnectionClosedException):
+    if isinstance(error, websocket.WebSocketConnectionClosedException | http.client.RemoteDisconnected):
         return ConnectionLost(f"{address}: the peer ended the connection without a word")
     if isinstance(error, websocket.WebSocketException | http.client.HTTPException):
-        return ProtocolViolation(f"{address}: the peer does not keep to the protocol: {error!r}")
+        return ProtocolViolation(f"{address}: the peer does not keep to the protocol: {error!r:.300}")
     if isinstance(error, socket.gaierror):
         return ConnectionLost(f"{address}: the name cannot be resolved: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -323,8 +368,11 @@ def translated(error: BaseException, address: str) -> ccxt.BaseError:
 
 def _refusal(error: websocket.WebSocketBadStatusException, address: str) -> ccxt.BaseError:
     status, headers = error.status_code, error.resp_headers or {}
-    body = (error.resp_body or b"").decode("utf-8", "replace")[:500]
-    message = f"{address} refused the handshake with HTTP {status} {error.status_message or ''} {body}".rstrip()
+    body = " ".join((error.resp_body or b"").decode("utf-8", "replace").split())
+    told = f"HTTP {status} {error.status_message or '':.100}".rstrip()
+    if 300 <= status < 400:
+        told += f" (Location: {headers.get('location', ''):.200}; redirects are not followed)"
+    message = f"{address} refused the handshake with {told} {body:.500}".rstrip()
     if status == 451 or (status == 403 and "restricted location" in body.lower()):
         return LocationRefused(message, status)
     delay = retry_after(headers.get("retry-after"))

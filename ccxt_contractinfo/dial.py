@@ -17,6 +17,8 @@ import ccxt
 import certifi
 
 from . import clock
+from .answer import Answer
+from .backoff import retry_after
 from .endpoint import Endpoint, split_url
 from .errors import ConnectionLost, HandshakeTimeout, ProtocolViolation
 from .extras import how_to_install
@@ -174,15 +176,13 @@ def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> No
         credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
         lines.append(f"Proxy-Authorization: Basic {base64.b64encode(credentials.encode()).decode()}")
     sock.sendall("\r\n".join([*lines, "", ""]).encode())
-    reply = http.client.HTTPResponse(sock, method="CONNECT")
-    try:
-        reply.begin()
-    finally:
-        reply.close()  # its own file over the socket, not the socket
-    if reply.status != 200:
-        raise ConnectionLost(
-            f"the proxy {proxy.hostname} refused to connect to {authority}: {reply.status} {reply.reason}"
+    answer = Answer(sock, wanted=200)
+    if answer.status != 200:
+        refusal = ConnectionLost(
+            f"the proxy {proxy.hostname} refused to connect to {authority}: {answer.status} {answer.reason:.100}"
         )
+        refusal.retry_after = retry_after(answer.headers.get("retry-after"))
+        raise refusal
 
 
 def _through_socks(sock: socket.socket, proxy: SplitResult, host: str, port: int, timeout: float) -> None:

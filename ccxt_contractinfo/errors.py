@@ -99,9 +99,10 @@ class ProtocolViolation(ccxt.BadResponse):
 
 
 class ConnectionLost(ccxt.NetworkError):
-    """DNS, TCP, TLS or the proxy failed, or the peer is gone."""
+    """DNS, TCP, TLS or the proxy failed, or the peer is gone. `retry_after` (s, or None) is what a proxy asked for."""
 
     cause = "lost"
+    retry_after: float | None = None
 
 
 class ConnectionClosed(ConnectionLost):

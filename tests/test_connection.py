@@ -195,7 +195,10 @@ def test_a_redirect_is_not_followed(make: Make) -> None:
         read_head(sock)
         sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n")
 
-    with serving(redirect) as port, pytest.raises(errors.ProtocolViolation):
+    with (
+        serving(redirect) as port,
+        pytest.raises(errors.HandshakeRefused, match=r"HTTP 302 Found .*ws://127\.0\.0\.1:9/"),
+    ):
         make(f"ws://127.0.0.1:{port}/").open()
 
 
@@ -304,8 +307,21 @@ def in_the_future(seconds: float) -> str:
         (-3600, 0, 0),
         ("9" * 400, 3 * 86400, 3 * 86400),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3 * 86400, 3 * 86400),
+        ("Friday, 31-Dec-49 23:59:59 GMT", 3 * 86400, 3 * 86400),
+        ("Fri Dec 31 23:59:59 9999", 3 * 86400, 3 * 86400),
+        ("Fri, 31 Dec 9999 23:59:59 -0000", 3 * 86400, 3 * 86400),
     ],
-    ids=["seconds", "at once", "in an hour", "an hour ago", "beyond all numbers", "beyond all dates"],
+    ids=[
+        "seconds",
+        "at once",
+        "in an hour",
+        "an hour ago",
+        "beyond all numbers",
+        "beyond all dates",
+        "as of old",
+        "without a zone",
+        "of an unknown zone",
+    ],
 )
 def test_retry_after(header: str | int, least: float, most: float) -> None:
     """Retry-After is understood as seconds and as a date, and no nonsense stops the stream for ever."""

@@ -52,6 +52,7 @@ LAYERS = (
     (
         "connection",
         "dial",
+        "answer",
         "lookups",
         "endpoint",
         "standin",
@@ -72,6 +73,7 @@ PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings"
 PURE += ("adjusted", "callbacks", "choice", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint")
 PURE += ("errors", "mapping", "venueclock")
 WAITING = (
+    "answer",
     "clock",
     "connection",
     "delivery",
