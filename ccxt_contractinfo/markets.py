@@ -45,6 +45,10 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every kind of change, in the order in which an update names them."""
 
+GONE = "GONE"
+"""What `info` has in the place of the status of a contract that exchangeInfo has no more, and what makes it gone for
+whoever is given its market. It is no word of Binance's."""
+
 PAUSED = ("TRADING_HALT", "TRADING_CANCEL_ONLY")
 _BY_STATUS: dict[str, Kind] = {
     "TRADING_HALT": "halted",
@@ -84,8 +88,10 @@ def complete(market: Mapping[str, Any]) -> Market:
     """A contract as ccxt parsed it, with the fields that this package keeps beside ccxt's own: `status`, `delisting`
     and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None).
 
-    A date of 0 is none: then `created` is None, and `info` gets Binance's "never" as its deliveryDate."""
+    A date of 0 is none: then `created` is None, and `info` gets Binance's "never" as its deliveryDate. A contract that
+    is gone stays so."""
     info = market.get("info") or {}
+    status = info.get(_status_name(market))
     delivery = ccxt.Exchange.safe_integer(info, "deliveryDate")
     if delivery is None:
         delivery = market.get("expiry") or NEVER
@@ -94,7 +100,7 @@ def complete(market: Mapping[str, Any]) -> Market:
     return {
         **market,
         "info": info,
-        "status": info.get(_status_name(market)),
+        "status": None if status == GONE else status,
         "created": market.get("created") or None,
         **_delivery(market, delivery),
     }
@@ -140,7 +146,7 @@ def with_state(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
 
 def is_gone(market: Mapping[str, Any]) -> bool:
     """Whether exchangeInfo does not have the contract any more. It stays, inactive, and its status is not known."""
-    return market["status"] is None and market["info"].get(_status_name(market)) is not None
+    return market.get("status") is None and bool(market["info"].get(_status_name(market)) == GONE)
 
 
 def is_relisted(market: Mapping[str, Any], status: Any, onboard: Any) -> bool:
@@ -167,7 +173,8 @@ def all_markets(markets: Mapping[str, Market], by_id: Any) -> list[Market]:
 
 def vanish(market: Mapping[str, Any]) -> Change:
     """Work out what it means that exchangeInfo does not have a contract any more."""
-    return _change(market, {**market, "active": False, "status": None})
+    info = {**market["info"], _status_name(market): GONE}
+    return _change(market, {**market, "info": info, "active": False, "status": None})
 
 
 def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: bool = False) -> Change:

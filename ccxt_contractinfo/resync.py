@@ -133,7 +133,7 @@ def vanished(market: Market, time: int) -> News:
 
 def differs(market: Market, state: State) -> bool:
     """Whether REST says something else of a contract than is known."""
-    return is_gone(market) or state_of(market["info"], market_universe(market)) != state
+    return state_of(market["info"], market_universe(market)) != state
 
 
 def differences(market: Market, state: State) -> frozenset[str]:

@@ -559,7 +559,9 @@ class MarketTable(PublishedMarkets):
         if old is None:
             if asked is not None and asked < self._asked.get(universe, LONG_AGO):
                 doubts.unsettled(asked)  # a newer answer did not have it
-            if is_first or not self.choice.is_new(market):
+            if is_gone(market) and asked is None:
+                return market, []  # nobody knows which pushes are newer
+            if is_first or is_gone(market) or not self.choice.is_new(market):
                 return self._pushed(market, asked, settle_time, doubts), []
         else:
             if asked is not None and asked < self._listed.get(id, LONG_AGO):
@@ -575,6 +577,8 @@ class MarketTable(PublishedMarkets):
                 return kept, []
             if self._is_newer(old, asked, settle_time, doubts):
                 return kept, []
+            if is_gone(market):
+                return with_tiers(market, old), [vanished(old, now)]
         try:
             event = event_of(market["info"], universe, now)
         except MalformedEvent as error:
@@ -640,7 +644,9 @@ class MarketTable(PublishedMarkets):
 
 
 def _as_listed(market: Market, now: int) -> list[News]:
-    """That a contract is new, as of `now` (ms); nothing where its entry says too little."""
+    """That a contract is new, as of `now` (ms); nothing where it is gone, or its entry says too little."""
+    if is_gone(market):
+        return []
     with contextlib.suppress(MalformedEvent):
         return [listed(market, event_of(market["info"], market_universe(market), now))]
     return []

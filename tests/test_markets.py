@@ -374,7 +374,9 @@ def test_a_contract_that_went_away_stays_inactive(entry: dict[str, Any]) -> None
     """A contract that exchangeInfo has no more is kept, inactive, without a status."""
     market = market_of(entry)
     change = vanish(market)
-    assert {**market, "active": False, "status": None} == change.market
+    status_name = "contractStatus" if "contractStatus" in entry else "status"
+    info = {**market["info"], status_name: "GONE"}
+    assert {**market, "active": False, "status": None, "info": info} == change.market
     assert ["delisted", "status"] == change.kinds
     assert {"status": market["status"], "active": True} == change.previous
     assert market["active"]
@@ -396,6 +398,16 @@ def test_a_contract_without_a_status_is_not_gone() -> None:
     market = parsed(LINEAR)
     market["info"] = {"symbol": "IOTAUSDT"}
     assert not is_gone(complete(market))
+
+
+@each(ENTRIES)
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_contract_that_is_gone_stays_so_when_it_is_completed(entry: dict[str, Any], status: str) -> None:
+    """What makes a contract gone is in its market, without a status that ccxt may drop, and in its entry."""
+    gone = vanish(market_of(with_status(entry, status))).market
+    kept = {name: value for name, value in gone.items() if value is not None}
+    for again in (complete(kept), complete(keep_name(parsed(gone["info"]), gone))):
+        assert (True, None, False) == (is_gone(again), again["status"], again["active"])
 
 
 @each(ENTRIES)
