@@ -255,7 +255,7 @@ class Journal:
                 "brackets_asked": brackets_asked,
                 "server_time": snapshot.time,
                 "entries": [snapshot.entry(id) for id, state in states.items() if known.get(id) != state],
-                "gone": [id for id in known if id not in states],
+                "gone": [id for id in known if snapshot.lacks(id)],
                 "brackets": None,
                 "cleared": [],
             }
@@ -269,6 +269,8 @@ class Journal:
         if self._put(line):
             told = self._told.get(universe)
             still = told.brackets if told and brackets is None else brackets
+            if told and not snapshot.is_clear:  # what it does not name may be there
+                states = {**told.states, **states}
             self._told[universe] = _Told(snapshot, states, still, brackets)
 
     def _put(self, line: bytes | Callable[[], bytes]) -> bool:

@@ -15,6 +15,7 @@ import ccxt
 from . import clock
 from .accountbrackets import AccountBrackets
 from .delivery import Channel
+from .errors import MalformedEvent
 from .events import Arrival, Bracket, Outcome
 from .follower import Known
 from .forking import renew_after_fork
@@ -31,11 +32,12 @@ from .markets import (
     is_gone,
     keep_name,
     market_universe,
+    one_each,
 )
 from .rest import Answers, Rest
 from .resync import Doubts
 from .settings import Settings, contracts_filter, serves_tiers
-from .snapshot import Entry, LeverageBrackets, Snapshot, Universe, event_of
+from .snapshot import Entry, LeverageBrackets, Snapshot, Universe, check_market, event_of, has_id, is_of_contract
 from .stream import GATHER, ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
@@ -135,12 +137,30 @@ class MarketKeeper:
     def _is_in_step(self) -> bool:
         return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
 
-    def set_markets(self, markets: Any, currencies: Any, asked: float | None) -> Any:
+    def parse_market(self, entry: Any, parse: Callable[[Any], Any]) -> Any:
+        """Do what ``exchange.parse_market`` does; where markets are being loaded, an entry of which no contract can be
+        made, though it is that of one, is noted, and left out."""
+        sick: list[Any] | None = getattr(self.local, "sick", None)
+        if sick is None or not is_of_contract(entry):
+            return parse(entry)
+        try:
+            market = parse(entry)
+        except Exception:  # ccxt expects entries to be whole
+            market = None
+        if market is not None and is_contract(market) and has_id(entry):
+            return market
+        sick.append(entry)
+        # It may be none that this package follows; but ccxt takes what lacks its type for a spot market.
+        is_other = market is not None and not market["spot"] and has_id(entry)
+        return market if is_other and self.table.find(entry["symbol"]) is None else None
+
+    def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: list[Any]) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
 
         :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
+        :param sick: entries that were loaded with them, of which no markets could be made
         """
-        named = self.in_step().named(self.exchange.to_array(markets))
+        named = one_each(self.in_step().named(self.exchange.to_array(markets)))
         unwanted = {market["id"] for market in named if is_contract(market) and not self._is_wanted(complete(market))}
         named = [market for market in named if not (is_contract(market) and market["id"] in unwanted)]
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
@@ -151,7 +171,7 @@ class MarketKeeper:
             loaded, is_whole = all_markets(fresh["markets"], fresh["markets_by_id"]), self._loads_all
             is_answer = is_whole and not unwanted  # what it lacks, the venue has not
             if asked is not None and is_answer:
-                self._tell_journal(loaded, asked, now)
+                self._tell_journal(loaded, sick, asked, now)
             news, doubts = own.load(
                 loaded,
                 asked,
@@ -160,6 +180,7 @@ class MarketKeeper:
                 self._settle_time(),
                 is_whole=is_whole,
                 unwanted=unwanted,
+                sick=sick,
             )
             fresh.update(markets=own.markets, markets_by_id=own.by_id)
             fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
@@ -195,17 +216,24 @@ class MarketKeeper:
     def _in_order(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
 
-    def _tell_journal(self, markets: Iterable[Market], asked: float, now: int) -> None:
-        """Loaded markets are an answer of REST's, too. `asked` and `now` are as in `MarketTable.load`."""
+    def _tell_journal(self, markets: Iterable[Market], sick: Iterable[Any], asked: float, now: int) -> None:
+        """Loaded markets are an answer of REST's, too. `sick`, `asked` and `now` are as in `MarketTable.load`."""
         if self.stream is None or not self.stream.has_journal or not self.is_following:
             return
         try:
             for universe, group in _by_universe(filter(is_contract, markets)).items():
-                snapshot = Snapshot.of([market["info"] for market in group], universe, asked, now)
+                entries = [market["info"] for market in group]
+                entries += [entry for entry in sick if self._may_be_of(universe, entry)]
+                snapshot = Snapshot.of(entries, universe, asked, now)
                 self.stream.answered(snapshot, None, asked)
         except Exception as error:  # markets of a user's own making may hold anything
             logger.exception("contractInfo: the markets could not be written to the journal")
             self.report(error)
+
+    def _may_be_of(self, universe: Universe, entry: Any) -> bool:
+        """Whether an entry may be that of a known contract of a universe."""
+        known = self.table.find(entry["symbol"]) if has_id(entry) else None
+        return not has_id(entry) or (known is not None and market_universe(known) == universe)
 
     def load_leverage_brackets(self, universe: Universe, load: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
@@ -509,9 +537,17 @@ class MarketKeeper:
         with self._locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
             adjusted, left_out, since = table.adjusted.copy(), sorted(table.choice.left_out), dict(table.choice.since)
+        groups = _by_universe(contracts)
+        now, time = clock.now(), self.exchange.milliseconds()
+        snapshots = {
+            universe: Snapshot.of([market["info"] for market in group], universe, now, time)
+            for universe, group in groups.items()
+        }
+        for error in [error for snapshot in snapshots.values() for error in snapshot.errors]:
+            self.report(error)
         return [
             Known(
-                Snapshot.of([market["info"] for market in group], universe, clock.now(), self.exchange.milliseconds()),
+                snapshots[universe],
                 LeverageBrackets(
                     {
                         market["id"]: [tier["info"] for tier in market["leverageTiers"]]
@@ -523,7 +559,7 @@ class MarketKeeper:
                 left_out,
                 since.get(universe),
             )
-            for universe, group in _by_universe(contracts).items()
+            for universe, group in groups.items()
         ]
 
     def forget_markets(self) -> None:
@@ -638,9 +674,12 @@ class MarketKeeper:
         parsed = []
         for id in table.unlisted(snapshot):
             try:
-                with doubts.about(id):
-                    snapshot.event(id)  # an entry that lacks something is not listed
-                    parsed.append(self._parsed(snapshot.entry(id), table))
+                snapshot.event(id)  # an entry that lacks something is not listed
+                check_market(snapshot.entry(id))
+                parsed.append(self._parsed(snapshot.entry(id), table))
+            except MalformedEvent as error:
+                if id not in snapshot.malformed:  # else the comparison reports it
+                    doubts.malformed(id, error)
             except Exception as error:
                 doubts.errors.append(error)
         if not parsed:

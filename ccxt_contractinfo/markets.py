@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 import ccxt
 
 from .events import NEVER, ContractInfoEvent, PartialEvent, is_never
-from .snapshot import Universe, status_name, time_of
+from .snapshot import Universe, is_whole, status_name, time_of
 from .tiers import (
     NUMBERS,
     are_equal,
@@ -159,7 +159,7 @@ def is_relisted(market: Mapping[str, Any], status: Any, onboard: Any) -> bool:
 def all_markets(markets: Mapping[str, Market], by_id: Any) -> list[Market]:
     """All markets of ccxt's two mappings: those of `markets`, and before them other contracts of their symbols, which
     only `by_id` has."""
-    shown = list(markets.values())
+    shown = one_each(markets.values())
     ids = {market["symbol"]: market["id"] for market in shown if is_contract(market)}
     lists = list(by_id.values()) if isinstance(by_id, dict) else []
     hidden = [
@@ -169,6 +169,16 @@ def all_markets(markets: Mapping[str, Market], by_id: Any) -> list[Market]:
         if is_contract(market) and ids.get(market["symbol"], market["id"]) != market["id"]
     ]
     return [*hidden, *shown]
+
+
+def one_each(markets: Iterable[Market]) -> list[Market]:
+    """These markets; of contracts that have one id, as an answer of REST's may have it twice, the last whole one."""
+    markets = list(markets)
+    contracts = [market for market in markets if is_contract(market)]
+    if len({market["id"] for market in contracts}) == len(contracts):
+        return markets
+    by_id = {market["id"]: market for market in sorted(contracts, key=_is_whole)}
+    return [market for market in markets if not is_contract(market) or by_id[market["id"]] is market]
 
 
 def vanish(market: Mapping[str, Any]) -> Change:
@@ -309,6 +319,10 @@ def _is_perpetual(info: Mapping[str, Any]) -> bool:
     delivery = time_of(info.get("deliveryDate"))
     is_dated = "QUARTER" in contract_type or "MONTH" in contract_type
     return not is_dated and type(delivery) is int and is_never(delivery)
+
+
+def _is_whole(market: Mapping[str, Any]) -> bool:
+    return is_whole(market.get("info") or {}, market_universe(market))
 
 
 def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:

@@ -264,18 +264,25 @@ class ContractInfoMixin:
         try:
             return super().load_markets(*args, **kwargs)  # type: ignore[misc]
         finally:
-            local.is_loading, local.asked = False, None
+            local.is_loading, local.asked, local.sick = False, None, None
 
     def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt; where it is `load_markets` that calls this, what is newer than the answer is not undone."""
         local = self._contract_info().local
-        local.asked = clock.now() if getattr(local, "is_loading", False) else None
+        is_loading = getattr(local, "is_loading", False)
+        local.asked, local.sick = (clock.now(), []) if is_loading else (None, None)
         return super().fetch_markets(*args, **kwargs)  # type: ignore[misc]
+
+    def parse_market(self, market: Any) -> Any:
+        """As in ccxt; where it is `load_markets` that calls this, an entry of which no contract can be made spoils no
+        other, and does not mean that its contract is gone."""
+        return self._contract_info().parse_market(market, super().parse_market)  # type: ignore[misc]
 
     def set_markets(self, markets: Any, currencies: Any = None) -> Any:
         """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
         keeper = self._contract_info()
-        return keeper.set_markets(markets, currencies, vars(keeper.local).pop("asked", None))
+        loaded = vars(keeper.local)
+        return keeper.set_markets(markets, currencies, loaded.pop("asked", None), loaded.pop("sick", None) or [])
 
     def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but brackets that were pushed since they were asked for stay, readers see the new ones only when
@@ -352,6 +359,7 @@ class ContractInfoMixin:
     # ccxt gives its own classes such names when an instance is made; `attach` comes later than that.
     loadMarkets = load_markets  # noqa: N815
     fetchMarkets = fetch_markets  # noqa: N815
+    parseMarket = parse_market  # noqa: N815
     setMarkets = set_markets  # noqa: N815
     setMarketsFromExchange = set_markets_from_exchange  # noqa: N815
     loadLeverageBrackets = load_leverage_brackets  # noqa: N815

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable
 from typing import Any, get_args
 
 import ccxt
-import orjson
 
 from . import clock
 from .backoff import retry_after
@@ -159,7 +159,7 @@ def _text(answer: Any) -> str:
         return str(answer["text"])
     if isinstance(answer, dict | list):
         try:
-            return orjson.dumps(answer).decode()
-        except TypeError as error:
+            return json.dumps(answer)  # which writes whatever ccxt reads
+        except (TypeError, ValueError, RecursionError) as error:
             raise ccxt.BadResponse(f"an answer of REST's was made something that is no JSON: {error}") from error
     return str(answer)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import MalformedEvent
 from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent
 from .markets import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_universe, vanish
 from .pushes import Pushes
-from .snapshot import Entry, Snapshot, State, salvage_entry, state_of, status_name
+from .snapshot import Entry, Snapshot, State, has_id, salvage_entry, state_of, status_name
 from .tiers import are_equal, brackets_of, to_leverage_tiers
 
 
@@ -69,6 +69,12 @@ class Doubts:
         """Note what cannot be understood of a contract."""
         self.errors.append(MalformedEvent(f"{id}.{error.field}", error.value, error.expected))
 
+    def unreadable(self, entry: Any) -> None:
+        """Note an entry of which no market could be made; a comparison takes what is whole in it."""
+        name = entry["symbol"] if has_id(entry) else "symbols"
+        self.errors.append(MalformedEvent(name, entry, "an entry that ccxt can make a contract of"))
+        self.unsettled(float("-inf"))
+
     def unsettled(self, until: float | None) -> bool:
         """Whether a push was not undone, because it is not settled (see `Pushes`); then it is noted."""
         if until is not None:
@@ -95,13 +101,13 @@ def missed(
     :param settle_time: s
     """
     news, doubts = [], Doubts()
+    doubts.errors += snapshot.errors
     for id, state in snapshot.states.items():
         raw = brackets.get(id) if brackets else None
         if id in known and (differs(known[id], state) or raw is not None):
-            with doubts.about(id):
-                news += _missed(known[id], snapshot, state, raw, pushes, settle_time, doubts)
+            news += _missed(known[id], snapshot, state, raw, pushes, settle_time, doubts)
     for id, market in known.items():
-        if id in snapshot.states or is_gone(market):
+        if is_gone(market) or not snapshot.lacks(id):
             continue
         if not doubts.unsettled(pushes.unsettled_until(id, snapshot.asked, settle_time)):
             news.append(vanished(market, snapshot.time))
@@ -161,7 +167,7 @@ def _missed(
         brackets = ()
     if not is_other and not brackets:
         return []
-    event = _told(market, snapshot, brackets, doubts) if is_other else snapshot.event(id, brackets)
+    event = _told(market, snapshot, brackets)
     if event is None:
         return []
     change = apply_event(market, event) if is_other else apply_brackets(market, event)
@@ -173,15 +179,12 @@ def _missed(
     return [News(event, change)]
 
 
-def _told(
-    market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...], doubts: Doubts
-) -> ContractInfoEvent | None:
+def _told(market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...]) -> ContractInfoEvent | None:
     """What REST says of a contract; where its entry is malformed, what is whole in it, which of one that went away says
     too little."""
     try:
         return snapshot.event(market["id"], brackets)
-    except MalformedEvent as error:
-        doubts.malformed(market["id"], error)
+    except MalformedEvent:
         entry = snapshot.entry(market["id"])
         whole = salvage_entry(entry, snapshot.universe, snapshot.time, brackets)
         return None if is_gone(market) else filled_in(whole, market)

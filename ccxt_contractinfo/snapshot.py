@@ -2,11 +2,14 @@
 
 exchangeInfo is a megabyte, and most answers say what the one before said: an answer is taken apart only where it
 differs from that one; of the others the `Contents` are kept.
+
+What is sick in an answer (an entry that lacks something, half of a character, NaN) spoils nothing else in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -27,7 +30,14 @@ Entry = Mapping[str, Any]
 _DIGITS = 20
 """No time has so many."""
 
-_SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d+)')
+_SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d{1,15})(?!\d)')
+
+_PLAIN = "JSON without NaN, half characters, and numbers or lists beyond all bounds"
+
+_OF_CONTRACTS = {"pair", "contractType", "contractStatus", "deliveryDate", "onboardDate", "marginAsset"}
+"""What entries of contracts have, and those of spot markets and options have not."""
+_OF_MARKETS = {"baseAsset": str, "quoteAsset": str, "marginAsset": str, "filters": list}
+"""What ccxt makes names, precision and limits of."""
 
 
 class State(NamedTuple):
@@ -43,49 +53,77 @@ class State(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What an exchangeInfo says: the `State` of each contract by id, and the hash of the text that said so."""
+    """What an exchangeInfo says: the `State` of each contract by id, and the hash of the text that said so. What of it
+    cannot be believed: by contract id, and of entries of which nobody can say whose they are."""
 
     states: Mapping[str, State]
     hash: int
+    malformed: Mapping[str, MalformedEvent] = {}
+    nameless: tuple[MalformedEvent, ...] = ()
 
 
 class Snapshot:
     """One answer of exchangeInfo.
 
     `asked` (s by `clock.now`) is when it was asked for, `time` (ms) when it was given, by Binance's clock; without
-    `has_time`, by one's own.
+    `has_time`, by one's own. Of entries with one id, the last whole one counts; what is no JSON is left out of its
+    entry.
 
     :param text: the answer
     :param now: ms; the time where the answer has no serverTime
     :param previous: those of an earlier answer, of the same universe, which this one may repeat
-    :raises ccxt.BadResponse: where it is no exchangeInfo, has an entry without an id, or has no contracts at all
+    :raises ccxt.BadResponse: where it is no exchangeInfo, or has not one entry that is whole
     """
 
     def __init__(self, text: str, universe: Universe, asked: float, now: int, previous: Contents | None = None) -> None:
         self.universe: Universe = universe
         self.asked = asked
         self._text = text
-        self._entries: dict[str, Entry] | None = None
+        self._entries: _Entries | None = None
         tail = text.partition('"symbols"')[2]
         digest = hash(tail)  # of 64 bits: texts that differ do not have the same one by chance
         if previous is not None and tail and digest == previous.hash:
             self.contents = previous
         else:
-            states = {id: state_of(entry, universe) for id, entry in self._by_id().items()}
-            self.contents = Contents(states, digest)
+            self._entries = _told(text, universe)
+            self.contents = self._entries.contents(digest)
         time = _SERVER_TIME.search(text)
         self.has_time = time is not None
         self.time = int(time[1]) if time else now
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], universe: Universe, asked: float, time: int) -> Snapshot:
-        """An answer that would have these entries and this time."""
-        return cls(orjson.dumps({"serverTime": time, "symbols": list(entries)}).decode(), universe, asked, time)
+    def of(cls, entries: Iterable[Any], universe: Universe, asked: float, time: int) -> Snapshot:
+        """An answer that would have these entries, be they whole or not, and this time."""
+        snapshot = object.__new__(cls)
+        entries = list(entries)
+        snapshot.universe, snapshot.asked, snapshot.time, snapshot._text = universe, asked, time, ""
+        snapshot._entries = _Entries(entries, universe, is_plain=_is_plain(entries))
+        snapshot.contents = snapshot._entries.contents(0)
+        return snapshot
 
     @property
     def states(self) -> Mapping[str, State]:
         """The `State` of each contract by id."""
         return self.contents.states
+
+    @property
+    def malformed(self) -> Mapping[str, MalformedEvent]:
+        """What is wrong with entries, by contract id."""
+        return self.contents.malformed
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether each entry says whose it is: else any contract that seems to be missing may be there."""
+        return not self.contents.nameless
+
+    @property
+    def errors(self) -> list[MalformedEvent]:
+        """All that is to be reported of it."""
+        return [*self.contents.malformed.values(), *self.contents.nameless]
+
+    def lacks(self, id: str) -> bool:
+        """Whether it shows that the venue does not have a contract."""
+        return self.is_clear and id not in self.states
 
     def entry(self, id: str) -> Entry:
         """The raw entry of a contract."""
@@ -95,10 +133,116 @@ class Snapshot:
         """The state of a contract as an event. Raises `MalformedEvent` where the entry lacks something."""
         return event_of(self.entry(id), self.universe, self.time, brackets)
 
-    def _by_id(self) -> dict[str, Entry]:
+    def _by_id(self) -> _Entries:
         if self._entries is None:
-            self._entries = _entries(self._text)
+            self._entries = _told(self._text, self.universe)
         return self._entries
+
+
+class _Entries(dict[str, Entry]):
+    """The entries of an answer by contract id.
+
+    :param is_plain: all of them can be written as JSON
+    """
+
+    def __init__(self, entries: Iterable[Any], universe: str, *, is_plain: bool) -> None:
+        super().__init__()
+        self.states: dict[str, State] = {}
+        self.whole: set[str] = set()
+        self._malformed: dict[str, MalformedEvent] = {}
+        self._nameless: list[MalformedEvent] = []
+        for place, entry in enumerate(entries):
+            if has_id(entry):
+                self._take(entry if is_plain else self._plain(entry), universe)
+            else:
+                self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, "an entry that names its contract"))
+
+    def contents(self, hash: int) -> Contents:
+        return Contents(self.states, hash, self._malformed, tuple(self._nameless))
+
+    def _plain(self, entry: Entry) -> Entry:
+        """An entry without those of its fields that are no JSON."""
+        if _is_plain(entry):
+            return entry
+        id, kept = entry["symbol"], {}
+        for name, value in entry.items():
+            if _is_plain({name: value}):
+                kept[name] = value
+            else:
+                self._note(id, MalformedEvent(f"{id}.{ascii(name)[1:-1]}", value, _PLAIN))
+        return kept
+
+    def _take(self, entry: Entry, universe: str) -> None:
+        id, state = entry["symbol"], state_of(entry, universe)
+        fault = None if _is_whole(state) else _fault(entry, universe)
+        if fault is not None:
+            self._note(id, MalformedEvent(f"{id}.{fault.field}", fault.value, fault.expected))
+            if id in self.whole:
+                return
+        elif id in self.whole and self[id] != entry:
+            self._note(id, MalformedEvent(f"{id}.symbol", id, "an id that one entry alone has"))
+        if fault is None:
+            self.whole.add(id)
+        self[id], self.states[id] = entry, state
+
+    def _note(self, id: str, error: MalformedEvent) -> None:
+        self._malformed.setdefault(id, error)
+
+
+def has_id(entry: Any) -> bool:
+    """Whether an entry of exchangeInfo says which contract it is about."""
+    id = entry.get("symbol") if isinstance(entry, Mapping) else None
+    return isinstance(id, str) and bool(id) and (id.isascii() or _is_plain(id))
+
+
+def is_of_contract(entry: Any) -> bool:
+    """Whether an entry of exchangeInfo, whole or not, may be that of a contract, and not of another kind of market."""
+    return not isinstance(entry, Mapping) or not _OF_CONTRACTS.isdisjoint(entry)
+
+
+def is_whole(entry: Entry, universe: str) -> bool:
+    """Whether an entry says all that makes an event."""
+    return _fault(entry, universe) is None
+
+
+def check_market(entry: Entry) -> None:
+    """Raise `MalformedEvent` where an entry lacks what ccxt makes a market of."""
+    for name, kind in _OF_MARKETS.items():
+        if not isinstance(entry.get(name), kind):
+            raise MalformedEvent(name, entry.get(name), f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
+
+
+def _is_whole(state: State) -> bool:
+    """Whether a state is as nearly all are; what is wrong with another, `_fault` says."""
+    kinds = type(state.status), type(state.contract_type), type(state.delivery_date), type(state.onboard_date)
+    return kinds == (str, str, int, int) and state.delivery_date >= 0 and bool(state.onboard_date >= 0)
+
+
+def _fault(entry: Entry, universe: str) -> MalformedEvent | None:
+    try:
+        event_of(entry, universe, 0)
+    except MalformedEvent as error:
+        return error
+    return None
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be written as JSON, within other values, and read back as the same."""
+    try:
+        return bool(orjson.loads(orjson.dumps([[[[value]]]])) == [[[[value]]]])
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _decoded(text: str) -> tuple[Any, bool]:
+    """What a text says, understood as far as ccxt does, and whether all that is plain JSON. Raises ValueError or
+    RecursionError."""
+    try:
+        value = orjson.loads(text)
+        orjson.dumps([[[[value]]]])  # it reads deeper lists than it writes
+    except (TypeError, ValueError):
+        return json.loads(text), False
+    return value, True
 
 
 def state_of(entry: Entry, universe: str) -> State:
@@ -180,33 +324,39 @@ class LeverageBrackets(dict[str, list[Entry]]):
 
 
 def brackets_by_id(text: str) -> LeverageBrackets:
-    """What an answer of leverageBracket says; one contract that cannot be understood does not spoil the others. Raises
-    ccxt.BadResponse where there is no contract in it that can."""
+    """What an answer of leverageBracket says; one contract that cannot be understood does not spoil the others, and of
+    entries with one id the last whole one counts. Raises ccxt.BadResponse where there is no contract in it that can."""
     found = LeverageBrackets()
     try:
-        entries = orjson.loads(text)
-        for entry in entries if isinstance(entries, list) else [entries]:
-            id = entry.get("symbol") if isinstance(entry, dict) else None
-            try:
-                _take_brackets(found, _text("symbol", id), entry)
-            except MalformedEvent as error:
-                found.malformed[str(id)] = MalformedEvent(f"{id}.{error.field}", error.value, error.expected)
-    except ValueError as error:
+        entries, is_plain = _decoded(text)
+    except (ValueError, RecursionError) as error:
         raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {error!r} in {text[:200]}") from error
+    for entry in entries if isinstance(entries, list) else [entries]:
+        name = entry["symbol"] if has_id(entry) else "leverageBracket"
+        try:
+            if not has_id(entry):
+                raise MalformedEvent("symbol", entry, "an entry that names its contract")
+            _take_brackets(found, name, entry, is_plain=is_plain)
+        except MalformedEvent as error:
+            found.malformed[name] = MalformedEvent(f"{name}.{error.field}", error.value, error.expected)
     if not isinstance(entries, list) or (entries and not found):
         raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {text[:200]}")
+    found.coefficients = {id: coefficient for id, coefficient in found.coefficients.items() if coefficient != 1}
     return found
 
 
-def _take_brackets(found: LeverageBrackets, id: str, entry: Mapping[str, Any]) -> None:
-    coefficient = _coefficient(entry.get("notionalCoef"))
-    if coefficient != 1:
-        found.coefficients[id] = coefficient
+def _take_brackets(found: LeverageBrackets, id: str, entry: Mapping[str, Any], *, is_plain: bool) -> None:
+    coefficient = {id: _coefficient(entry.get("notionalCoef"))}
+    if id not in found:
+        found.coefficients.update(coefficient)
     brackets = entry.get("brackets")
     if not isinstance(brackets, list):
         raise MalformedEvent("brackets", brackets, "a list, as in leverageBracket")
+    if not is_plain and not _is_plain(brackets):
+        raise MalformedEvent("brackets", brackets, _PLAIN)
     brackets_of(brackets)
     found[id] = brackets
+    found.coefficients.update(coefficient)
 
 
 def _coefficient(value: Any) -> float:
@@ -214,20 +364,22 @@ def _coefficient(value: Any) -> float:
     if value is None:
         return 1.0
     if isinstance(value, int | float | str) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             if 0 < (coefficient := float(value)) < float("inf"):
                 return coefficient
     raise MalformedEvent("notionalCoef", value, "a number above 0")
 
 
-def _entries(text: str) -> dict[str, Entry]:
+def _told(text: str, universe: str) -> _Entries:
     try:
-        found = {entry["symbol"]: entry for entry in orjson.loads(text)["symbols"]}
-    except (ValueError, KeyError, TypeError) as error:
+        answer, is_plain = _decoded(text)
+        symbols = answer["symbols"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {error!r} in {text[:200]}") from error
-    # An empty list, believed, would mean that every contract is gone.
-    if not found or not all(isinstance(id, str) for id in found):
-        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or one without ids: {text[:200]}")
+    found = _Entries(symbols if isinstance(symbols, list) else (), universe, is_plain=is_plain)
+    # One without anything whole, believed, would mean that every contract is gone, or may be anything.
+    if not found.whole:
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or none of them is whole: {text[:200]}")
     return found
 
 

@@ -139,7 +139,10 @@ class _Client:
         is_large = '"symbols"' in http_response or '"brackets"' in http_response
         if is_large and self.leaves_unparsed:
             return {"text": http_response}
-        return super().parse_json(http_response)  # type: ignore[misc]
+        try:
+            return super().parse_json(http_response)  # type: ignore[misc]
+        except RecursionError:  # of lists without end; ccxt leaves what is no JSON as it came
+            return None
 
     def parse_leverage_tiers(self, response: Any, *_: Any, **__: Any) -> Any:
         """The answer itself."""

@@ -34,7 +34,7 @@ from .markets import (
 from .published import PublishedMarkets
 from .pushes import Pushes
 from .resync import Doubts, News, brackets_told, differs, listed, missed, vanished
-from .snapshot import Contents, Entry, Snapshot, Universe, event_of, state_of
+from .snapshot import Contents, Entry, Snapshot, Universe, event_of, has_id, state_of
 
 LONG_AGO = float("-inf")
 
@@ -256,16 +256,17 @@ class MarketTable(PublishedMarkets):
             news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
             doubts.add(undecided)
             dropped = self.choice.dropped(universe)
-            news += [vanished(each, snapshot.time) for id, each in dropped.items() if id not in snapshot.states]
+            news += [vanished(each, snapshot.time) for id, each in dropped.items() if snapshot.lacks(id)]
             gone = frozenset(event.id for event, change in news if is_gone(change.market))
             if self._is_believed(universe, gone, len(known) + len(dropped), doubts):
-                self.choice.shown(dropped, dropped.keys() & gone)
+                shown = dropped if snapshot.is_clear else dropped.keys() & snapshot.states.keys()
+                self.choice.shown(shown, dropped.keys() & gone)
             else:
                 doubts.unsettled(asked + settle_time)
                 news = [each for each in news if each.event.id not in gone]
             unheard: list[News] = []
             for id in [id for id in unknown if id in listings and id not in known]:
-                with doubts.about(id):
+                with contextlib.suppress(MalformedEvent):  # which is noted already
                     told = brackets_told((brackets or {}).get(id), id, doubts)
                     (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
                     self._listed[id] = asked
@@ -289,7 +290,8 @@ class MarketTable(PublishedMarkets):
         """Find out what the user left out, by the first answer on markets of his own choice."""
         universe = snapshot.universe
         known = [id for id, market in self._contracts.items() if market_universe(market) == universe]
-        if self.choice.is_open(universe) and _are_many(sum(id not in snapshot.states for id in known), len(known)):
+        missing = sum(id not in snapshot.states for id in known)
+        if self.choice.is_open(universe) and (_are_many(missing, len(known)) or not snapshot.is_clear):
             return  # it may be cut off somewhere, and then the next one would be full of news
         announced = {id for id in self.waiting.ids() if self.waiting.is_announced(id)}
         for id in self.choice.decide(snapshot, self._contracts.keys() | announced):
@@ -356,6 +358,7 @@ class MarketTable(PublishedMarkets):
         *,
         is_whole: bool = True,
         unwanted: Iterable[str] = (),
+        sick: Iterable[Any] = (),
     ) -> tuple[list[News], Doubts]:
         """Take over freshly loaded markets, as new mappings.
 
@@ -368,6 +371,7 @@ class MarketTable(PublishedMarkets):
         :param now: ms; the time of the news
         :param is_whole: they are all that the venue has; else the user has chosen them, as he has where `asked` is None
         :param unwanted: the ids of contracts that the user does not want to have at all
+        :param sick: the entries of which no markets could be made: their contracts are there
         :return: what is news, to be announced once the mappings are the exchange's
         """
         with self.lock:
@@ -387,10 +391,14 @@ class MarketTable(PublishedMarkets):
                 merged.append(taken)
                 news += told if id not in self.waiting else []
             missing = {id: each for id, each in known.items() if id not in fresh and market_universe(each) in universes}
-            kept = missing if is_venues else self.choice.kept(missing, merged, is_loaded=asked is not None)
+            for entry in sick:
+                doubts.unreadable(entry)
+            stay = missing if not all(map(has_id, sick)) else missing.keys() & {entry["symbol"] for entry in sick}
+            there = {id: missing[id] for id in stay}
+            kept = missing if is_venues else self.choice.kept(missing, merged, is_loaded=asked is not None) | there
             kept = {id: market for id, market in kept.items() if id not in unwanted}
             if is_venues:
-                news += self._gone(kept, known, answered, asked, now, settle_time, doubts)
+                news += self._gone(kept, there, known, answered, asked, now, settle_time, doubts)
                 brought = {market_universe(market) for market in markets if is_contract(market)}
                 self.choice.take_all(fresh, brought & answered, unwanted)
             else:
@@ -412,6 +420,7 @@ class MarketTable(PublishedMarkets):
     def _gone(
         self,
         kept: dict[str, Market],
+        there: Mapping[str, Market],
         known: Mapping[str, Market],
         answered: set[Universe],
         asked: float | None,
@@ -419,13 +428,14 @@ class MarketTable(PublishedMarkets):
         settle_time: float,
         doubts: Doubts,
     ) -> list[News]:
-        """What is told of the contracts that a whole loading has not brought; in `kept`, those that are gone become
-        so."""
+        """What is told of the contracts that a whole loading has not brought, though not of those that are `there`; in
+        `kept`, those that are gone become so."""
         found = [
             vanished(market, now)
             for market in kept.values()
             if market_universe(market) in answered
             and not is_gone(market)
+            and market["id"] not in there
             and not self._is_newer(market, asked, settle_time, doubts)
         ]
         news: list[News] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_when_an_answer_was_asked_for(sim: BinanceSimulator, plain: Any, mocker:
 def test_when_an_answer_was_given(sim: BinanceSimulator, plain: Any, mocker: MockerFixture) -> None:
     """An answer that does not tell Binance's time is of the exchange's."""
     mocker.patch.object(plain, "milliseconds", return_value=42)
-    sim.fail_rest(200, body='{"symbols":[{"symbol":"IOTAUSDT"}]}')
+    sim.fail_rest(200, body=json.dumps({"symbols": [entry()]}))
     assert 42 == Rest(plain).snapshot("linear").time
 
 

@@ -244,7 +244,7 @@ def test_a_pushed_status_stays_beside_brackets() -> None:
 def test_what_is_whole_in_a_malformed_entry_counts(changes: dict[str, Any], field: str) -> None:
     """A status that is whole is news though something else in its entry is not; that stays as it was, and is noted. To
     be told once more of what is known already is no news."""
-    answer = snapshot(entry(**HALTED, **changes))
+    answer = snapshot(entry(**HALTED, **changes), entry("BTCUSDT"))
     [news], doubts = compared(known(entry()), answer)
     assert [("IOTAUSDT", ["halted", "status"])] == said([news])
     assert [f"IOTAUSDT.{field}"] == [error.field for error in doubts.errors if isinstance(error, MalformedEvent)]

@@ -51,16 +51,19 @@ def test_what_an_entry_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("told", "expected"),
     [
-        pytest.param('{"serverTime":1700000000001,"symbols":[{"symbol":"X"}]}', 1700000000001, id="compact"),
-        pytest.param('{"serverTime" : 1700000000001, "symbols": [{"symbol":"X"}]}', 1700000000001, id="spaced"),
-        pytest.param('{"symbols":[{"symbol":"X"}]}', 42, id="absent"),
-        pytest.param('{"serverTime":null,"symbols":[{"symbol":"X"}]}', 42, id="none"),
+        pytest.param('"serverTime":1700000000001,', 1700000000001, id="compact"),
+        pytest.param('"serverTime" : 1700000000001, ', 1700000000001, id="spaced"),
+        pytest.param("", 42, id="absent"),
+        pytest.param('"serverTime":null,', 42, id="none"),
+        pytest.param(f'"serverTime":{10**15},', 42, id="beyond all times"),
+        pytest.param(f'"serverTime":{"9" * 4000},', 42, id="bottomless"),
     ],
 )
-def test_the_time_of_an_answer(text: str, expected: int) -> None:
-    """An answer is of Binance's time; of the given one where it does not tell."""
+def test_the_time_of_an_answer(told: str, expected: int) -> None:
+    """An answer is of Binance's time; of the given one where it does not tell one that can be."""
+    text = "{" + told + exchange_info([entry()]).partition(f'"serverTime":{SERVER_TIME},')[2]
     assert expected == Snapshot(text, "linear", 0.0, 42).time
 
 
@@ -104,6 +107,8 @@ ANSWERS_THAT_ARE_NONE = [
     pytest.param('{"symbols": [{"pair": "x"}]}', id="an entry without an id"),
     pytest.param('{"symbols": [{"symbol": null}]}', id="an entry whose id is null"),
     pytest.param('{"symbols": []}', id="no contracts"),
+    pytest.param('{"symbols": [{"symbol": "IOTAUSDT"}]}', id="no entry that is whole"),
+    pytest.param('{"symbols": ' + "[" * 100_000 + "]" * 100_000 + "}", id="a list without end"),
 ]
 
 
