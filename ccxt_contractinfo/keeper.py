@@ -37,7 +37,17 @@ from .markets import (
 from .rest import Answers, Rest
 from .resync import Doubts
 from .settings import Settings, contracts_filter, serves_tiers
-from .snapshot import Entry, LeverageBrackets, Snapshot, Universe, check_market, event_of, has_id, is_of_contract
+from .snapshot import (
+    Entry,
+    LeverageBrackets,
+    Snapshot,
+    Universe,
+    believable,
+    check_market,
+    event_of,
+    has_id,
+    is_of_contract,
+)
 from .stream import GATHER, ContractInfoStream
 from .table import MarketTable
 from .tierchanges import DIRECTIONS
@@ -143,16 +153,15 @@ class MarketKeeper:
         sick: list[Any] | None = getattr(self.local, "sick", None)
         if sick is None or not is_of_contract(entry):
             return parse(entry)
-        try:
-            market = parse(entry)
-        except Exception:  # ccxt expects entries to be whole
-            market = None
-        if market is not None and is_contract(market) and has_id(entry):
+        market = None
+        with contextlib.suppress(Exception):  # ccxt expects entries to be whole
+            market = parse(believable(entry))
+        if market is not None and is_contract(market):
             return market
         sick.append(entry)
-        # It may be none that this package follows; but ccxt takes what lacks its type for a spot market.
-        is_other = market is not None and not market["spot"] and has_id(entry)
-        return market if is_other and self.table.find(entry["symbol"]) is None else None
+        # It may be of a kind that this package does not follow; but ccxt takes what has no type for a spot market.
+        is_other = market is not None and not market["spot"] and self.table.find(market["id"]) is None
+        return market if is_other else None
 
     def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: list[Any]) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.

@@ -6,8 +6,7 @@ asked for again.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .errors import MalformedEvent
@@ -56,14 +55,6 @@ class Doubts:
         """A part of the answer was lost by this. Of several, the one that asks for the most patience counts."""
         self.errors.append(error)
         self.failure = max(self.failure, error, key=_patience)
-
-    @contextlib.contextmanager
-    def about(self, id: str) -> Iterator[None]:
-        """Leave a contract out where its entry is malformed, and note it."""
-        try:
-            yield
-        except MalformedEvent as error:
-            self.malformed(id, error)
 
     def malformed(self, id: str, error: MalformedEvent) -> None:
         """Note what cannot be understood of a contract."""

@@ -33,6 +33,7 @@ _DIGITS = 20
 _SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d{1,15})(?!\d)')
 
 _PLAIN = "JSON without NaN, half characters, and numbers or lists beyond all bounds"
+_NAMED = "an entry that names its contract"
 
 _OF_CONTRACTS = {"pair", "contractType", "contractStatus", "deliveryDate", "onboardDate", "marginAsset"}
 """What entries of contracts have, and those of spot markets and options have not."""
@@ -153,40 +154,31 @@ class _Entries(dict[str, Entry]):
         self._nameless: list[MalformedEvent] = []
         for place, entry in enumerate(entries):
             if has_id(entry):
-                self._take(entry if is_plain else self._plain(entry), universe)
+                kept, faults = (entry, []) if is_plain else _plain(entry)
+                for fault in [*faults, *_misfits(kept)]:
+                    self._note(entry["symbol"], fault)
+                self._take(kept, universe)
             else:
-                self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, "an entry that names its contract"))
+                self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, _NAMED))
 
     def contents(self, hash: int) -> Contents:
         return Contents(self.states, hash, self._malformed, tuple(self._nameless))
-
-    def _plain(self, entry: Entry) -> Entry:
-        """An entry without those of its fields that are no JSON."""
-        if _is_plain(entry):
-            return entry
-        id, kept = entry["symbol"], {}
-        for name, value in entry.items():
-            if _is_plain({name: value}):
-                kept[name] = value
-            else:
-                self._note(id, MalformedEvent(f"{id}.{ascii(name)[1:-1]}", value, _PLAIN))
-        return kept
 
     def _take(self, entry: Entry, universe: str) -> None:
         id, state = entry["symbol"], state_of(entry, universe)
         fault = None if _is_whole(state) else _fault(entry, universe)
         if fault is not None:
-            self._note(id, MalformedEvent(f"{id}.{fault.field}", fault.value, fault.expected))
+            self._note(id, fault)
             if id in self.whole:
                 return
         elif id in self.whole and self[id] != entry:
-            self._note(id, MalformedEvent(f"{id}.symbol", id, "an id that one entry alone has"))
+            self._note(id, MalformedEvent("symbol", id, "an id that one entry alone has"))
         if fault is None:
             self.whole.add(id)
         self[id], self.states[id] = entry, state
 
-    def _note(self, id: str, error: MalformedEvent) -> None:
-        self._malformed.setdefault(id, error)
+    def _note(self, id: str, fault: MalformedEvent) -> None:
+        self._malformed.setdefault(id, MalformedEvent(f"{id}.{fault.field}", fault.value, fault.expected))
 
 
 def has_id(entry: Any) -> bool:
@@ -207,9 +199,37 @@ def is_whole(entry: Entry, universe: str) -> bool:
 
 def check_market(entry: Entry) -> None:
     """Raise `MalformedEvent` where an entry lacks what ccxt makes a market of."""
-    for name, kind in _OF_MARKETS.items():
-        if not isinstance(entry.get(name), kind):
-            raise MalformedEvent(name, entry.get(name), f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
+    for fault in _misfits({**dict.fromkeys(_OF_MARKETS), **entry}):
+        raise fault
+
+
+def believable(entry: Any) -> Entry:
+    """An entry without those of its fields that are no JSON. Raises `MalformedEvent` where a market would lack something,
+    or would be made of something else."""
+    if not has_id(entry):
+        raise MalformedEvent("symbol", entry, _NAMED)
+    kept, faults = _plain(entry)
+    for fault in [*_misfits(kept), *(each for each in faults if each.field in _OF_MARKETS)]:
+        raise fault
+    return kept
+
+
+def _plain(entry: Entry) -> tuple[Entry, list[MalformedEvent]]:
+    """An entry without those of its fields that are no JSON, and these."""
+    if _is_plain(entry):
+        return entry, []
+    sick = {name: value for name, value in entry.items() if not _is_plain({name: value})}
+    kept = {name: value for name, value in entry.items() if name not in sick}
+    return kept, [MalformedEvent(ascii(name)[1:-1], value, _PLAIN) for name, value in sick.items()]
+
+
+def _misfits(entry: Entry) -> list[MalformedEvent]:
+    """What of that which ccxt makes a market of is something else."""
+    return [
+        MalformedEvent(name, entry[name], f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
+        for name, kind in _OF_MARKETS.items()
+        if name in entry and not isinstance(entry[name], kind)
+    ]
 
 
 def _is_whole(state: State) -> bool:
@@ -335,7 +355,7 @@ def brackets_by_id(text: str) -> LeverageBrackets:
         name = entry["symbol"] if has_id(entry) else "leverageBracket"
         try:
             if not has_id(entry):
-                raise MalformedEvent("symbol", entry, "an entry that names its contract")
+                raise MalformedEvent("symbol", entry, _NAMED)
             _take_brackets(found, name, entry, is_plain=is_plain)
         except MalformedEvent as error:
             found.malformed[name] = MalformedEvent(f"{name}.{error.field}", error.value, error.expected)
