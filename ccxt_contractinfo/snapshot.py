@@ -204,8 +204,8 @@ def check_market(entry: Entry) -> None:
 
 
 def believable(entry: Any) -> Entry:
-    """An entry without those of its fields that are no JSON. Raises `MalformedEvent` where a market would lack something,
-    or would be made of something else."""
+    """An entry without those of its fields that are no JSON. Raises `MalformedEvent` where a market that is made of it
+    would lack something, or have something else."""
     if not has_id(entry):
         raise MalformedEvent("symbol", entry, _NAMED)
     kept, faults = _plain(entry)

@@ -21,6 +21,14 @@ HALF = "\ud800"
 MISSING = object()
 
 
+@pytest.fixture(autouse=True)
+def few_contracts(sim: BinanceSimulator) -> None:
+    """A small venue, for the sake of speed."""
+    for id in sim.contracts:
+        if not id.startswith(("BTCUSD", "ETHUSD", "SOLUSD", "XRPUSD")):
+            sim.remove_contract(id)
+
+
 def deep(levels: int) -> Any:
     value: Any = 7
     for _ in range(levels):
@@ -224,7 +232,7 @@ def test_an_answer_that_is_none(sim: BinanceSimulator, make: Make, how: str) -> 
     stream = exchange.contract_info_stream()
     serve(sim, NO_ANSWERS[how])
     sim.set_status("BTCUSD_PERP", "TRADING_HALT", push=False)
-    assert not stream.resync()
+    assert not stream.resync(timeout=0.5)
     assert ["BTCUSD_PERP"] == [each["id"] for each in inbox.wait()]
     assert any(isinstance(error, ccxt.BadResponse) for error in errors.wait())
     assert {(True, "TRADING")} == states(exchange)
@@ -421,7 +429,7 @@ def test_the_last_whole_brackets_of_two_count(sim: BinanceSimulator, keyed: Any)
 # The journal
 
 
-@pytest.mark.parametrize("how", [*STATES, *OTHERS, *NAMELESS, *INSTEAD])
+@pytest.mark.parametrize("how", [*OTHERS, *NAMELESS, "a number", "no status", "a delivery date of NaN"])
 def test_a_journal_of_sick_answers_comes_to_the_same(
     sim: BinanceSimulator, make: Make, tmp_path: Path, how: str
 ) -> None:
