@@ -7,7 +7,7 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 import ccxt
@@ -163,7 +163,7 @@ class MarketKeeper:
         is_other = market is not None and not market["spot"] and self.table.find(market["id"]) is None
         return market if is_other else None
 
-    def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: list[Any]) -> Any:
+    def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: Collection[Any] = ()) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
 
         :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone

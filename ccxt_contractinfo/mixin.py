@@ -294,7 +294,7 @@ class ContractInfoMixin:
         """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
         keeper = self._contract_info()
         loaded = vars(keeper.local)
-        return keeper.set_markets(markets, currencies, loaded.pop("asked", None), loaded.pop("sick", None) or [])
+        return keeper.set_markets(markets, currencies, loaded.pop("asked", None), loaded.pop("sick", None) or ())
 
     def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but brackets that were pushed since they were asked for stay, readers see the new ones only when

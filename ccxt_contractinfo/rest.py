@@ -56,6 +56,9 @@ class Rest:
             brackets = brackets_by_id(text)
             if not brackets:
                 raise ccxt.BadResponse(f"leverageBracket has no contracts: {text[:200]}")
+            if known is not None:  # whose brackets were an account's own, and are not whole now
+                for id in known[1].coefficients.keys() - brackets.keys():
+                    brackets.coefficients.setdefault(id, known[1].coefficients[id])
             known = self._brackets[universe] = (hash(text), brackets)
         return known[1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, get_args
 
 import ccxt
@@ -358,7 +358,7 @@ class MarketTable(PublishedMarkets):
         *,
         is_whole: bool = True,
         unwanted: Iterable[str] = (),
-        sick: Iterable[Any] = (),
+        sick: Collection[Any] = (),
     ) -> tuple[list[News], Doubts]:
         """Take over freshly loaded markets, as new mappings.
 

@@ -88,6 +88,19 @@ def test_unchanged_brackets_are_kept(sim: BinanceSimulator, keyed: Any) -> None:
     )
 
 
+def test_the_coefficient_of_sick_brackets_is_kept(sim: BinanceSimulator, keyed: Any) -> None:
+    """Brackets that are an account's own stay so while an answer does not say whole what they are."""
+    rest = Rest(keyed)
+    sim.set_coefficient("BTCUSDT", 2.0)
+    assert {"BTCUSDT": 2.0} == rest.brackets("linear").coefficients
+    other = {"symbol": "ETHUSDT", "brackets": []}
+    for sick in ({"symbol": "BTCUSDT", "notionalCoef": "?", "brackets": []}, {"symbol": None, "brackets": []}):
+        sim.fail_rest(200, body=json.dumps([sick, other]), times=1)
+        assert {"BTCUSDT": 2.0} == rest.brackets("linear").coefficients
+    sim.set_coefficient("BTCUSDT", None)
+    assert {} == rest.brackets("linear").coefficients
+
+
 @pytest.mark.parametrize("universe", ["linear", "inverse"])
 def test_a_refused_key(sim: BinanceSimulator, plain: Any, universe: Any) -> None:
     """A key that Binance does not know is an AuthenticationError, also where another one was good before."""
