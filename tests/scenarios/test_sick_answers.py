@@ -486,3 +486,41 @@ def test_a_journal_that_begins_with_a_sick_market(sim: BinanceSimulator, make: M
     first = next(entry for entry in read_journal(journal) if entry["kind"] == "markets")
     left_out = {"BTCUSDT"} if how in WITHOUT_MARKET else set()
     assert {each["symbol"] for each in entries(sim)} - left_out == {each["symbol"] for each in first["entries"]}
+
+
+# A user's own choice
+
+
+class Part(cci.binanceusdm):
+    """It leaves out all but a few contracts."""
+
+    def fetch_markets(self, params: Any = {}) -> Any:
+        return [market for market in super().fetch_markets(params) if market["base"] in self.options["bases"]]
+
+
+@pytest.mark.parametrize("how", ["no quote", "NaN in a filter", "no id", "a number"])
+def test_a_sick_entry_leaves_nothing_out(sim: BinanceSimulator, make: Make, how: str) -> None:
+    """A chosen contract that a reload lacks because of its sick entry is still chosen."""
+    exchange, inbox, _ = bot(make, Part, options={"bases": ["BTC", "ETH"]})
+    serve(sim, answer(sick(sim, how)))
+    exchange.load_markets(True)
+    sim.recover()
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert ["BTCUSDT"] == [each["id"] for each in inbox.wait()]
+    assert {(False, "TRADING_HALT")} == states(exchange)
+
+
+@pytest.mark.parametrize("how", NAMELESS)
+def test_a_nameless_entry_does_not_decide_what_was_left_out(sim: BinanceSimulator, make: Make, how: str) -> None:
+    """What a user left out is no news once its entry has its name again."""
+    exchange = make(Part, options={"bases": ["ETH"]}, contractInfo={"resync_interval": None, "settle_time": 0.0})
+    inbox = Inbox()
+    exchange.on_contract_info(inbox)
+    serve(sim, answer(sick(sim, how)))
+    stream = go_live(exchange)
+    assert stream.resync()
+    sim.recover()
+    assert stream.resync()
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    assert ["ETHUSDT"] == [each["id"] for each in inbox.wait()]
+    assert BTC not in exchange.markets
