@@ -18,6 +18,7 @@ from .margin import LeverageTiers
 from .markets import KINDS, Kind
 from .mixin import ContractInfoMixin, attach
 from .replaying import Replay, replay
+from .shown import clean_record
 from .stream import ContractInfoStream
 from .tierchanges import TierChange
 from .updates import ContractInfo
@@ -51,6 +52,7 @@ __all__ = [
     "replay",
 ]
 
+logging.getLogger(__name__).addFilter(clean_record)
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing is printed where nobody set up logging
 
 

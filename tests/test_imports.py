@@ -65,13 +65,13 @@ LAYERS = (
         "events",
     ),
     ("venueclock",),
-    ("callbacks", "clock", "errors", "extras", "forking", "weakly"),
+    ("callbacks", "clock", "errors", "extras", "forking", "shown", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
 PURE += ("adjusted", "callbacks", "choice", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint")
-PURE += ("errors", "mapping", "venueclock")
+PURE += ("errors", "mapping", "shown", "venueclock")
 WAITING = (
     "answer",
     "clock",

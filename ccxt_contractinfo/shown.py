@@ -1,0 +1,115 @@
+"""How text from elsewhere is shown: from the network, a journal or a user's URL, on a terminal, in a log, in an error.
+
+Whoever sends it may put escape sequences, newlines or a megabyte into it, and a URL may hold a password. Pure.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from traceback import format_exception_only, format_tb
+from urllib.parse import unquote, urlsplit
+
+VALUE = 200
+"""How many characters of one value are shown."""
+
+MESSAGE = 2000
+"""How many characters of a whole message are shown."""
+
+_LONGEST_URL = 2000
+_SHORTEST_SECRET = 4
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_CONTEXT = "During handling of the above exception, another exception occurred:"
+
+_USER = re.compile(
+    r"(?<=://)[^/?#\s]*@"  # a user, and maybe a password
+    r"|(?<=://)[^/?#\s:\[]*:(?!\d*(?:[/?#]|$))\S*@"  # a password with one of these in it, where a port would be
+)
+_URL = re.compile(r"://\S+|\?[^\s=]+=\S*")
+"""From where it can hold a secret: behind the scheme, or, of the path of a request, in the query."""
+
+
+def printable(text: str) -> str:
+    """The text in one line, with each character escaped that is none to be read: of control, newlines, those that turn
+    the direction of writing, halves of surrogates. Letters of all languages stay."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def shown(value: object, limit: int = VALUE) -> str:
+    """Text from elsewhere in one line, `printable`, without what is secret in its URLs, and not too long."""
+    text = str(value)
+    clean = _URL.sub(lambda found: _public(found[0]), text[: limit + _LONGEST_URL])
+    is_cut = len(clean) > limit or len(text) > limit + _LONGEST_URL
+    return f"{printable(clean[:limit])}... ({len(text)} characters)" if is_cut else printable(clean)
+
+
+def shown_value(value: object) -> str:
+    """A value from elsewhere, as Python writes it."""
+    try:
+        return shown(repr(value))
+    except (RecursionError, ValueError):  # nested too deep, or an integer of too many digits
+        return f"a {type(value).__name__} that is too large to show"
+
+
+def shown_url(url: str) -> str:
+    """A URL without what may be secret: user and password, the values in its query but for names of streams, and the
+    fragment."""
+    if "://" not in url:
+        url = url.rpartition("@")[2]
+    return printable(_public(re.sub(r"\s", "%20", url)))
+
+
+def _public(url: str) -> str:
+    place, mark, query = _USER.sub("", url).partition("#")[0].partition("?")
+    return place + mark + "&".join(map(_public_item, query.split("&")))
+
+
+def _public_item(item: str) -> str:
+    name, equals, _ = item.partition("=")
+    if name == "streams" or not item:
+        return item
+    return f"{name}=..." if equals else "..."
+
+
+def without_secrets(text: str, url: str) -> str:
+    """A text without what is secret in a URL, which whoever was asked may have sent back in it."""
+    for secret in sorted(_secrets_of(url), key=len, reverse=True):
+        text = text.replace(secret, "...")
+    return text
+
+
+def _secrets_of(url: str) -> set[str]:
+    parts = urlsplit(url)
+    items = [item.partition("=") for item in parts.query.split("&")]
+    values = [value or name for name, _, value in items if name != "streams"]
+    found = [*values, *parts.netloc.rpartition("@")[0].partition(":")]
+    return {each for secret in found for each in (secret, unquote(secret)) if len(each) >= _SHORTEST_SECRET}
+
+
+def clean_record(record: logging.LogRecord) -> bool:
+    """A filter of a logger, by which nothing from elsewhere can look like a line of the log: what is to be put into the
+    message, and what the exceptions of a traceback say, is `shown`."""
+    if isinstance(record.args, tuple) and record.args:
+        record.args = tuple(each if isinstance(each, int | float) else shown(each, MESSAGE) for each in record.args)
+    if record.exc_info and record.exc_info[1] is not None:
+        record.exc_text = "".join(_traceback(record.exc_info[1], set())).rstrip("\n")
+    return True
+
+
+def _traceback(error: BaseException, seen: set[int]) -> Iterator[str]:
+    """As Python writes it."""
+    seen.add(id(error))
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if behind is not None and id(behind) not in seen:
+        yield from _traceback(behind, seen)
+        yield f"\n{_CAUSE if behind is error.__cause__ else _CONTEXT}\n\n"
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):\n"
+        yield from format_tb(error.__traceback__)
+    for line in format_exception_only(type(error), error):
+        yield f"{shown(line.rstrip(), MESSAGE)}\n"
