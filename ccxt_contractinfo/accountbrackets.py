@@ -19,6 +19,7 @@ from . import clock
 from .backoff import Uniform
 from .rest import Answers, Rest
 from .resync import Doubts
+from .shown import MESSAGE, shown
 from .snapshot import LeverageBrackets, Snapshot, Universe
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -130,7 +131,7 @@ class AccountBrackets:
         self._told: dict[Universe, set[str]] = {universe: set() for universe in get_args(Universe)}
 
     def _failed(self, universe: Universe, error: Exception, answers: Answers, doubts: Doubts) -> None:
-        self._errors[universe] = f"{type(error).__name__}: {error}"
+        self._errors[universe] = f"{type(error).__name__}: {shown(error, MESSAGE)}"
         self._tell(universe, _reason(error), error, doubts)
         if _is_refusal(error):
             self._is_refused = True

@@ -18,7 +18,7 @@ from typing import Any
 import ccxt
 
 from . import cli_calendar, cli_check, cli_journal, cli_simulate, cli_tiers, cli_watch
-from .cli_common import Failure, advised, spelled_out, told
+from .cli_common import Failure, advised, say, spelled_out, told
 
 NAME = "ccxt-contractinfo"
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"{NAME}: {error}", file=sys.stderr)
+            say(str(error))
         return 1
 
 
@@ -59,7 +59,7 @@ def _run(parsed: argparse.Namespace) -> int:
         return INTERRUPTED
     except (Failure, ccxt.BaseError) as error:
         sys.stdout.flush()
-        print(f"{NAME}: {told(error) if run is cli_check.run else advised(error)}", file=sys.stderr)
+        say(told(error) if run is cli_check.run else advised(error))
         return 1
     return code
 

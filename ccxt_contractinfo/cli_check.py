@@ -37,7 +37,7 @@ from .cli_common import (
     write_json,
 )
 from .clock import FOREVER
-from .dial import proxy_address, without_password
+from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
 from .errors import ProtocolViolation
 from .events import decode, unwrap
@@ -45,6 +45,7 @@ from .extras import how_to_install
 from .reader import Link, Reader
 from .rest import Rest
 from .settings import Settings
+from .shown import shown, shown_url, shown_value, without_secrets
 from .snapshot import Universe
 
 POLL = 0.2
@@ -188,7 +189,7 @@ def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) ->
     return [
         Choice("exchange", exchange.id, "--exchange, or its default"),
         Choice("environment", environment, chosen_by),
-        Choice("WebSocket", endpoint.url, why),
+        Choice("WebSocket", endpoint.shown, why),
         _proxy_choice("WebSocket proxy", exchange, PROXIES[3:]),
         *(Choice("REST", _rest_url(exchange, universe), "ccxt's urls") for universe in _universes(exchange)),
         _proxy_choice("REST proxy", exchange, PROXIES[:3]),
@@ -215,7 +216,7 @@ def _proxy_setting(exchange: Any, settings: tuple[str, ...]) -> str:
 
 def _proxy_choice(name: str, exchange: Any, settings: tuple[str, ...]) -> Choice:
     if setting := _proxy_setting(exchange, settings):
-        return Choice(name, without_password(getattr(exchange, setting)), f"--{setting}")
+        return Choice(name, shown_url(getattr(exchange, setting)), f"--{setting}")
     of_system = [each for each in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY") if _variable(each)]
     hint = f"; {', '.join(of_system)} of the environment is not used, as in ccxt" if of_system else ""
     return Choice(name, "none", f"there is no {', '.join(f'--{each}' for each in settings)}{hint}")
@@ -238,7 +239,7 @@ def _universes(exchange: Any) -> tuple[Universe, ...]:
 
 
 def _rest_url(exchange: Any, universe: Universe) -> str:
-    return str(exchange.urls["api"]["fapiPublic" if universe == "linear" else "dapiPublic"])
+    return shown_url(exchange.urls["api"]["fapiPublic" if universe == "linear" else "dapiPublic"])
 
 
 # The steps
@@ -354,7 +355,8 @@ class _Probe:
         """A message came."""
         match unwrap(decode(data)):
             case {"error": error, "id": _}:
-                raise ccxt.BadRequest(f"{self._endpoint.url} refused a subscription: {error}")
+                said = shown(without_secrets(str(error), self._endpoint.url))
+                raise ccxt.BadRequest(f"{self._endpoint.shown} refused a subscription: {said}")
             case {"e": "contractInfo" | "serverShutdown"}:
                 pass  # proves nothing: the canary is what a stream waits for
             case {"e": str()} | [*_]:
@@ -560,7 +562,7 @@ def _certificate_advice(cause: ssl.SSLCertVerificationError) -> str:
 
 
 def _told(error: BaseException) -> str:
-    return told(error) if isinstance(error, Exception) else repr(error)
+    return told(error) if isinstance(error, Exception) else shown_value(error)
 
 
 def _status(text: str) -> int | None:

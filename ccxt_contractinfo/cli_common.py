@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib.util
+import json
 import math
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +21,11 @@ import orjson
 
 from . import clock, exchanges
 from .backoff import is_final
-from .endpoint import public_url, split_url
+from .dial import SCHEMES
+from .endpoint import split_url
 from .extras import how_to_install
 from .rest import reason_of
+from .shown import MESSAGE, printable, shown, shown_url
 from .stream import ContractInfoStream
 from .updates import ContractInfo
 
@@ -33,6 +37,8 @@ PROXIES = ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "wsSo
 
 IN_PROCESS: Literal[True] = True
 """The value of ``--simulator`` without a URL."""
+
+_UNESCAPED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 """The module that reads scenarios."""
@@ -61,7 +67,12 @@ def connection_options() -> argparse.ArgumentParser:
     group.add_argument("--sandbox", action="store_true", help="Binance's testnet instead of production")
     group.add_argument("--url", metavar="URL", help="of the WebSocket: wss://host, or a full one")
     for name in PROXIES:
-        group.add_argument(f"--{name}", metavar="URL", help=f"as ccxt's exchange.{name}")
+        group.add_argument(
+            f"--{name}",
+            type=_proxy_of_rest if name in PROXIES[:3] else str,
+            metavar="URL",
+            help=f"as ccxt's exchange.{name}",
+        )
     group.add_argument(
         "--simulator",
         nargs="?",
@@ -90,12 +101,23 @@ def spelled_out(arguments: Sequence[str]) -> list[str]:
     return spelled
 
 
+def _proxy_of_rest(text: str) -> str:
+    """Refused here is what requests would refuse with its secrets in the error; the rest is ccxt's to judge."""
+    if "://" in text and split_url(text, (*SCHEMES, "https")) is None:
+        raise argparse.ArgumentTypeError(
+            f"should look like http://host:port or socks5h://host:port, not {shown_url(text)!r}"
+        )
+    return text
+
+
 def _simulator(text: str) -> SplitResult | Literal[True]:
     if not text:
         return IN_PROCESS
     url = split_url(text, ("http",))
     if url is None or url.path.strip("/") or url.query:
-        raise argparse.ArgumentTypeError(f"should be as simulate prints it, http://127.0.0.1:8600, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"should be as simulate prints it, http://127.0.0.1:8600, not {shown_url(text)!r}"
+        )
     return url
 
 
@@ -131,8 +153,17 @@ def is_for_people(arguments: argparse.Namespace) -> bool:
 
 def write_json(item: Any) -> None:
     """Write one line, which a reader of the pipe has at once."""
-    sys.stdout.buffer.write(orjson.dumps(item, default=str) + b"\n")
+    try:
+        text = orjson.dumps(item, default=str).decode()
+    except TypeError:  # half of a surrogate, of which there is no UTF-8
+        text = json.dumps(item, default=str)
+    # JSON need not escape all that a terminal obeys. Outside of its texts there is none of it.
+    sys.stdout.buffer.write(f"{_UNESCAPED.sub(_as_json, text)}\n".encode())
     sys.stdout.buffer.flush()
+
+
+def _as_json(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
 
 
 def is_drawn(arguments: argparse.Namespace) -> bool:
@@ -142,15 +173,23 @@ def is_drawn(arguments: argparse.Namespace) -> bool:
 
 
 def console(arguments: argparse.Namespace) -> Any:
-    """rich's console on the standard output; it writes plain lines where it does not draw."""
+    """rich's console on the standard output; it writes plain lines where it does not draw. Whatever text it is given,
+    only what can be read comes out, and nothing in it is markup."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    return Console(highlight=False, force_terminal=None if is_drawn(arguments) else False)
+    class ReadableConsole(Console):
+        def render(self, *args: Any, **kwargs: Any) -> Iterator[Segment]:
+            for text, style, control in super().render(*args, **kwargs):
+                yield Segment(text if control else "\n".join(map(printable, text.split("\n"))), style, control)
+
+    is_terminal = None if is_drawn(arguments) else False
+    return ReadableConsole(markup=False, emoji=False, highlight=False, force_terminal=is_terminal)
 
 
 def say(text: str) -> None:
     """Tell a user on stderr what is going on; in one piece, for another thread may write to the same terminal."""
-    print(f"ccxt-contractinfo: {text}\n", end="", file=sys.stderr, flush=True)
+    print(f"ccxt-contractinfo: {shown(text, MESSAGE)}\n", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -187,7 +226,7 @@ def say_states(stream: ContractInfoStream, when_live: str) -> None:
         if new == "live":
             say(f"live: {when_live}" if before in ("", "connecting") else "live again")
         else:
-            say(f"connecting to {public_url(stream._endpoint.url)}..." if new == "connecting" else f"{new}...")
+            say(f"connecting to {stream._endpoint.shown}..." if new == "connecting" else f"{new}...")
 
     stream.on_state(changed)
 
@@ -312,10 +351,10 @@ def need(extra: str, *modules: str) -> None:
 def told(error: BaseException) -> str:
     """An error as one line for a user, with what lies behind one of the network."""
     if not isinstance(error, ccxt.BaseError):
-        return str(error)
-    text = f"{type(error).__name__}: {error}"
+        return shown(error, MESSAGE)
+    text = f"{type(error).__name__}: {shown(error, MESSAGE)}"
     if isinstance(error, ccxt.NetworkError):
-        reason = getattr(error, "reason", "") or reason_of(error)
+        reason = shown(getattr(error, "reason", "") or reason_of(error), MESSAGE)
         if reason and reason not in text:
             return f"{text}: {reason}"
     return text

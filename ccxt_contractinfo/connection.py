@@ -31,6 +31,7 @@ from .errors import (
     ProtocolViolation,
     RateLimited,
 )
+from .shown import shown, shown_url, without_secrets
 
 SHORTEST = 0.001
 """s; the shortest wait of a socket. With none at all, it would be of another kind."""
@@ -83,15 +84,15 @@ class Connection:
         threading.Thread(target=self._dial, name="ccxt-contractinfo-dial", daemon=True).start()
         if not self._dialled.wait(self._connect_timeout):
             self.abort()
-            raise HandshakeTimeout(f"{self.endpoint.url}: {self._too_late}")
+            raise HandshakeTimeout(f"{self.endpoint.shown}: {self._too_late}")
         is_late = clock.now() - began > 0.9 * self._connect_timeout
         if is_late and isinstance(self._failure, TimeoutError | websocket.WebSocketTimeoutException):
             # The dialling has noticed it first; the user is told the same.
-            raise HandshakeTimeout(f"{self.endpoint.url}: {self._too_late}") from self._failure
+            raise HandshakeTimeout(f"{self.endpoint.shown}: {self._too_late}") from self._failure
         if self._failure is not None:
             raise translated(self._failure, self.endpoint.url) from self._failure
         if self._is_over:
-            raise ConnectionLost(f"{self.endpoint.url}: given up while connecting")
+            raise ConnectionLost(f"{self.endpoint.shown}: given up while connecting")
 
     def receive(self, limit: float = float("inf")) -> bytes | object | None:
         """The next message as bytes, `PING` or `PONG` for one, or None where nothing was complete after `limit` s, or
@@ -112,7 +113,8 @@ class Connection:
             return data
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(frame.data[:2], "big") if len(frame.data) >= 2 else 1005
-            raise ConnectionClosed(self.endpoint.url, code, frame.data[2:].decode("utf-8", "replace"))
+            reason = without_secrets(frame.data[2:].decode("utf-8", "replace"), self.endpoint.url)
+            raise ConnectionClosed(self.endpoint.shown, code, reason)
         return {websocket.ABNF.OPCODE_PING: PING, websocket.ABNF.OPCODE_PONG: PONG}.get(opcode)
 
     def send(self, text: str) -> None:
@@ -168,7 +170,7 @@ class Connection:
         with self._lock:
             self._socket = sock
             if self._is_over:
-                raise ConnectionLost(f"{self.endpoint.url}: given up while connecting")
+                raise ConnectionLost(f"{self.endpoint.shown}: given up while connecting")
 
     def _shut(self, how: int) -> None:
         with self._lock, contextlib.suppress(OSError):
@@ -349,30 +351,35 @@ def translated(error: BaseException, address: str) -> ccxt.BaseError:
     """
     if isinstance(error, ccxt.BaseError):
         return error
+    text, representation = (shown(without_secrets(each, address)) for each in (str(error), repr(error)))
+    # Whoever logs the error logs what is behind it, too.
+    error.args = tuple(shown(without_secrets(each, address)) if isinstance(each, str) else each for each in error.args)
     if isinstance(error, websocket.WebSocketBadStatusException):
         return _refusal(error, address)
+    address = shown_url(address)
     if isinstance(error, TimeoutError | websocket.WebSocketTimeoutException):
-        return HandshakeTimeout(f"{address}: {str(error) or 'timed out'}")
+        return HandshakeTimeout(f"{address}: {text or 'timed out'}")
     if isinstance(error, websocket.WebSocketAddressException | websocket.WebSocketProxyException):
-        return ConnectionLost(f"{address}: {error}")
+        return ConnectionLost(f"{address}: {text}")
     if isinstance(error, websocket.WebSocketConnectionClosedException | http.client.RemoteDisconnected):
         return ConnectionLost(f"{address}: the peer ended the connection without a word")
     if isinstance(error, websocket.WebSocketException | http.client.HTTPException):
-        return ProtocolViolation(f"{address}: the peer does not keep to the protocol: {error!r:.300}")
+        return ProtocolViolation(f"{address}: the peer does not keep to the protocol: {representation}")
     if isinstance(error, socket.gaierror):
-        return ConnectionLost(f"{address}: the name cannot be resolved: {error}")
+        return ConnectionLost(f"{address}: the name cannot be resolved: {text}")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return ConnectionLost(f"{address}: the certificate is not trusted: {error}")
-    return ConnectionLost(f"{address}: {error!r}")
+        return ConnectionLost(f"{address}: the certificate is not trusted: {text}")
+    return ConnectionLost(f"{address}: {representation}")
 
 
 def _refusal(error: websocket.WebSocketBadStatusException, address: str) -> ccxt.BaseError:
     status, headers = error.status_code, error.resp_headers or {}
     body = " ".join((error.resp_body or b"").decode("utf-8", "replace").split())
-    told = f"HTTP {status} {error.status_message or '':.100}".rstrip()
+    told = f"HTTP {status} {error.status_message or ''}".rstrip()
     if 300 <= status < 400:
-        told += f" (Location: {headers.get('location', ''):.200}; redirects are not followed)"
-    message = f"{address} refused the handshake with {told} {body:.500}".rstrip()
+        told += f" (Location: {headers.get('location', '')}; redirects are not followed)"
+    told, text = (shown(without_secrets(each, address), 500) for each in (told, body))
+    message = f"{shown_url(address)} refused the handshake with {told} {text}".rstrip()
     if status == 451 or (status == 403 and "restricted location" in body.lower()):
         return LocationRefused(message, status)
     delay = retry_after(headers.get("retry-after"))

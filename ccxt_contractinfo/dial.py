@@ -23,6 +23,7 @@ from .endpoint import Endpoint, split_url
 from .errors import ConnectionLost, HandshakeTimeout, ProtocolViolation
 from .extras import how_to_install
 from .lookups import LookUps
+from .shown import shown, shown_url, without_secrets
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
 """Of the proxies that are understood."""
@@ -56,7 +57,7 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore
     def left() -> float:
         remaining = deadline - clock.now()
         if remaining <= 0:
-            raise HandshakeTimeout(f"{endpoint.url}: not connected within {timeout:g} s")
+            raise HandshakeTimeout(f"{endpoint.shown}: not connected within {timeout:g} s")
         return remaining
 
     target = urlsplit(endpoint.url)
@@ -95,9 +96,8 @@ def proxy_address(url: str) -> SplitResult:
     """
     parts = split_url(url, SCHEMES)
     if parts is None:
-        shown = url.rpartition("@")[2]  # without a password
         raise ccxt.InvalidProxySettings(
-            f"contractInfo: the proxy {shown!r} should look like http://host:port or socks5h://host:port"
+            f"contractInfo: the proxy {shown_url(url)!r} should look like http://host:port or socks5h://host:port"
         )
     if parts.scheme.startswith("socks"):
         try:
@@ -109,12 +109,6 @@ def proxy_address(url: str) -> SplitResult:
     return parts
 
 
-def without_password(url: str) -> str:
-    """The URL of a proxy as it may be shown."""
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
 @contextlib.contextmanager
 def _naming(proxy: SplitResult) -> Iterator[None]:
     """Let what fails on the way to a proxy, or in it, name the proxy: the server has no part in it."""
@@ -123,14 +117,15 @@ def _naming(proxy: SplitResult) -> Iterator[None]:
     except ccxt.BaseError:
         raise
     except Exception as error:  # OSError, http.client.HTTPException, or one of python-socks
-        name = f"the proxy {without_password(proxy.geturl())}"
+        url = proxy.geturl()
+        name, said = f"the proxy {shown_url(url)}", shown(without_secrets(repr(error), url))
         if isinstance(error, TimeoutError):
             raise HandshakeTimeout(f"{name} does not answer in time") from error
         if isinstance(error, http.client.HTTPException):
-            raise ProtocolViolation(f"{name} does not answer as an HTTP proxy does: {error!r}") from error
+            raise ProtocolViolation(f"{name} does not answer as an HTTP proxy does: {said}") from error
         if isinstance(error, socket.gaierror):
             raise ConnectionLost(f"{name}: its name cannot be resolved: {error}") from error
-        raise ConnectionLost(f"{name} does not connect: {error!r}") from error
+        raise ConnectionLost(f"{name} does not connect: {said}") from error
 
 
 def _connect(host: str, port: int, left: Callable[[], float], hold: Hold, passed: Passed) -> socket.socket:
@@ -178,8 +173,9 @@ def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> No
     sock.sendall("\r\n".join([*lines, "", ""]).encode())
     answer = Answer(sock, wanted=200)
     if answer.status != 200:
+        reason = shown(without_secrets(answer.reason, proxy.geturl()))
         refusal = ConnectionLost(
-            f"the proxy {proxy.hostname} refused to connect to {authority}: {answer.status} {answer.reason:.100}"
+            f"the proxy {proxy.hostname} refused to connect to {authority}: {answer.status} {reason}"
         )
         refusal.retry_after = retry_after(answer.headers.get("retry-after"))
         raise refusal

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import ccxt
 
+from .shown import shown_url
 from .standin import way_apart
 
 PRODUCTION = "wss://fstream.binance.com"
@@ -29,6 +30,11 @@ class Endpoint(NamedTuple):
     verify: bool | str = True
     headers: Mapping[str, str] = MappingProxyType({})
     apart: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown."""
+        return shown_url(self.url)
 
 
 def split_url(url: str, schemes: Collection[str]) -> SplitResult | None:
@@ -51,16 +57,12 @@ def full_url(url: str | None) -> str:
     url = url or PRODUCTION
     parts = split_url(url, ("ws", "wss"))
     if parts is None:
-        raise ccxt.BadRequest(f"contractInfo: the url {url!r} should be like wss://host or wss://host:port/path")
+        raise ccxt.BadRequest(
+            f"contractInfo: the url {shown_url(url)!r} should be like wss://host or wss://host:port/path"
+        )
     if parts.path in ("", "/") and not parts.query:
         return f"{url.rstrip('/')}/market/ws"
     return url
-
-
-def public_url(url: str) -> str:
-    """The URL without what may be a secret: a user, a password, a token in the query."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def routed(url: str) -> str:

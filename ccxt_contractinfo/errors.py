@@ -38,6 +38,8 @@ from typing import Any
 
 import ccxt
 
+from .shown import MESSAGE, shown, shown_value
+
 
 class MalformedEvent(ccxt.BadResponse):
     """A push, or an entry of exchangeInfo, that cannot be understood, or must not be believed.
@@ -53,7 +55,7 @@ class MalformedEvent(ccxt.BadResponse):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"contractInfo: {self.field} should be {self.expected}, but it is {_shortened(self.value)}"
+        return f"contractInfo: {shown(self.field)} should be {self.expected}, but it is {shown_value(self.value)}"
 
 
 class CumulativeMismatch(ccxt.BadResponse):
@@ -73,7 +75,7 @@ class CumulativeMismatch(ccxt.BadResponse):
             for tier, told, implied, _ in self.differences
         )
         told = ", ".join(each)
-        return f"contractInfo: {self.id}: cumulative amounts that floors and rates do not imply are used: {told}"
+        return f"contractInfo: {shown(self.id)}: cumulative amounts that floors and rates do not imply are used: {told}"
 
 
 class MalformedJournal(ccxt.BadResponse):
@@ -117,7 +119,7 @@ class ConnectionClosed(ConnectionLost):
         self.reason = reason
 
     def __str__(self) -> str:
-        reason = f" ({self.reason})" if self.reason else ""
+        reason = f" ({shown(self.reason)})" if self.reason else ""
         return f"{self.address} closed the connection with code {self.code}{reason}"
 
 
@@ -155,7 +157,7 @@ class Refusal(ccxt.BaseError):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        return self.message
+        return shown(self.message, MESSAGE)
 
 
 class HandshakeRefused(Refusal, ccxt.ExchangeNotAvailable):
@@ -172,11 +174,3 @@ class LocationRefused(Refusal, ccxt.RestrictedLocation):
     """HTTP 451, or 403 from a restricted location: connecting again would not help."""
 
     cause = "restricted_location"
-
-
-def _shortened(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # nested too deep, or an integer of too many digits
-        return f"a {type(value).__name__} that is too large to show"
-    return text if len(text) <= 200 else f"{text[:200]}... ({len(text)} characters)"

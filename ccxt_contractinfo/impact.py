@@ -10,6 +10,7 @@ import ccxt
 
 from .margin import LeverageTiers
 from .markets import Market
+from .shown import shown, shown_value
 from .tierchanges import TierChange
 from .tiers import EXACT, are_equal
 from .updates import UpdateRecord, own
@@ -121,7 +122,8 @@ def impact_of(
         with localcontext(EXACT):
             return _impact(position, market, previous, before_tiers and LeverageTiers(before_tiers), now, are_fresh)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise ccxt.BadRequest(f"contractInfo: the position in {market['symbol']} cannot be read: {error!r}") from error
+        name = shown(market["symbol"])
+        raise ccxt.BadRequest(f"contractInfo: the position in {name} cannot be read: {shown_value(error)}") from error
 
 
 def _is_still(name: str, value: Any, market: Market) -> bool:

@@ -37,6 +37,7 @@ from .markets import (
 from .rest import Answers, Rest
 from .resync import Doubts
 from .settings import Settings, contracts_filter, serves_tiers
+from .shown import printable, shown_value
 from .snapshot import (
     Entry,
     LeverageBrackets,
@@ -611,7 +612,7 @@ class MarketKeeper:
         if self.exchange.verbose:
             data = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
             try:
-                self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, data)
+                self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, printable(str(data)))
             except Exception as error:  # a closed stdout, say
                 logger.warning("contractInfo: a frame could not be shown: %s", error)
 
@@ -705,7 +706,7 @@ class MarketKeeper:
         id = entry["symbol"]
         market: Market | None = self.exchange.parse_market(entry)
         if market is None or not is_contract(market):
-            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {id!r} is not a contract")
+            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {shown_value(id)} is not a contract")
         return keep_name(market, table.find(id))
 
     def _stand_in(self) -> Any:

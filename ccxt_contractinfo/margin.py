@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, overload
 
 from .errors import MalformedEvent
 from .events import Bracket, ContractInfoEvent, parse_brackets, parse_event
+from .shown import shown, shown_value
 from .tierchanges import TierChange, tier_changes
 from .tiers import EXACT, ROUNDING, LeverageTier, brackets_of, to_leverage_tiers
 
@@ -85,7 +86,7 @@ class LeverageTiers(Sequence[LeverageTier]):
                 raise ValueError(f"{name}: there are no leverage tiers here; a push of a status carries none")
             steps = _steps_of(tiers, name)
         except (MalformedEvent, AttributeError, LookupError, TypeError, ArithmeticError) as error:
-            raise ValueError(f"{name}: these are no leverage tiers: {error!r}") from error
+            raise ValueError(f"{name}: these are no leverage tiers: {shown_value(error)}") from error
         object.__setattr__(self, "_tiers", tuple(tiers))
         object.__setattr__(self, "_steps", steps)
 
@@ -301,7 +302,7 @@ class LeverageTiers(Sequence[LeverageTier]):
 
     @property
     def _name(self) -> str:
-        return self._tiers[0].get("symbol") or "the contract"
+        return shown(self._tiers[0].get("symbol") or "the contract")
 
     @property
     def _highest(self) -> Decimal:
@@ -335,13 +336,13 @@ def _name_of(source: Source, market: Mapping[str, Any] | None) -> str:
     """What to call the contract in an error: its symbol; its id, where that is all that is known."""
     match market, source:
         case {"symbol": str(symbol)}, _:
-            return symbol
+            return shown(symbol)
         case _, ContractInfoEvent(id=id):
-            return id
+            return shown(id)
         case _, {"symbol": str(id)} | {"s": str(id)}:
-            return id
+            return shown(id)
         case _, [{"symbol": str(symbol)}, *_]:
-            return symbol
+            return shown(symbol)
     return "the contract"
 
 
@@ -379,7 +380,9 @@ def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
         highest = _FOREVER if _unquoted(tier.get("maxNotional")) == float("inf") else number(tier, "maxNotional")
         rate = number(tier, "maintenanceMarginRate")
         if highest < floor or not 0 <= rate <= 1:
-            raise ValueError(f"{name}: a tier's cap should not be below its floor, and its rate within 0..1: {tier}")
+            raise ValueError(
+                f"{name}: a tier's cap should not be below its floor, and its rate within 0..1: {shown_value(tier)}"
+            )
         with localcontext(EXACT):
             below = steps[-1] if steps else None
             implied = below.cumulative + floor * (rate - below.rate) if below else floor * rate

@@ -18,6 +18,7 @@ from .connection import PONG, Connection
 from .endpoint import CONTRACT_INFO, Endpoint, named_streams
 from .errors import CanaryTimeout, PongTimeout
 from .settings import Settings
+from .shown import shown_value
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -203,7 +204,7 @@ class Reader:
         except RuntimeError as error:  # the system has no more threads
             self._old = None
             link.connection.close()
-            return ccxt.NetworkError(f"{self.endpoint.url}: cannot be replaced without a break: {error}")
+            return ccxt.NetworkError(f"{self.endpoint.shown}: cannot be replaced without a break: {error}")
         return None
 
     def _tell_released(self, link: Link) -> ccxt.BaseError | None:
@@ -239,7 +240,7 @@ class Reader:
             error = caught
         except Exception as caught:
             logger.exception("contractInfo: the reader failed")
-            error = ccxt.NetworkError(f"{self.endpoint.url}: {caught!r}")
+            error = ccxt.NetworkError(f"{self.endpoint.shown}: {shown_value(caught)}")
         link.connection.close()
         return error
 
@@ -327,7 +328,7 @@ class Link:
         :param is_behind: something else has just been read, so what is awaited may have come already, behind it, and
             gets as much time again; not more, for whoever sends without an end may send nothing else
         """
-        settings, url = self.reader.settings, self.reader.endpoint.url
+        settings, url = self.reader.settings, self.reader.endpoint.shown
         if now >= self._pong_due + (settings.ping_timeout if is_behind else 0.0):
             raise PongTimeout(f"{url}: no pong within {settings.ping_timeout:g} s, so it is dead")
         if now >= self._canary_due + (settings.canary_timeout if is_behind else 0.0):

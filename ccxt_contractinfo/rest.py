@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -12,11 +11,11 @@ import ccxt
 
 from . import clock
 from .backoff import retry_after
+from .shown import MESSAGE, shown
 from .snapshot import Contents, LeverageBrackets, Snapshot, Universe, brackets_by_id
 from .standin import StandIn, route_of
 
 _KEY = ("apiKey", "secret")
-_SIGNED = re.compile(r"\?\S*signature=\S*")
 
 
 class Rest:
@@ -55,7 +54,7 @@ class Rest:
         if known is None or known[0] != hash(text):
             brackets = brackets_by_id(text)
             if not brackets:
-                raise ccxt.BadResponse(f"leverageBracket has no contracts: {text[:200]}")
+                raise ccxt.BadResponse(f"leverageBracket has no contracts: {shown(text)}")
             if known is not None:  # whose brackets were an account's own, and are not whole now
                 for id in known[1].coefficients.keys() - brackets.keys():
                     brackets.coefficients.setdefault(id, known[1].coefficients[id])
@@ -78,15 +77,13 @@ class Rest:
         with StandIn(self._exchange) as stand_in:
             try:
                 return _text(question(stand_in.client, universe))
-            except ccxt.BaseError as error:
+            except Exception as error:  # ccxt's own, but for proxies that requests cannot read
                 failure: Any = error
-                failure.status = stand_in.status
+                failure.status = stand_in.status or getattr(error, "status", None)
                 failure.retry_after = retry_after(stand_in.headers.get("Retry-After"))
-                failure.reason = reason_of(error)
-                # The URL of a signed request is nobody's business; and it differs each time.
-                failure.args = tuple(
-                    _SIGNED.sub("?...", each) if isinstance(each, str) else each for each in error.args
-                )
+                failure.reason = shown(reason_of(error), MESSAGE)
+                # It may have the URL of a signed request, and whatever the answer had.
+                failure.args = tuple(shown(each, MESSAGE) if isinstance(each, str) else each for each in error.args)
                 # These hold the response, and so a socket, for as long as somebody keeps the error.
                 failure.__cause__ = failure.__context__ = None
                 failure = failure.with_traceback(None)
@@ -164,5 +161,5 @@ def _text(answer: Any) -> str:
         try:
             return json.dumps(answer)  # which writes whatever ccxt reads
         except (TypeError, ValueError, RecursionError) as error:
-            raise ccxt.BadResponse(f"an answer of REST's was made something that is no JSON: {error}") from error
+            raise ccxt.BadResponse(f"an answer of REST's was made something that is no JSON: {shown(error)}") from error
     return str(answer)

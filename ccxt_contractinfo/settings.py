@@ -10,6 +10,7 @@ from typing import Any
 import ccxt
 
 from .callbacks import check_callback
+from .shown import shown_value
 
 SERVE_TIERS = "serveTiers"
 """The one setting in ``options['contractInfo']`` that is not the stream's."""
@@ -55,7 +56,9 @@ class Settings:
                     raise ccxt.BadRequest(f"contractInfo: journal should be the path of a file or None, not {value!r}")
             elif kind.startswith("str"):
                 if not (isinstance(value, str) and value):
-                    raise ccxt.BadRequest(f"contractInfo: {field.name} should be a text or None, not {value!r}")
+                    raise ccxt.BadRequest(
+                        f"contractInfo: {field.name} should be a text or None, not {shown_value(value)}"
+                    )
             elif not _is_positive(value, kind) and (field.name, value) != ("settle_time", 0):
                 raise ccxt.BadRequest(f"contractInfo: {field.name} should be a positive number, not {value!r}")
 
@@ -110,7 +113,7 @@ def contracts_filter(exchange: Any) -> Wanted:
 def _options(exchange: Any) -> dict[str, Any]:
     options = exchange.options.get("contractInfo") or {}
     if not isinstance(options, dict):
-        raise ccxt.BadRequest(f"contractInfo: options['contractInfo'] should be a dict, not {options!r}")
+        raise ccxt.BadRequest(f"contractInfo: options['contractInfo'] should be a dict, not a {type(options).__name__}")
     return options
 
 

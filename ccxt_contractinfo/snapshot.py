@@ -19,6 +19,7 @@ import orjson
 
 from .errors import MalformedEvent
 from .events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent, PartialEvent, if_whole, is_never
+from .shown import shown, shown_value
 from .tiers import brackets_of
 
 Universe = Literal["linear", "inverse"]
@@ -350,7 +351,9 @@ def brackets_by_id(text: str) -> LeverageBrackets:
     try:
         entries, is_plain = _decoded(text)
     except (ValueError, RecursionError) as error:
-        raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {error!r} in {text[:200]}") from error
+        raise ccxt.BadResponse(
+            f"leverageBracket has no list of brackets: {shown_value(error)} in {shown(text)}"
+        ) from error
     for entry in entries if isinstance(entries, list) else [entries]:
         name = entry["symbol"] if has_id(entry) else "leverageBracket"
         try:
@@ -360,7 +363,7 @@ def brackets_by_id(text: str) -> LeverageBrackets:
         except MalformedEvent as error:
             found.malformed[name] = MalformedEvent(f"{name}.{error.field}", error.value, error.expected)
     if not isinstance(entries, list) or (entries and not found):
-        raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {text[:200]}")
+        raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {shown(text)}")
     found.coefficients = {id: coefficient for id, coefficient in found.coefficients.items() if coefficient != 1}
     return found
 
@@ -395,11 +398,11 @@ def _told(text: str, universe: str) -> _Entries:
         answer, is_plain = _decoded(text)
         symbols = answer["symbols"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {error!r} in {text[:200]}") from error
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {shown_value(error)} in {shown(text)}") from error
     found = _Entries(symbols if isinstance(symbols, list) else (), universe, is_plain=is_plain)
     # One without anything whole, believed, would mean that every contract is gone, or may be anything.
     if not found.whole:
-        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or none of them is whole: {text[:200]}")
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or none of them is whole: {shown(text)}")
     return found
 
 

@@ -19,7 +19,7 @@ from .backoff import Backoff, is_final
 from .clock import FOREVER
 from .delivery import Channel, Subscription
 from .dial import proxy_address
-from .endpoint import Endpoint, endpoint_of, full_url, public_url
+from .endpoint import Endpoint, endpoint_of, full_url
 from .errors import CanaryLate, CumulativeMismatch, MalformedEvent
 from .events import (
     Arrival,
@@ -40,6 +40,7 @@ from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
 from .settings import Settings, stream_settings
+from .shown import MESSAGE, shown, without_secrets
 from .snapshot import Entry, Snapshot
 from .tiers import is_continuous
 from .updates import own_event
@@ -189,7 +190,7 @@ class ContractInfoStream:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"<ContractInfoStream {self._endpoint.url} {self._state}>"
+        return f"<ContractInfoStream {self._endpoint.shown} {self._state}>"
 
     # Start and stop
 
@@ -493,7 +494,7 @@ class ContractInfoStream:
         self._errors.publish(error)
 
     def _note_error(self, error: BaseException) -> None:
-        self._last_error = str(error)  # the error itself may hold on to all that it went through
+        self._last_error = shown(error, MESSAGE)  # the error itself may hold on to all that it went through
         if isinstance(error, MalformedEvent):
             with self._lock:
                 self._counts["malformed"] += 1
@@ -538,7 +539,7 @@ class ContractInfoStream:
             cause = getattr(error, "cause", "other")
             self._proven.discard(link)
             self._forget_overlap()
-            self._note_connection("lost", cause=cause, error=str(error))
+            self._note_connection("lost", cause=cause, error=shown(error, MESSAGE))
             if is_final(error) and not self._proven:
                 self._error = error
                 logger.error("contractInfo: failed for good: %s", error)
@@ -661,7 +662,8 @@ class ContractInfoStream:
             return
         match payload:
             case {"error": error, "id": _}:
-                raise ccxt.BadRequest(f"contractInfo: {self._endpoint.url} refused a subscription: {error}")
+                said = shown(without_secrets(str(error), self._endpoint.url))
+                raise ccxt.BadRequest(f"contractInfo: {self._endpoint.shown} refused a subscription: {said}")
             case {"result": _, "id": _}:
                 pass
             case {"e": "serverShutdown"} | {"event": {"e": "serverShutdown"}}:
@@ -688,7 +690,7 @@ class ContractInfoStream:
         age = self._venue.age(now) or 0.0
         was_late, self._is_late = self._is_late, age > self._settings.canary_timeout
         if self._is_late and not was_late:
-            url, canary = public_url(self._endpoint.url), self._settings.canary
+            url, canary = self._endpoint.shown, self._settings.canary
             late = CanaryLate(f"{url}: {canary} comes {age:.1f} s late, and so does all else; is_fresh() is False")
             logger.warning("contractInfo: %s", late)
             self.report(late)
@@ -871,7 +873,7 @@ class ContractInfoStream:
     def _open_journal(self) -> None:
         if self._journal is not None:
             try:
-                self._journal.open(url=public_url(self._endpoint.url), settle_time=self.settle_time)
+                self._journal.open(url=self._endpoint.shown, settle_time=self.settle_time)
             except BlockingIOError as error:
                 raise ccxt.BadRequest(f"contractInfo: {self._journal.path}: {error.strerror}") from error
 
@@ -880,9 +882,7 @@ class ContractInfoStream:
             self._journal.note(kind, **fields)
 
     def _note_connection(self, event: str, **fields: str) -> None:
-        url = self._endpoint.url
-        shown = {name: text.replace(url, public_url(url)) for name, text in fields.items()}
-        self._note("connection", event=event, url=public_url(url), **shown)
+        self._note("connection", event=event, url=self._endpoint.shown, **fields)
 
     def _note_markets(self, follower: Follower) -> None:
         if self._journal is not None:
