@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .shown import shown
 from .tiers import LeverageTier
 from .upcoming import Upcoming
 from .updates import ContractInfo
@@ -38,7 +39,7 @@ KIND_STYLES = {
 }
 _COUNTS = ("malformed", "unknown_values", "callback_errors", "dropped_updates")
 _FIELDS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-    ("status", "status", lambda status: status or "gone"),
+    ("status", "status", lambda status: shown(status or "gone")),
     ("created", "opens", words.date),
     ("expiry", "delivery", words.date),
     ("delisting", "delisting", words.date),
@@ -128,7 +129,7 @@ def update_lines(update: ContractInfo, width: int, currency: str, *, is_dated: b
     kinds = [kind for kind in update["kinds"] if kind != "status" or update["kinds"] == ["status"]]
     time = (update["datetime"] or "")[0 if is_dated else 11 : 19].replace("T", " ")
     indent = 20 if is_dated else 9
-    head = Text.assemble((time.ljust(indent), "dim"), (f"{update['symbol']} ", "bold"))
+    head = Text.assemble((time.ljust(indent), "dim"), (f"{shown(update['symbol'])} ", "bold"))
     head.append_text(Text(", ").join(Text(kind, style=KIND_STYLES.get(kind, "")) for kind in kinds))
     if update["source"] == "resync":
         head.append(" (by resync)", style="dim")
@@ -154,7 +155,7 @@ def changes_of(update: ContractInfo, currency: str) -> list[tuple[str, str | Non
         was = None if is_listing else _highest(before)
         changes.append(("max leverage", was, _highest(update["tiers"])))
     ranges = update["tierChanges"] or []
-    changes += [(words.notional_range(each, currency), *words.terms(each)) for each in ranges[:RANGES]]
+    changes += [(words.notional_range(each, shown(currency)), *words.terms(each)) for each in ranges[:RANGES]]
     if len(ranges) > RANGES:
         changes.append((f"and {len(ranges) - RANGES} more ranges", None, ""))
     return changes
@@ -201,10 +202,10 @@ def ahead_line(each: Upcoming, now: int) -> Text:
     text = Text.assemble(
         f"{'due' if left <= 0 else f'in {words.duration(left)}':<15} ",
         (f"{each.kind:<9} ", KIND_STYLES[each.kind]),
-        (each.symbol, "bold"),
+        (shown(each.symbol), "bold"),
     )
     text.append(" " * (50 - text.cell_len) + f" {words.date(each.time)}")
-    return text if each.status in ("TRADING", "PENDING_TRADING") else text.append(f" {each.status}", style="dim")
+    return text if each.status in ("TRADING", "PENDING_TRADING") else text.append(f" {shown(each.status)}", style="dim")
 
 
 def _heading(left: str, right: str, width: int) -> Text:

@@ -35,6 +35,7 @@ from .journal import entries_in
 from .markets import KINDS, iso8601
 from .replaying import replay
 from .settings import Settings
+from .shown import shown
 from .tierchanges import DIRECTIONS
 from .tiers import LeverageTier
 from .updates import ContractInfo, tier_directions
@@ -241,7 +242,7 @@ class _Page(_Lines):
 
         text = Text.assemble(
             (f"{(update['datetime'] or '')[:19].replace('T', ' ')} ", "dim"),
-            (f"{update['symbol']} ", "bold"),
+            (f"{shown(update['symbol'])} ", "bold"),
             (", ".join(update["kinds"]), "cyan"),
             f"  {'; '.join(_changes(update))}" if update["previous"] else "",
             ("  (by REST)" if update["source"] == "resync" else "", "dim"),
@@ -268,12 +269,12 @@ class _Page(_Lines):
             value = state[name]
             table.add_row(name, "unknown" if name == "status" and value is None else _shown(name, value))
         table.add_row("known since", iso8601(state["timestamp"]))
-        self._console.print(f"{state['symbol'] or state['id']} at {iso8601(at)}", style="bold", highlight=False)
+        self._console.print(f"{shown(state['symbol'] or state['id'])} at {iso8601(at)}", style="bold", highlight=False)
         self._console.print(table)
         if state["tiers"] is None:
             self._console.print("leverage tiers: unknown")
             return
-        title = f"leverage tiers, in {words.currency(state['symbol'])}"
+        title = f"leverage tiers, in {shown(words.currency(state['symbol']))}"
         self._console.print()
         self._console.print(tiers_table(title, state["tiers"]))
 
@@ -323,7 +324,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
     time = iso8601(value) if name in _DATES else None
-    return time[:19].replace("T", " ") if time else str(value)
+    return time[:19].replace("T", " ") if time else shown(value)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .cli_common import TOML, Failure, console, is_for_people, need, output_options, write_json
+from .shown import shown
 
 if TYPE_CHECKING:
     from .simulator import BinanceSimulator
@@ -187,7 +188,7 @@ class _Page:
 
     def handshake(self, path: str, status: int | None) -> None:
         answer = "left unanswered" if status is None else f"HTTP {status}"
-        self._row("", ("handshake", "yellow" if status == 101 else "bold red"), f"  {path}  {answer}")
+        self._row("", ("handshake", "yellow" if status == 101 else "bold red"), f"  {shown(path)}  {answer}")
 
     def connections(self, count: int) -> None:
         self._row("", ("connections", "yellow"), f"  {count} open")
@@ -228,7 +229,7 @@ def _shown(name: str, value: Any) -> str:
         return f"{datetime.fromtimestamp(value / 1000, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     if name == "brackets":
         return f"({len(value)} of them)"
-    return str(value)
+    return shown(value)
 
 
 def _port(text: str) -> int:

@@ -26,6 +26,7 @@ from .cli_common import (
 from .history import last_tier_change
 from .margin import LeverageTiers
 from .markets import Market, iso8601, market_universe
+from .shown import shown
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -209,9 +210,11 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
 
 
 def _print(found: _Found, position: Position, out: Any) -> None:
+    from rich.text import Text
+
     from .board import tiers_table
 
-    name, currency = found.symbol or found.id, _currency(found)
+    name, currency = shown(found.symbol or found.id), shown(_currency(found))
     if found.before:
         out.print(tiers_table(f"{name} before, in {currency}", found.before))
         out.print()
@@ -220,7 +223,7 @@ def _print(found: _Found, position: Position, out: Any) -> None:
         out.print("\nWhat changed", style="bold")
         for each in LeverageTiers.diff(found.before, found.tiers):
             old, new = words.terms(each)
-            out.print(f"  {words.notional_range(each, currency)}: [dim]{old} →[/] [bold]{new}[/]")
+            out.print(Text.assemble(f"  {words.notional_range(each, currency)}: ", (f"{old} → ", "dim"), (new, "bold")))
     for line in _position_lines(position, currency):
         out.print(line)
 

@@ -21,6 +21,7 @@ import ccxt
 
 from . import words
 from .exchanges import binanceusdm
+from .shown import MESSAGE, shown
 from .simulator import BinanceSimulator
 from .tiers import LeverageTier
 from .updates import ContractInfo
@@ -247,8 +248,9 @@ class _Player:
             raise
         except (DemoError, ccxt.BaseError, OSError, ValueError, KeyError) as error:
             self._stream.stop()  # then the last error has been told
-            text = str(error) if isinstance(error, DemoError) else f"{type(error).__name__}: {error}"
-            last = "" if self._last_error is None else f"\nThe stream's last error was: {self._last_error}"
+            text = shown(error if isinstance(error, DemoError) else f"{type(error).__name__}: {error}", MESSAGE)
+            last = shown(self._last_error or "", MESSAGE)
+            last = last and f"\nThe stream's last error was: {last}"
             raise DemoError(f"{where}: {text}.{last}") from error
 
     def _follow(self) -> None:
@@ -379,13 +381,15 @@ class _Page:
     def title(self, text: str, right: str = "") -> None:
         """The title of what follows."""
         self.line()
-        self.line(self._emphasised("1", f"{text}{right:>{_WIDTH - len(text)}}" if right else text))
+        text, right = shown(text), shown(right)
+        self.line(self._emphasised("1", f"{text}{right:>{max(0, _WIDTH - len(text))}}" if right else text))
         self.line()
 
     def row(self, label: str, text: str, right: str = "") -> None:
         """A label, what it says, and a note at the right margin."""
+        text, right = shown(text), shown(right)
         start = f"  {label:<{_LABEL}}"
-        note = f"{right:>{_WIDTH - len(start) - len(text)}}" if right else ""
+        note = f"{right:>{max(0, _WIDTH - len(start) - len(text))}}" if right else ""
         self.line(f"{self._emphasised('2', start)}{text}{self._emphasised('2', note)}".rstrip())
 
     def _emphasised(self, code: str, text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from icalendar import Alarm, Calendar, Event
 
 from . import words
+from .shown import shown
 from .snapshot import Universe
 from .upcoming import Upcoming
 
@@ -27,7 +28,7 @@ _DOMAIN = "@ccxt-contractinfo"
 
 def uid_of(each: Upcoming) -> str:
     """What an event is known by in calendar programs, however often it is imported."""
-    return f"{each.id}-{each.kind}{_DOMAIN}"
+    return f"{shown(each.id)}-{each.kind}{_DOMAIN}"
 
 
 def events_of(content: bytes) -> dict[str, Any]:
@@ -71,13 +72,13 @@ def calendar_of(
 
 
 def _event(each: Upcoming, now: int, earlier: Any) -> Event:
-    event, summary = Event(), SUMMARIES[each.kind].format(each.symbol)
+    event, summary = Event(), SUMMARIES[each.kind].format(shown(each.symbol))
     event.add("uid", uid_of(each))
     event.add("dtstamp", _utc(now))
     event.add("dtstart", _utc(each.time))
     event.add("sequence", _sequence(now, earlier))
     event.add("summary", summary)
-    event.add("description", f"{each.id}, {each.kind} at {words.date(each.time)}, status {each.status}")
+    event.add("description", f"{shown(each.id)}, {each.kind} at {words.date(each.time)}, status {shown(each.status)}")
     event.add("categories", [each.kind])
     event.add("status", "CONFIRMED")
     event.add("transp", "TRANSPARENT")  # nobody is busy meanwhile

@@ -13,6 +13,7 @@ from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from . import words
+from .shown import shown
 from .tiers import LeverageTier, with_number
 
 _FALLBACKS = ("Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
@@ -42,7 +43,7 @@ def _draw(
     figure: Any, title: str, currency: str, tiers: Sequence[LeverageTier], before: Sequence[LeverageTier] | None
 ) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
-    figure.suptitle(title, parse_math=False)
+    figure.suptitle(shown(title), parse_math=False)
     tiers, before = with_number(tiers, float), before and with_number(before, float)
     everything = [*tiers, *(before or ())]
     # A logarithmic axis has no 0, where the first tier begins: it is drawn from a third of the smallest bound.
@@ -69,7 +70,7 @@ def _draw(
     lower.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 1000 * left else (1,), numticks=30))
     lower.xaxis.set_minor_formatter(NullFormatter())
     lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    lower.set_xlabel(f"notional of the position ({currency})")
+    lower.set_xlabel(f"notional of the position ({shown(currency)})", parse_math=False)
 
 
 def _steps(axes: Any, tiers: Sequence[LeverageTier], name: str, left: float, **style: Any) -> None:
