@@ -10,15 +10,17 @@ import copy
 import functools
 import inspect
 import logging
-import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import ccxt
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests.utils import select_proxy
+
+from .shown import shown, shown_url
 
 _SENDS = ("fetch", "fetch2", "request")
 _SEES_ANSWERS = (*_SENDS, "handle_errors", "parse_json", "on_json_response", "on_rest_response")
@@ -107,7 +109,7 @@ def way_apart(exchange: Any, url: str) -> str | None:
         return "the network interface of the session's adapter"
     proxies = dict(getattr(exchange, "proxies", None) or {})
     proxy = select_proxy(url, session.merge_environment_settings(url, proxies, None, None, None)["proxies"])
-    return None if proxy is None else f"the proxy {re.split('//|@', proxy)[-1]} of the session or the environment"
+    return None if proxy is None else f"the proxy {shown_url(proxy)} of the session or the environment"
 
 
 _BIND_TO_DEVICE = 25
@@ -202,19 +204,19 @@ def _is_users_code(value: Any) -> bool:
     return str(getattr(value, "__module__", None)).partition(".")[0] not in _OURS
 
 
-def _own_session(exchange: Any, adapters: list[BaseAdapter]) -> requests.Session:
+def _own_session(exchange: Any, adapters: list[BaseAdapter]) -> Any:
     """A session like the exchange's; `adapters` gets those that are to be closed after use."""
     session = exchange.session
     if not isinstance(session, requests.Session):
-        own = requests.Session()
+        own: requests.Session = _session_class(requests.Session)()
         own.trust_env = bool(getattr(exchange, "requests_trust_env", False))
         for name in _SESSION:
             if hasattr(session, name):
                 setattr(own, name, getattr(session, name))
         adapters += own.adapters.values()
         return own
-    kind = type(session)
-    own = object.__new__(kind)
+    kind: Any = type(session)
+    own = object.__new__(_session_class(kind))
     # requests.Session keeps all that it is in its attributes, and so do its subclasses.
     for name, value in list(vars(session).items()):
         if not (inspect.isfunction(value) and hasattr(kind, name)):  # it would send by the user's session
@@ -226,6 +228,30 @@ def _own_session(exchange: Any, adapters: list[BaseAdapter]) -> requests.Session
         if own.adapters[prefix] is not adapter:
             adapters.append(own.adapters[prefix])
     return own
+
+
+class _Session:
+    """What such a session does otherwise than requests' own. It comes before the exchange's own class."""
+
+    def rebuild_auth(self, request: Any, answer: requests.Response) -> None:
+        """As in requests, which calls it before it follows a redirect; but the key is not taken elsewhere.
+
+        :raises ccxt.ExchangeNotAvailable: with `status`, for a redirect to another host or port, or out of TLS
+        """
+        plain: Any = requests.Session  # a user's own may see it otherwise
+        if plain.should_strip_auth(self, answer.url, request.url):
+            error: Any = ccxt.ExchangeNotAvailable(
+                f"contractInfo: {shown_url(answer.url)} redirects (HTTP {answer.status_code}) to {shown(request.url)}, "
+                "where no headers of the exchange go, its key above all; if that is right, change the exchange's urls"
+            )
+            error.status = answer.status_code
+            raise error
+        super().rebuild_auth(request, answer)  # type: ignore[misc]
+
+
+@functools.cache
+def _session_class(kind: Any) -> Any:
+    return type(kind.__name__, (_Session, kind), {})
 
 
 def _own_adapter(adapter: Any) -> Any:

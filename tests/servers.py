@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @contextlib.contextmanager
-def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+def serving(handle: Callable[[socket.socket], None], host: str = "127.0.0.1") -> Iterator[int]:
     """A TCP server on loopback that calls `handle` with each connection, on a thread of its own; gives its port."""
 
     class Handler(socketserver.BaseRequestHandler):
@@ -33,7 +33,7 @@ def serving(handle: Callable[[socket.socket], None]) -> Iterator[int]:
         allow_reuse_address = True
         daemon_threads = False
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server((host, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

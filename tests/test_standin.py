@@ -16,9 +16,10 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.endpoint import endpoint_of
 from ccxt_contractinfo.rest import Answers, Rest
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.standin import StandIn
 
-from .conftest import Inbox, go_live, open_sockets
-from .servers import relay, serving
+from .conftest import PATIENCE, Inbox, go_live, open_sockets
+from .servers import read_head, relay, serving
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
 
@@ -272,8 +273,11 @@ def by_interface(session: requests.Session) -> None:
         (lambda session: session.mount("https://", SourceAddress(THERE)), "REST goes by the source address 127.0.0.2"),
         (lambda session: session.mount("https://", UnixSocket()), "the session's adapter UnixSocket"),
         (by_interface, "the network interface of the session's adapter"),
-        (lambda session: session.proxies.update(https="http://me:secret@proxy:1"), "REST goes by the proxy proxy:1"),
-        (lambda session: setattr(session, "trust_env", True), "REST goes by the proxy environment:1"),
+        (
+            lambda session: session.proxies.update(https="http://me:secret@proxy:1"),
+            "REST goes by the proxy http://proxy:1",
+        ),
+        (lambda session: setattr(session, "trust_env", True), "REST goes by the proxy http://environment:1"),
     ],
 )
 def test_ways_that_a_stream_cannot_go(change: Any, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,3 +311,103 @@ def test_a_session_of_another_kind(sim: BinanceSimulator) -> None:
     exchange = other(sim)
     exchange.session = Foreign()
     assert "BTCUSDT" in Rest(exchange).snapshot("linear").states
+
+
+# Redirects
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[int, list[bytes]]]:
+    """A port that answers as exchangeInfo, and the heads of the requests that it got."""
+    seen: list[bytes] = []
+
+    def handle(sock: socket.socket) -> None:
+        seen.append(read_head(sock))
+        sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\nContent-Type: application/json\r\n\r\n" + b'{"symbols":[]}'
+        )
+
+    with serving(handle, "0.0.0.0") as port:
+        yield port, seen
+
+
+class Following(requests.Session):
+    """As users write it whose requests are led to another host: all headers go along."""
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        pass
+
+    def should_strip_auth(self, old_url: str, new_url: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("session", [requests.Session, Following, lambda: None])
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"http://{THERE}:{{port}}/fapi?token=NEEDLE",
+        f"http://{HERE}:{{port}}/other/port",
+        f"//user:NEEDLE@{THERE}:{{port}}/without/scheme",
+        f"http://{HERE}\\@{THERE}:{{port}}/read/in/two/ways",
+    ],
+)
+def test_a_redirect_to_another_host(
+    sim: BinanceSimulator, elsewhere: tuple[int, list[bytes]], session: Any, status: int, location: str
+) -> None:
+    """Neither key nor request goes where a redirect leads that is another host or port; the error says so."""
+    port, seen = elsewhere
+    exchange = made(sim)
+    exchange.session = session()
+    sim.fail_rest(status, body="moved", headers={"Location": location.format(port=port)})
+    for ask in (Rest(exchange).brackets, Rest(exchange).snapshot):
+        with pytest.raises(ccxt.ExchangeNotAvailable, match=rf"HTTP {status}\) to http://.*{port}/") as caught:
+            ask("linear")
+        assert status == caught.value.status
+        assert "NEEDLE" not in str(caught.value)
+        assert "signature=" not in str(caught.value).replace("signature=...", "")
+    assert [] == seen
+
+
+def test_a_redirect_that_leaves_tls(sim: BinanceSimulator) -> None:
+    """A redirect from https to http is followed by no request, and one from http to https on the usual ports is."""
+    session = vars(StandIn(made(sim)).client)["session"]
+    answer, request = requests.Response(), requests.Request("GET", "http://host/x").prepare()
+    answer.url, answer.status_code, answer.request = "https://host/x", 302, request
+    with pytest.raises(ccxt.ExchangeNotAvailable):
+        session.rebuild_auth(request, answer)
+    answer.url, request.url = "http://host/x", "https://host/x"
+    session.rebuild_auth(request, answer)
+
+
+def test_a_redirect_on_the_same_host(sim: BinanceSimulator) -> None:
+    """A redirect within host and port is followed, with the key."""
+    exchange, seen = made(sim), []
+
+    def note(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        seen.append((request.path_url.partition("?")[0], "X-MBX-APIKEY" in request.headers))
+        return request
+
+    exchange.session.auth = note
+    sim.fail_rest(307, headers={"Location": "/fapi/v1/exchangeInfo"}, times=1, path="leverageBracket")
+    exchange.session.hooks["response"].append(lambda response, **_: seen.append(response.status_code))
+    with pytest.raises(ccxt.BadResponse):  # for exchangeInfo has no brackets
+        Rest(exchange).brackets("linear")
+    assert [("/fapi/v1/leverageBracket", True), 307, 200] == seen
+    assert ["GET /fapi/v1/leverageBracket", "GET /fapi/v1/exchangeInfo"] == sim.requests
+
+
+def test_a_stream_whose_rest_is_led_elsewhere(
+    sim: BinanceSimulator, elsewhere: tuple[int, list[bytes]], make: Any
+) -> None:
+    """The hourly request of a running stream follows no redirect to another host; what is wrong is told."""
+    port, seen = elsewhere
+    exchange, errors = make(apiKey=sim.api_key, secret=sim.secret), Inbox()
+    stream = go_live(exchange)
+    stream.on_error(errors)
+    sim.fail_rest(302, headers={"Location": f"http://{THERE}:{port}/"})
+    assert not stream.resync(timeout=1.0)
+    assert isinstance(errors.wait()[0], ccxt.ExchangeNotAvailable)
+    assert [] == seen
+    sim.recover()
+    assert stream.resync(timeout=PATIENCE)
