@@ -14,7 +14,7 @@ from .adjusted import AdjustedBrackets
 from .errors import MalformedEvent
 from .events import Arrival, ContractInfoEvent, PartialEvent, decode, parse_event, salvage_event, unwrap
 from .exchanges import binance
-from .journal import read_journal
+from .journal import read_lines
 from .listings import universe_of
 from .markets import (
     Market,
@@ -52,9 +52,10 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
     :raises MalformedJournal: for a line that cannot be read
     """
     history = _History(symbol)
-    for entry in read_journal(path):
-        if entry["time"] <= time:
-            history.take(entry)
+    for line in read_lines(path):
+        if line.entry["time"] <= time:
+            with line.blamed():
+                history.take(line.entry)
     market = history.market or {}
     return {
         "id": market.get("id"),
@@ -93,11 +94,12 @@ def last_tier_change(path: str | os.PathLike[str], symbol: str) -> LastTierChang
     """
     history = _History(symbol)
     before = now = time = None
-    for entry in read_journal(path):
-        history.take(entry)
+    for line in read_lines(path):
+        with line.blamed():
+            history.take(line.entry)
         tiers = (history.market or {}).get("leverageTiers")
         if _raw(tiers) != _raw(now):
-            before, time = now, entry["time"]
+            before, time = now, line.entry["time"]
         now = tiers
     market = history.market or {}
     return LastTierChange(market.get("id"), market.get("symbol"), market.get("settle"), time, before, now)
@@ -171,7 +173,10 @@ class _History:
         self._is_doubted = False
         id = told["symbol"]
         if self.market is None or not self.market["info"].get("symbol"):  # pushed, but not completed yet
-            listed = complete(keep_name(self._parser.parse_market(told)))
+            parsed = self._parsed(told)
+            if parsed is None:
+                return
+            listed = complete(parsed)
             self.market = listed if self.market is None else _completed(listed, self.market)
         raw = None if answer["brackets"] is None else self._said.brackets[universe].get(id)
         snapshot = Snapshot.of([told], universe, asked, answer["server_time"])
@@ -206,10 +211,18 @@ class _History:
             return entries[self._symbol]
         if "/" in self._symbol:
             for entry in answer["entries"]:  # those of before had another symbol
-                market = self._parser.parse_market(entry)
-                if market is not None and keep_name(market)["symbol"] == self._symbol:
+                market = self._parsed(entry)
+                if market is not None and market["symbol"] == self._symbol:
                     return cast(Entry, entry)
         return None
+
+    def _parsed(self, entry: Mapping[str, Any]) -> Market | None:
+        """The market that ccxt makes of a raw entry; None where it cannot, and live, the contract was not listed."""
+        try:
+            market = self._parser.parse_market(entry)
+        except Exception:
+            return None
+        return None if market is None else keep_name(market)
 
 
 def _full_symbol(symbol: str) -> str:

@@ -29,12 +29,12 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
 ``missing``   lines that could not be written, because the disk was full, say: `count` (int)
 =========== ==========================================================================================================
 
-Pushes of the canary are not in it. A file may be plain, or gzip where its name ends in `.gz`.
+Pushes of the canary are not in it. A file may be plain, or gzip where its name ends in `.gz`. A push that is no JSON
+object, and whose text would be too long for a line, is a list of its base64, too; so are its bytes when it is read.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
 import logging
@@ -51,6 +51,7 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from . import clock
+from .entries import parse_entry, text_of
 from .errors import MalformedJournal
 from .forking import renew_after_fork
 from .snapshot import Entry, LeverageBrackets, Snapshot, State
@@ -65,15 +66,12 @@ LOCK_SUFFIX = ".lock"
 RETRY = 5.0
 """s; how long to wait until a file that could not be written to is tried again."""
 
-_ANSWER = {"universe", "complete", "asked", "brackets_asked", "server_time", "entries", "gone", "brackets", "cleared"}
-_FIELDS = {
-    "start": {"url", "settle_time", "clock"},
-    "state": {"old", "new"},
-    "push": {"raw", "clock"},
-    "markets": _ANSWER,
-    "rest": _ANSWER,
-}
-"""What an entry has to have, by its kind."""
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes; longer lines are neither written nor read, so that no file takes more memory than this allows. Each message of
+the default `max_frame_size` fits, and so do 10,000 contracts."""
+
+_CHUNK = 64 * 1024
+"""Bytes that are read, and unpacked, at a time."""
 
 _STAMP = re.compile(r"\d{8}T\d{9}Z")
 _GZIP = 31  # zlib's word for a window of full size in gzip's clothes
@@ -185,8 +183,8 @@ class Journal:
         :param is_whole: it is known to be a JSON object
         :param as_of: the event time (ms) that it counts with, where its own was not believed
         """
-        if not is_whole or b"\n" in data or b"\r" in data:
-            data = _as_text(data)
+        if not is_whole or b"\n" in data or b"\r" in data or data.count(b"[") + data.count(b"{") > 100:
+            data = text_of(data, LONGEST_LINE // 2)
         flags = (b'"held":true,' if is_held else b"") + (b'"repeated":true,' if is_repeated else b"")
         flags += b"" if as_of is None else b'"as_of":%d,' % as_of
         with self._lock:
@@ -307,7 +305,12 @@ class Journal:
             if self._missing:
                 self._append(_line("missing", {"count": self._missing}))
                 self._missing = 0
-            self._append(line if isinstance(line, bytes) else line())
+            line = line if isinstance(line, bytes) else line()
+            if len(line) > LONGEST_LINE:
+                self._lose()
+                self._failed(OSError(errno.EMSGSIZE, f"{len(line)} bytes are too many for a line", str(self.path)))
+                return False
+            self._append(line)
         except OSError as error:
             self._lose()
             self._fail(error)
@@ -477,16 +480,43 @@ class _Guard:
             self._lock.release()
 
 
+class Line(NamedTuple):
+    """An entry, and where it is."""
+
+    path: Path
+    number: int
+    entry: dict[str, Any]
+
+    @contextlib.contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What fails in here does so because of the line: ccxt, say, cannot make a market of an entry in it.
+
+        :raises MalformedJournal: for any error
+        """
+        try:
+            yield
+        except MalformedJournal:
+            raise
+        except Exception as error:
+            raise MalformedJournal(str(self.path), self.number, f"cannot be played: {error!r:.200}") from error
+
+
 def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """The entries of a journal, oldest first: those of the files that were set aside, then those of the file itself.
 
     See the module `journal` for the kinds of entries and their fields. May be called from any thread, and while the
     journal is written. Where a killed process has torn the last line of a file, or the end of a gzip file, it is passed
-    over.
+    over, and so are the zeros that a power failure leaves there.
 
     :raises FileNotFoundError: where there is no such journal
     :raises MalformedJournal: for any other line that cannot be read, with file and line number, when it is its turn
     """
+    for line in read_lines(path):
+        yield line.entry
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[Line]:
+    """The same, with the place of each."""
     path = Path(os.path.realpath(path))
     with contextlib.ExitStack() as stack:
         # The file first: if it is set aside meanwhile, it is among the others, too, and read there.
@@ -500,80 +530,80 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             with open(part, "rb") as file:
                 if current is not None and os.path.samestat(os.fstat(file.fileno()), os.fstat(current.fileno())):
                     current = None  # it has been set aside since it was opened
-                yield from _entries_of(file, part)
+                yield from _lines_of(file, part)
         if current is not None:
-            yield from _entries_of(current, path)
+            yield from _lines_of(current, path)
 
 
 def entries_in(path: Path) -> Iterator[dict[str, Any]]:
     """The entries of one file, without those that were set aside. Raises as `read_journal` does."""
     with open(path, "rb") as file:
-        yield from _entries_of(file, path)
+        for line in _lines_of(file, path):
+            yield line.entry
 
 
-def _entries_of(file: IO[bytes], path: Path) -> Iterator[dict[str, Any]]:
-    number = 0
-    rest = b""
+def _lines_of(file: IO[bytes], path: Path) -> Iterator[Line]:
+    number, begun, size = 1, list[bytes](), 0
     try:
         for chunk in _chunks(file, path):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                number += 1
-                yield _entry(line, path, number)
+            *ends, rest = chunk.split(b"\n")
+            for end in ends:
+                yield _parsed(b"".join([*begun, end]), path, number)
+                number, begun, size = number + 1, [], 0
+            if rest:
+                begun.append(rest)
+                size += len(rest)
+            if size > LONGEST_LINE:
+                raise MalformedJournal(str(path), number, f"is longer than {LONGEST_LINE} bytes: {begun[0][:200]!r}")
     except zlib.error as error:
-        raise MalformedJournal(str(path), number + 1, f"gzip cannot read on: {error}") from error
-    if rest:
+        raise MalformedJournal(str(path), number, f"gzip cannot read on: {error}") from error
+    if size:
         with contextlib.suppress(MalformedJournal):  # torn
-            yield _entry(rest, path, number + 1)
+            yield _parsed(b"".join(begun), path, number)
+
+
+def _parsed(line: bytes, path: Path, number: int) -> Line:
+    try:
+        return Line(path, number, parse_entry(line))
+    except ValueError as error:
+        raise MalformedJournal(str(path), number, f"{error}: {line[:200]!r}") from error
 
 
 def _chunks(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """What a file holds, unpacked."""
+    """What a file holds, unpacked. Raises zlib.error where it cannot be, behind all that can."""
     if not _is_gzip(path):
-        while data := file.read(65536):
-            yield data
+        yield from _stored(file, path)
         return
     unpacker = zlib.decompressobj(wbits=_GZIP)
-    while data := file.read(65536):
-        while data:
+    for data in _stored(file, path):
+        chunk = b""
+        while data or len(chunk) == _CHUNK:  # then there may be more in the unpacker
             if unpacker.eof:
                 unpacker = zlib.decompressobj(wbits=_GZIP)
-            yield unpacker.decompress(data)
-            data = unpacker.unused_data
+            before = unpacker.copy()
+            try:
+                chunk = unpacker.decompress(data, _CHUNK)
+            except zlib.error:  # which keeps what it has unpacked of the data before
+                for index in range(len(data)):
+                    yield before.decompress(data[index : index + 1])
+                raise
+            yield chunk
+            data = unpacker.unused_data or unpacker.unconsumed_tail
 
 
-def _entry(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        entry: dict[str, Any] = orjson.loads(line)
-    except ValueError as error:
-        raise MalformedJournal(str(path), number, f"is no JSON ({error}): {line[:200]!r}") from error
-    is_entry = isinstance(entry, dict) and isinstance(entry.get("kind"), str) and type(entry.get("time")) is int
-    if not is_entry:
-        raise MalformedJournal(str(path), number, f"has no kind and no time: {line[:200]!r}")
-    if lacking := sorted(_FIELDS.get(entry["kind"], set()) - entry.keys()):
-        raise MalformedJournal(str(path), number, f"has no {', '.join(lacking)}: {line[:200]!r}")
-    raw = entry.get("raw")
-    if isinstance(raw, list):
-        try:
-            (text,) = raw
-            entry["raw"] = base64.b64decode(text, validate=True)
-        except ValueError as error:
-            raise MalformedJournal(str(path), number, f"has bytes that are no base64: {line[:200]!r}") from error
-    return entry
-
-
-def _as_text(data: bytes) -> bytes:
-    """Any bytes as JSON: a JSON object as it is, if it is in one line; else the text of it; bytes that are no text as a
-    list of their base64."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return orjson.dumps([base64.b64encode(data).decode()])
-    try:
-        is_object = isinstance(orjson.loads(data), dict) and "\n" not in text and "\r" not in text
-    except ValueError:
-        is_object = False
-    return data if is_object else orjson.dumps(text)
+def _stored(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """What a file holds, as it is, without zeros at its end: they were never written, and a power failure left them."""
+    zeros = 0
+    while data := file.read(_CHUNK):
+        kept = data.rstrip(b"\0")
+        if kept:
+            for start in range(0, zeros, _CHUNK):
+                yield bytes(min(_CHUNK, zeros - start))
+            yield kept
+            zeros = 0
+        zeros += len(data) - len(kept)
+    if zeros > len(_WHOLE):  # which ends with some
+        logger.warning("contractInfo: the journal %s ends with %d zeros, as after a power failure", path, zeros)
 
 
 def _line(kind: str, fields: Mapping[str, Any]) -> bytes:

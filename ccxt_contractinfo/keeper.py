@@ -45,9 +45,9 @@ from .snapshot import (
     Universe,
     believable,
     check_market,
-    event_of,
     has_id,
     is_of_contract,
+    salvage_entry,
 )
 from .stream import GATHER, ContractInfoStream
 from .table import MarketTable
@@ -593,9 +593,8 @@ class MarketKeeper:
                 market = table.find(id)
                 if market is not None:
                     now = self.exchange.milliseconds()
-                    table.publish(
-                        apply_brackets(market, event_of(market["info"], universe, now, brackets_of(entries))).market
-                    )
+                    told = salvage_entry(market["info"], universe, now, brackets_of(entries))
+                    table.publish(apply_brackets(market, told).market)
 
     def is_needed(self) -> bool:
         """See `Follower`."""

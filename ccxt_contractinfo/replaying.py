@@ -14,7 +14,8 @@ import ccxt
 from . import clock
 from .clock import FOREVER
 from .history import ANSWERS, Said, as_it_came
-from .journal import read_journal
+from .journal import Line, read_lines
+from .markets import Market
 from .mixin import attach
 from .resync import Doubts
 from .settings import Settings
@@ -81,20 +82,25 @@ class Replay(ContractInfoStream):
         self._said = Said()
         self._begun: set[str] = set()
         """The universes whose markets the stream that is played now has begun with."""
-        self._first = _first_markets(path)
+        first = _first_markets(path)
+        self._first = {universe: line.entry for universe, line in first.items()}
         self._exchange = attach(exchange)
         self._keeper = exchange._contract_info()
         if self._first and not self._keeper.universes().intersection(self._first):
             there_are = " and ".join(sorted(self._first))
             raise ccxt.BadRequest(f"{path} has {there_are} contracts, and {exchange.id} trades none of them")
+        markets: list[Market] = []
+        for line in first.values():
+            with line.blamed():
+                self._said.take(line.entry)
+                markets += self._markets_of(line.entry["universe"], line.entry["kind"])
         self._keeper.use(self)
         self._keeper.updates.limit = sys.maxsize
-        if not self._first:
+        if not first:
             exchange.load_markets()
-        for entry in self._first.values():
-            self._said.take(entry)
-        if self._first:
-            self._load_markets()
+            return
+        with next(iter(first.values())).blamed():
+            self._put_in(markets)
 
     def __repr__(self) -> str:
         return f"<Replay {os.fspath(self._path)} {self._state}>"
@@ -109,14 +115,17 @@ class Replay(ContractInfoStream):
         self._keeper.follow()
         began, first = clock.now(), None
         try:
-            for entry in read_journal(self._path):
-                first = entry["time"] if first is None else first
+            for line in read_lines(self._path):
+                time = line.entry["time"]
+                first = time if first is None else first
                 if self._speed is not None:
-                    self._wait_until(began + (entry["time"] - first) / 1000 / self._speed)
+                    self._wait_until(began + (time - first) / 1000 / self._speed)
                 if self._ended.is_set():
                     return
-                self._play(entry)
-                yield from watcher.taken()
+                with line.blamed():
+                    self._play(line.entry)
+                    updates = watcher.taken()
+                yield from updates
         finally:
             self.stop()
 
@@ -171,7 +180,7 @@ class Replay(ContractInfoStream):
         if entry == self._first.get(universe):
             return  # they are there already
         if is_first:
-            self._load_markets()
+            self._put_in([market for universe in self._ours() for market in self._markets_of(universe)])
         else:
             self._answer(entry)
 
@@ -199,15 +208,28 @@ class Replay(ContractInfoStream):
         for error in doubts.errors:
             self.report(error)
 
-    def _load_markets(self) -> None:
+    def _ours(self) -> list[Universe]:
+        """The universes in the journal that the exchange trades."""
+        return sorted(self._keeper.universes().intersection(self._said.entries))
+
+    def _markets_of(self, universe: Universe, kind: str = "markets") -> list[Market]:
+        """The markets that were known in a universe; none where the exchange does not trade it. What ccxt cannot
+        understand of an answer of REST's is left out, as it was live."""
+        markets = []
+        for entry in self._said.entries[universe].values() if universe in self._ours() else ():
+            try:
+                markets.append(self._exchange.parse_market(entry))
+            except Exception as error:
+                if kind != "rest":
+                    raise
+                self._keeper.report(error)
+        return [market for market in markets if market is not None]
+
+    def _put_in(self, markets: list[Market]) -> None:
         """Give the exchange the markets that were known to the one that wrote the journal, and nothing else."""
         self._keeper.forget_markets()
-        ours = sorted(self._keeper.universes().intersection(self._said.entries))
-        parsed = [
-            self._exchange.parse_market(entry) for universe in ours for entry in self._said.entries[universe].values()
-        ]
-        self._exchange.set_markets([market for market in parsed if market is not None])
-        for universe in ours:
+        self._exchange.set_markets(markets)
+        for universe in self._ours():
             self._keeper.know_brackets(universe, self._said.leverage_brackets(universe))
             self._keeper.know_choice(universe, *self._said.choices.get(universe, ((), None)))
 
@@ -228,10 +250,17 @@ class _Player:
     """What a live stream has threads and connections for."""
 
     not_before = -FOREVER
+    is_alone = True
 
     def __init__(self, ended: threading.Event) -> None:
         self.reader = self.schedule = self
         self.end = ended.set
+
+    def canary(self, time: int, now: float) -> None:
+        """There is no connection to be proven."""
+
+    def server_shuts_down(self, now: float) -> None:
+        """There is no connection to be replaced."""
 
     def join(self, until: float) -> None:
         """There is no thread."""
@@ -247,13 +276,14 @@ class _Player:
         return False
 
 
-def _first_markets(path: str | os.PathLike[str]) -> dict[Universe, dict[str, Any]]:
-    """The first entry of each universe that has all its contracts. Exchanges that join a stream after its first push
+def _first_markets(path: str | os.PathLike[str]) -> dict[Universe, Line]:
+    """The first line of each universe that has all its contracts. Exchanges that join a stream after its first push
     are not looked for where there are others."""
-    found: dict[Universe, dict[str, Any]] = {}
-    for entry in read_journal(path):
+    found: dict[Universe, Line] = {}
+    for line in read_lines(path):
+        entry = line.entry
         if entry["kind"] in ANSWERS and entry["complete"]:
-            found.setdefault(entry["universe"], entry)
+            found.setdefault(entry["universe"], line)
         elif entry["kind"] == "push" and found:
             break
     return found

@@ -55,6 +55,7 @@ LAYERS = (
         "answer",
         "lookups",
         "endpoint",
+        "entries",
         "standin",
         "settings",
         "backoff",
