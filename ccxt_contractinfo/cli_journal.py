@@ -31,7 +31,7 @@ from .cli_common import (
 )
 from .errors import MalformedJournal
 from .history import contract_at
-from .journal import entries_in
+from .journal import entries_in, open_file
 from .markets import KINDS, iso8601
 from .replaying import replay
 from .settings import Settings
@@ -160,7 +160,7 @@ def _record(arguments: argparse.Namespace) -> int:
 def _look_at(file: str) -> None:
     """Fail now, rather than with the first push, where the file cannot be written; and where it is no journal."""
     with _files():
-        open(file, "ab").close()
+        os.close(open_file(Path(file), os.O_WRONLY | os.O_APPEND | os.O_CREAT))
         if os.path.getsize(file):
             try:
                 next(entries_in(Path(file)), None)

@@ -40,6 +40,7 @@ import errno
 import logging
 import os
 import re
+import stat
 import threading
 import time
 import zlib
@@ -48,6 +49,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import ccxt
 import orjson
 
 from . import clock
@@ -74,11 +76,20 @@ _CHUNK = 64 * 1024
 """Bytes that are read, and unpacked, at a time."""
 
 _STAMP = re.compile(r"\d{8}T\d{9}Z")
+_MODE = 0o600
+"""A journal shows what its user trades; a file that is there already keeps its mode."""
 _GZIP = 31  # zlib's word for a window of full size in gzip's clothes
 _WHOLE = bytes.fromhex("1f8b08000000000000ff03000000000000000000")
 """An empty member of gzip, which ends each file that was not torn. Readers of gzip pass over it."""
 
 _Brackets = Mapping[str, list[Entry]]
+
+
+class NotAFileError(ccxt.BadRequest, OSError):
+    """What is no regular file, such as a FIFO or a device, cannot be a journal: whoever opens it may wait for ever."""
+
+    def __str__(self) -> str:
+        return f"contractInfo: {self.filename}: {self.strerror}"
 
 
 class _Told(NamedTuple):
@@ -144,15 +155,17 @@ class Journal:
         """Begin to write, with a ``start`` entry of these fields.
 
         :raises BlockingIOError: where another stream writes to the file
+        :raises NotAFileError: where it is no regular file
         """
         with self._lock:
             self._is_open, self._is_stuck, self._retry_at = True, False, -clock.FOREVER
             try:
                 if self._file is None:
                     self._open()
-            except BlockingIOError:
+            except (BlockingIOError, NotAFileError):
                 self._is_open = False
                 self._drop()
+                self._unguard()
                 raise
             except OSError as error:
                 self._fail(error)
@@ -385,11 +398,11 @@ class Journal:
 
     def _begin(self) -> None:
         """Open the file, and keep others from it."""
+        _check(self.path, self.path)
         if self._guard is None or not self._guard.is_in_place():
             self._unguard()
             self._guard = _Guard(self.path)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._file = os.open(self.path, flags, 0o666)
+        self._file = open_file(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         self._size = os.fstat(self._file).st_size
 
     def _unguard(self) -> None:
@@ -451,13 +464,9 @@ class _Guard:
     def __init__(self, path: Path) -> None:
         from filelock import FileLock, Timeout  # those who write no journal need not wait until it is imported
 
-        self._lock: FileLock | None = None
-        self._file: os.stat_result | None = None
-        if path.exists() and not path.is_file():
-            return  # /dev/stdout, say: nobody else's lines can spoil what is in it
         os.stat(path.parent)  # FileLock would make the folder
         # Any thread may let go of it.
-        lock = FileLock(f"{path}{LOCK_SUFFIX}", thread_local=False)
+        lock = FileLock(f"{path}{LOCK_SUFFIX}", mode=_MODE, thread_local=False)
         try:
             lock.acquire(blocking=False)
         except Timeout as error:
@@ -467,8 +476,6 @@ class _Guard:
 
     def is_in_place(self) -> bool:
         """Whether the lock's file is still the one that others would find."""
-        if self._lock is None or self._file is None:
-            return True
         try:
             return os.path.samestat(os.stat(self._lock.lock_file), self._file)
         except FileNotFoundError:
@@ -476,8 +483,7 @@ class _Guard:
 
     def release(self) -> None:
         """Let others have it."""
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.release()
 
 
 class Line(NamedTuple):
@@ -509,6 +515,7 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     over, and so are the zeros that a power failure leaves there.
 
     :raises FileNotFoundError: where there is no such journal
+    :raises ccxt.BadRequest: where it is no regular file
     :raises MalformedJournal: for any other line that cannot be read, with file and line number, when it is its turn
     """
     for line in read_lines(path):
@@ -522,12 +529,12 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[Line]:
         # The file first: if it is set aside meanwhile, it is among the others, too, and read there.
         current = None
         with contextlib.suppress(FileNotFoundError):
-            current = stack.enter_context(open(path, "rb"))
+            current = stack.enter_context(_reading(path))
         parts = [part for _, part in _parts(path)]
         if current is None and not parts:
             raise FileNotFoundError(errno.ENOENT, "there is no journal", str(path))
         for part in parts:
-            with open(part, "rb") as file:
+            with _reading(part) as file:
                 if current is not None and os.path.samestat(os.fstat(file.fileno()), os.fstat(current.fileno())):
                     current = None  # it has been set aside since it was opened
                 yield from _lines_of(file, part)
@@ -537,9 +544,36 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[Line]:
 
 def entries_in(path: Path) -> Iterator[dict[str, Any]]:
     """The entries of one file, without those that were set aside. Raises as `read_journal` does."""
-    with open(path, "rb") as file:
+    with _reading(path) as file:
         for line in _lines_of(file, path):
             yield line.entry
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Open a regular file, without waiting; where there is none, it is made for this user alone, if `flags` say so.
+
+    :raises NotAFileError: where it is something else
+    """
+    _check(path, path)
+    file = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0), _MODE)
+    try:
+        _check(file, path)  # it may be another one by now
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _check(file: int | Path, path: Path) -> None:
+    """Raise `NotAFileError` where there is something else."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            text = "not a regular file, as a journal has to be; name another path"
+            raise NotAFileError(errno.EINVAL, text, str(path))
+
+
+def _reading(path: Path) -> IO[bytes]:
+    return open(open_file(path, os.O_RDONLY), "rb")
 
 
 def _lines_of(file: IO[bytes], path: Path) -> Iterator[Line]:

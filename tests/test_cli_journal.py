@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -215,6 +216,35 @@ def test_record_needs_a_place_to_write(tmp_path: Path, capsys: pytest.CaptureFix
     """A folder that does not exist is told before anything is connected."""
     path = tmp_path / "none" / "a.jsonl"
     assert f"ccxt-contractinfo: {path}: No such file or directory\n" == failed(capsys, "record", path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+@pytest.mark.parametrize(
+    "arguments",
+    [["record", "{}"], ["replay", "{}"], ["replay", "{}", "BTC", "--at", "9"], ["tiers", "BTC", "--journal", "{}"]],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "device"])
+def test_a_journal_has_to_be_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], kind: str
+) -> None:
+    """A FIFO, a folder or a device is refused at once, with one line that names it."""
+    path = tmp_path / "a.jsonl"
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path(os.devnull)
+    told = f"ccxt-contractinfo: {path}: not a regular file, as a journal has to be; name another path\n"
+    assert told == failed(capsys, *(each.format(path) for each in arguments))
+
+
+def test_record_makes_a_file_for_its_user_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is connected, the file is there, and nobody else can read it."""
+    path = tmp_path / "a.jsonl"
+    assert failed(capsys, "record", path, "--simulator", "--url", "ws://host")
+    assert 0o600 == path.stat().st_mode & 0o777
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.gz"])

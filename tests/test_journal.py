@@ -6,8 +6,10 @@ import errno
 import gzip
 import io
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -512,12 +514,129 @@ def test_a_line_of_which_only_a_part_had_room_does_not_spoil_the_next(
     assert ["start", "missing", "push"] == kinds(path)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")
-def test_a_full_device(tmp_path: Path, opened: Callable[..., Opened]) -> None:
-    """The system's own full disk: nothing is raised, one failure is told."""
-    each = opened(Path("/dev/full"))
-    each.journal.push(PUSH, 0.0)
-    assert [errno.ENOSPC] == [error.errno for error in each.failures]
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The system's own refusal to write on: nothing is raised, one failure is told, the lines are counted."""
+    path = tmp_path / "a.jsonl"
+    code = (
+        "import errno, resource, sys; from ccxt_contractinfo.journal import Journal\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "failures = []\n"
+        "journal = Journal(sys.argv[1], None, None, failures.append)\n"
+        "journal.open(url='ws://host', settle_time=10.0)\n"
+        "for number in range(30): journal.push(b'{\"number\":%d}' % number, 0.0)\n"
+        "journal.close()\n"
+        "print(len(failures), failures[0].errno == errno.EFBIG, journal.lost)"
+    )
+    told = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    count, is_full, lost = told.stdout.split()
+    assert ("1", "True") == (count, is_full)
+    assert list(range(30 - int(lost))) == [raw["number"] for raw in raws(path)]
+
+
+def not_a_file(kind: str, folder: Path, request: pytest.FixtureRequest) -> Path:
+    """Something that is there, and no regular file."""
+    path = folder / "a.jsonl"
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "socket":
+        listener = socket.socket(socket.AF_UNIX)
+        request.addfinalizer(listener.close)
+        listener.bind(str(path))
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to a FIFO":
+        os.mkfifo(folder / "fifo")
+        path.symlink_to(folder / "fifo")
+    else:
+        path = Path(kind)
+    return path
+
+
+NO_FILES = ["FIFO", "link to a FIFO", "socket", "folder", "/dev/null", "/dev/full", "/dev/zero"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs")
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_refused(
+    tmp_path: Path, sim: BinanceSimulator, make: Make, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """A FIFO, a device, a folder or a socket as a journal is refused at once, by an error that names it, for writing
+    and for reading, and nothing is begun."""
+    path = not_a_file(kind, tmp_path, request)
+    before = sorted(tmp_path.iterdir())
+    exchange = make(contractInfo={"journal": path})
+    text = f"{os.path.realpath(path)}: not a regular file"
+    uses = [
+        lambda: exchange.on_contract_info(print),
+        exchange.watch_contract_info,
+        exchange.contract_info_stream().start,
+        lambda: list(read_journal(path)),
+        lambda: cci.replay(path, cci.binanceusdm()),
+        lambda: cci.contract_at(path, "BTCUSDT", 1),
+    ]
+    told: list[BaseException] = []
+
+    def use() -> None:
+        for each in uses:
+            try:
+                each()
+            except ccxt.BadRequest as error:
+                told.append(error)
+
+    thread = threading.Thread(target=use, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert len(uses) == len(told)
+    assert all(re.search(text, str(error)) for error in told)
+    assert "idle" == exchange.contract_info_stream().state
+    assert before == sorted(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_a_file_in_whose_place_a_fifo_comes(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """While a stream runs, that is told like a full disk, and costs no push."""
+    path = tmp_path / "a.jsonl"
+    exchange = make(contractInfo={"journal": path})
+    errors, updates = Inbox(), Inbox()
+    stream = exchange.contract_info_stream()
+    stream.on_error(errors)
+    exchange.on_contract_info(updates)
+    go_live(exchange)
+    path.unlink()
+    os.mkfifo(path)
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    updates.wait()
+    assert "not a regular file" in str(errors.wait()[0])
+    assert 1 == stream.health()["journal_lost"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no modes")
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_else_can_read_a_journal(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """Whatever the process's umask, each file that a journal makes is the user's own, set aside or not, the lock
+    included."""
+    umask = os.umask(0)
+    try:
+        journal = opened(tmp_path / name, max_size=100).journal
+        for _ in range(3):
+            journal.push(PUSH, 0.0)
+    finally:
+        os.umask(umask)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) >= 4
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in files}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no modes")
+def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Who let others read a journal, did so on purpose."""
+    path = tmp_path / "a.jsonl"
+    path.touch()
+    path.chmod(0o640)
+    opened(path).journal.push(PUSH, 0.0)
+    assert 0o640 == path.stat().st_mode & 0o777
 
 
 def test_a_file_that_is_deleted_is_begun_anew(tmp_path: Path, opened: Callable[..., Opened]) -> None:
