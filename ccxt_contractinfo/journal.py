@@ -75,7 +75,9 @@ the default `max_frame_size` fits, and so do 10,000 contracts."""
 _CHUNK = 64 * 1024
 """Bytes that are read, and unpacked, at a time."""
 
-_STAMP = re.compile(r"\d{8}T\d{9}Z")
+_STAMP = re.compile(r"[0-9]{8}T[0-9]{9}Z")
+_LIKE_A_STAMP = re.compile(r"-?\d+T\d+Z?")
+"""What may have been meant as one, but for its length, its digits, or a month of 99."""
 _MODE = 0o600
 """A journal shows what its user trades; a file that is there already keeps its mode."""
 _GZIP = 31  # zlib's word for a window of full size in gzip's clothes
@@ -423,9 +425,15 @@ class Journal:
         stamp = _stamp(_now())
         newest = max((part_stamp for part_stamp, _ in _parts(self.path)), default="")
         if stamp <= newest:  # the clock was set back
-            stamp = _stamp(_time_of(newest) + 1)
+            stamp = self._stamp_after(newest)
         stem, suffix = _stem_and_suffix(self.path)
         os.rename(self.path, self.path.with_name(f"{stem}.{stamp}{suffix}"))
+
+    def _stamp_after(self, newest: str) -> str:
+        try:
+            return _stamp(_time_of(newest) + 1)
+        except (ValueError, OverflowError, OSError) as error:  # the calendar ends there
+            raise FileExistsError(errno.EEXIST, f"no name is later than that of {newest}", str(self.path)) from error
 
     def _finish(self) -> None:
         if self._packer is not None:
@@ -530,7 +538,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[Line]:
         current = None
         with contextlib.suppress(FileNotFoundError):
             current = stack.enter_context(_reading(path))
-        parts = [part for _, part in _parts(path)]
+        parts = [part for _, part in _parts(path, logging.WARNING)]
         if current is None and not parts:
             raise FileNotFoundError(errno.ENOENT, "there is no journal", str(path))
         for part in parts:
@@ -644,15 +652,23 @@ def _line(kind: str, fields: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"kind": kind, "time": _now(), **fields}) + b"\n"
 
 
-def _parts(path: Path) -> list[tuple[str, Path]]:
-    """The files that were set aside, oldest first, each with the stamp in its name."""
+def _parts(path: Path, level: int = logging.DEBUG) -> list[tuple[str, Path]]:
+    """The files that were set aside, oldest first, each with the stamp in its name.
+
+    :param level: at which it is logged that a name is like one of theirs, but has no time in it
+    """
     stem, suffix = _stem_and_suffix(path)
     found = []
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(path.parent):
             stamp = name[len(stem) + 1 : len(name) - len(suffix)]
-            if _STAMP.fullmatch(stamp) and name == f"{stem}.{stamp}{suffix}":
-                found.append((stamp, path.with_name(name)))
+            part = path.with_name(name)
+            if name != f"{stem}.{stamp}{suffix}" or not _LIKE_A_STAMP.fullmatch(stamp):
+                continue
+            if _is_time(stamp) and os.path.isfile(part):
+                found.append((stamp, part))
+            else:
+                logger.log(level, "contractInfo: %s is passed over: it is no file that a journal has set aside", part)
     return sorted(found)
 
 
@@ -675,6 +691,14 @@ def _stamp(time: int) -> str:
 def _time_of(stamp: str) -> int:
     moment = datetime.strptime(stamp[:-4], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
     return int(moment.timestamp()) * 1000 + int(stamp[-4:-1])
+
+
+def _is_time(stamp: str) -> bool:
+    try:
+        _time_of(stamp)
+    except ValueError:
+        return False
+    return _STAMP.fullmatch(stamp) is not None
 
 
 def _now() -> int:

@@ -455,6 +455,66 @@ def test_a_file_that_is_set_aside_while_it_is_read_is_read_once(tmp_path: Path, 
     assert found == list(range(len(found)))
 
 
+ODD = ["20269999T999999", "20269999T999999999Z", "٢٠٢٦١١٢٣T٠٧٢٤١٣١٢٣Z", "-0261123T072413123Z"]
+ODD += ["20261123T0724131234567890Z", "20261123T072413", "00000000T000000000Z"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_odd_time_in_a_name_beside_it_is_passed_over(
+    tmp_path: Path, opened: Callable[..., Opened], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """A file beside a journal whose name is like that of one that was set aside, but for the time, keeps no file from
+    being set aside, and is not read; a reader says so."""
+    path = tmp_path / name
+    beside = [path.with_name(f"a.{odd}{name[1:]}") for odd in ODD]
+    for file in beside:
+        file.write_bytes(b"nonsense\n")
+    each = opened(path, max_size=1)
+    for number in range(3):
+        each.journal.push(b'{"number":%d}' % number, 0.0)
+    assert len(parts(path)) == 3 + len(beside)
+    assert [0, 1, 2] == [raw["number"] for raw in raws(path)]
+    assert ([], 0) == (each.failures, each.journal.lost)
+    assert all(f"{file} is passed over" in caplog.text for file in beside)
+
+
+def test_no_time_is_later_than_the_last_one(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Where the calendar has no later time for a name, the full file grows on, and that is told once."""
+    path, last = tmp_path / "a.jsonl", tmp_path / "a.99991231T235959999Z.jsonl"
+    last.touch()
+    each = opened(path, max_size=1)
+    for number in range(3):
+        each.journal.push(b'{"number":%d}' % number, 0.0)
+    assert [FileExistsError] == [type(error) for error in each.failures]
+    assert [0, 1, 2] == [raw["number"] for raw in raws(path)]
+    assert 0 == each.journal.lost
+
+
+def test_an_odd_name_costs_no_push(tmp_path: Path, sim: BinanceSimulator, make: Make) -> None:
+    """A stream whose journal is set aside beside such a file goes on."""
+    path = tmp_path / "a.jsonl"
+    (tmp_path / "a.20269999T999999999Z.jsonl").touch()
+    exchange = make(contractInfo={"journal": path, "journal_max_size": 1})
+    updates = Inbox()
+    exchange.on_contract_info(updates)
+    go_live(exchange)
+    for status in ("TRADING_HALT", "TRADING"):
+        sim.set_status("BTCUSDT", status)
+    assert ["TRADING_HALT", "TRADING"] == [update["status"] for update in updates.wait(2)]
+    exchange.close()
+    assert ["TRADING_HALT", "TRADING"] == [raw["cs"] for raw in raws(path)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_what_is_no_file_beside_it_is_passed_over(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """A FIFO or a folder whose name is that of a file that was set aside is not waited for."""
+    path = tmp_path / "a.jsonl"
+    os.mkfifo(tmp_path / "a.20261123T072413123Z.jsonl")
+    (tmp_path / "a.20261123T072413124Z.jsonl").mkdir()
+    opened(path).journal.close()
+    assert ["start"] == kinds(path)
+
+
 # What goes wrong
 
 
