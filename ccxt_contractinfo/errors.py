@@ -14,7 +14,7 @@
         ├── ccxt.BadResponse
         │   ├── MalformedEvent             a push that does not say what a push must say
         │   ├── CumulativeMismatch         pushed brackets whose cumulative amounts floors and rates do not imply
-        │   ├── MalformedJournal           a line of a journal that cannot be read
+        │   ├── MalformedJournal           a line of a journal that cannot be read or played
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
         └── ccxt.NetworkError
             ├── ConnectionLost             DNS, TCP, TLS or the proxy failed, or the peer reset
@@ -79,7 +79,7 @@ class CumulativeMismatch(ccxt.BadResponse):
 
 
 class MalformedJournal(ccxt.BadResponse):
-    """A line of a journal that cannot be read, and that no killed process explains.
+    """A line of a journal that cannot be read or played, and that no crash explains.
 
     `path` (str) and `line` (int, from 1) say where it is, `reason` (str) what is wrong with it.
     """
