@@ -538,7 +538,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[Line]:
         current = None
         with contextlib.suppress(FileNotFoundError):
             current = stack.enter_context(_reading(path))
-        parts = [part for _, part in _parts(path, logging.WARNING)]
+        parts = [part for _, part in _parts(path, is_told=True)]
         if current is None and not parts:
             raise FileNotFoundError(errno.ENOENT, "there is no journal", str(path))
         for part in parts:
@@ -652,10 +652,10 @@ def _line(kind: str, fields: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"kind": kind, "time": _now(), **fields}) + b"\n"
 
 
-def _parts(path: Path, level: int = logging.DEBUG) -> list[tuple[str, Path]]:
+def _parts(path: Path, *, is_told: bool = False) -> list[tuple[str, Path]]:
     """The files that were set aside, oldest first, each with the stamp in its name.
 
-    :param level: at which it is logged that a name is like one of theirs, but has no time in it
+    :param is_told: whether to log that a name is like one of theirs, but has no time in it, or is no file's
     """
     stem, suffix = _stem_and_suffix(path)
     found = []
@@ -667,8 +667,8 @@ def _parts(path: Path, level: int = logging.DEBUG) -> list[tuple[str, Path]]:
                 continue
             if _is_time(stamp) and os.path.isfile(part):
                 found.append((stamp, part))
-            else:
-                logger.log(level, "contractInfo: %s is passed over: it is no file that a journal has set aside", part)
+            elif is_told:
+                logger.warning("contractInfo: %s is passed over: it is no file that a journal has set aside", part)
     return sorted(found)
 
 
