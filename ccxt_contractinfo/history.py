@@ -32,7 +32,7 @@ from .markets import (
 from .pushes import Pushes
 from .resync import missed
 from .settings import Settings
-from .snapshot import Entry, LeverageBrackets, Snapshot, Universe
+from .snapshot import Entry, LeverageBrackets, Snapshot, Universe, check_precisions
 from .tiers import LeverageTier
 
 ANSWERS = ("markets", "rest")
@@ -219,6 +219,7 @@ class _History:
     def _parsed(self, entry: Mapping[str, Any]) -> Market | None:
         """The market that ccxt makes of a raw entry; None where it cannot, and live, the contract was not listed."""
         try:
+            check_precisions(entry)
             market = self._parser.parse_market(entry)
         except Exception:
             return None

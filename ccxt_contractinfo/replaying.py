@@ -19,7 +19,7 @@ from .markets import Market
 from .mixin import attach
 from .resync import Doubts
 from .settings import Settings
-from .snapshot import Snapshot, Universe
+from .snapshot import Snapshot, Universe, check_precisions
 from .stream import ContractInfoStream
 from .updates import ContractInfo
 from .venueclock import VenueClock
@@ -218,6 +218,7 @@ class Replay(ContractInfoStream):
         markets = []
         for entry in self._said.entries[universe].values() if universe in self._ours() else ():
             try:
+                check_precisions(entry)
                 markets.append(self._exchange.parse_market(entry))
             except Exception as error:
                 if kind != "rest":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import ccxt
@@ -40,6 +40,12 @@ _OF_CONTRACTS = {"pair", "contractType", "contractStatus", "deliveryDate", "onbo
 """What entries of contracts have, and those of spot markets and options have not."""
 _OF_MARKETS = {"baseAsset": str, "quoteAsset": str, "marginAsset": str, "filters": list}
 """What ccxt makes names, precision and limits of."""
+_PRECISIONS = (
+    *("pricePrecision", "priceScale", "quantityPrecision", "quantityScale"),
+    *("baseAssetPrecision", "quotePrecision"),
+)
+_DECIMALS = 100
+"""No number has so many."""
 
 
 class State(NamedTuple):
@@ -226,11 +232,12 @@ def _plain(entry: Entry) -> tuple[Entry, list[MalformedEvent]]:
 
 def _misfits(entry: Entry) -> list[MalformedEvent]:
     """What of that which ccxt makes a market of is something else."""
-    return [
+    odd = [
         MalformedEvent(name, entry[name], f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
         for name, kind in _OF_MARKETS.items()
         if name in entry and not isinstance(entry[name], kind)
     ]
+    return [*odd, *_odd_precisions(entry)]
 
 
 def _is_whole(state: State) -> bool:
@@ -264,6 +271,19 @@ def _decoded(text: str) -> tuple[Any, bool]:
     except (TypeError, ValueError):
         return json.loads(text), False
     return value, True
+
+
+def check_precisions(entry: Entry) -> None:
+    """Raise `MalformedEvent` for a precision that cannot be meant: ccxt writes out each decimal, and would never end."""
+    for fault in _odd_precisions(entry):
+        raise fault
+
+
+def _odd_precisions(entry: Entry) -> Iterator[MalformedEvent]:
+    for name in _PRECISIONS:
+        with contextlib.suppress(ValueError):  # what is no whole number, ccxt refuses itself
+            if abs(int(str(entry.get(name)))) > _DECIMALS:
+                yield MalformedEvent(name, entry[name], "a number of decimals")
 
 
 def state_of(entry: Entry, universe: str) -> State:

@@ -13,6 +13,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.snapshot import Snapshot
 from ccxt_contractinfo.table import MarketTable
 
 from .conftest import PATIENCE, Inbox, eventually, go_live, gone, held_by_another_thread
@@ -48,6 +49,25 @@ def test_a_universe_that_is_not_loaded_is_ignored(sim: BinanceSimulator, make: A
     events.wait(2)
     assert count == len(exchange.markets)
     assert ["BTCUSDT"] == [market["id"] for market in exchange.markets_by_id["BTCUSDT"]]
+
+
+def test_a_listing_of_a_number_that_ccxt_would_never_end_with(
+    sim: BinanceSimulator, live: Any, mocker: MockerFixture
+) -> None:
+    """A precision of a billion decimals, which ccxt writes out one by one, is reported, and the others go on."""
+    errors, inbox = Inbox(), Inbox()
+    live.contract_info_stream().on_error(errors)
+    live.on_contract_info(inbox)
+    entry = Snapshot.entry
+
+    def odd(snapshot: Snapshot, id: str) -> Any:
+        return {**entry(snapshot, id), **({"pricePrecision": 10**9} if id == "NEWUSDT" else {})}
+
+    mocker.patch.object(Snapshot, "entry", odd)
+    sim.list_contract("NEWUSDT")
+    assert "NEWUSDT.pricePrecision should be a number of decimals, but it is 1000000000" in str(errors.wait()[0])
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    assert ["BTCUSDT"] == [update["id"] for update in inbox.wait()]
 
 
 def test_a_listing_that_is_none(sim: BinanceSimulator, live: Any, mocker: MockerFixture) -> None:
