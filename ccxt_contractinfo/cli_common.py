@@ -155,7 +155,7 @@ def write_json(item: Any) -> None:
     """Write one line, which a reader of the pipe has at once."""
     try:
         text = orjson.dumps(item, default=str).decode()
-    except TypeError:  # half of a surrogate, of which there is no UTF-8
+    except TypeError:  # half of a surrogate, of which there is no UTF-8, or a number beyond 64 bits
         text = json.dumps(item, default=str)
     # JSON need not escape all that a terminal obeys. Outside of its texts there is none of it.
     sys.stdout.buffer.write(f"{_UNESCAPED.sub(_as_json, text)}\n".encode())

@@ -274,7 +274,7 @@ def _decoded(text: str) -> tuple[Any, bool]:
 
 
 def check_precisions(entry: Entry) -> None:
-    """Raise `MalformedEvent` for a precision that cannot be meant: ccxt writes out each decimal, and would never end."""
+    """Raise `MalformedEvent` for a precision that cannot be meant: ccxt writes out each decimal, and never ends."""
     for fault in _odd_precisions(entry):
         raise fault
 
