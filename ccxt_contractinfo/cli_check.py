@@ -359,8 +359,8 @@ class _Probe:
                 raise ccxt.BadRequest(f"{self._endpoint.shown} refused a subscription: {said}")
             case {"e": "contractInfo" | "serverShutdown"}:
                 pass  # proves nothing: the canary is what a stream waits for
-            case {"e": str()} | [*_]:
-                link.canary(0, now)
+            case {"e": str(), "E": int() | float() as time} | [{"E": int() | float() as time}, *_]:
+                link.canary(time, now)
 
     def proven(self, link: Link) -> None:
         """The canary has come."""

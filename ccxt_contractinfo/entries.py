@@ -92,7 +92,7 @@ _REQUIRED: Mapping[str, Mapping[str, _Value]] = {
 _OPTIONAL: Mapping[str, Mapping[str, _Value]] = {
     "start": {"format": _COUNT},
     "connection": {"cause": _TEXT, "error": _TEXT},
-    "push": {"held": _FLAG, "repeated": _FLAG, "as_of": _COUNT},
+    "push": {"held": _FLAG, "repeated": _FLAG},
     "markets": {
         "coefficients": (coefficients := _Value(_are_coefficients, "numbers above 0 by contract id")),
         "left_out": _IDS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from collections.abc import Mapping
@@ -143,8 +142,6 @@ class _History:
         event = _event_of(entry["raw"])
         if event is None:
             return
-        if "as_of" in entry:
-            event = dataclasses.replace(event, event_time=entry["as_of"])
         is_whole = not isinstance(event, PartialEvent)
         if self.market is None and event.id == self._symbol and is_whole:
             self.market = _unlisted(event)

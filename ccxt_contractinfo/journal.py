@@ -10,8 +10,7 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
 ``connection`` `event` (str): 'opened', 'lost' (`cause`, `error`: str), 'replacing' (`cause`), 'released'; `url` (str)
 ``push``      a push came, at `clock`: `raw` is a dict; a str where it was no JSON object in one line; bytes where it
               was not even UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next
-              ``release``; `repeated` (True): two connections overlap, and the other one has brought it, too;
-              `as_of` (ms): its event time was in the future, and it counted with this one
+              ``release``; `repeated` (True): two connections overlap, and the other one has brought it, too
 ``release``   the pushes that were held back, until a comparison with REST was done, are applied now
 ``markets``   the contracts that an exchange knew when it began to follow: `universe` ('linear', 'inverse'),
               `entries` (list of raw entries of exchangeInfo), `gone` (list of ids), `brackets` (dict of raw entries of
@@ -188,7 +187,6 @@ class Journal:
         is_held: bool = False,
         is_repeated: bool = False,
         is_whole: bool = True,
-        as_of: int | None = None,
     ) -> None:
         """A push has come.
 
@@ -196,12 +194,10 @@ class Journal:
         :param is_held: it waits for the next ``release``
         :param is_repeated: another connection has brought it already, and it is not applied
         :param is_whole: it is known to be a JSON object
-        :param as_of: the event time (ms) that it counts with, where its own was not believed
         """
         if not is_whole or b"\n" in data or b"\r" in data or data.count(b"[") + data.count(b"{") > 100:
             data = text_of(data, LONGEST_LINE // 2)
         flags = (b'"held":true,' if is_held else b"") + (b'"repeated":true,' if is_repeated else b"")
-        flags += b"" if as_of is None else b'"as_of":%d,' % as_of
         with self._lock:
             came = _now() - int((clock.now() - received) * 1000)
             self._put(b'{"kind":"push","time":%d,"clock":%a,%s"raw":%s}\n' % (came, received, flags, data))

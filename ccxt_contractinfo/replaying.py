@@ -22,7 +22,6 @@ from .settings import Settings
 from .snapshot import Snapshot, Universe, check_precisions
 from .stream import ContractInfoStream
 from .updates import ContractInfo
-from .venueclock import VenueClock
 
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
@@ -192,7 +191,6 @@ class Replay(ContractInfoStream):
                 self._release()
             elif self._held_back is None:
                 self._held_back = []
-            self._venue = _VenueClock(entry["as_of"]) if "as_of" in entry else VenueClock()
             self.received(cast(Any, self._run), as_it_came(entry["raw"]), entry["clock"] + self._offset)
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
@@ -233,18 +231,6 @@ class Replay(ContractInfoStream):
         for universe in self._ours():
             self._keeper.know_brackets(universe, self._said.leverage_brackets(universe))
             self._keeper.know_choice(universe, *self._said.choices.get(universe, ((), None)))
-
-
-class _VenueClock(VenueClock):
-    """The clock by which a push counted as of a time (ms), because its own was in the future."""
-
-    def __init__(self, as_of: int) -> None:
-        super().__init__()
-        self.lead = -FOREVER
-        self._as_of = as_of
-
-    def time(self, now: float) -> int:
-        return self._as_of
 
 
 class _Player:

@@ -44,8 +44,9 @@ def shown(value: object, limit: int = VALUE) -> str:
     """Text from elsewhere in one line, `printable`, without what is secret in its URLs, and not too long."""
     text = str(value)
     clean = _URL.sub(lambda found: _public(found[0]), text[: limit + _LONGEST_URL])
-    is_cut = len(clean) > limit or len(text) > limit + _LONGEST_URL
-    return f"{printable(clean[:limit])}... ({len(text)} characters)" if is_cut else printable(clean)
+    told = printable(clean[: limit + 1])
+    is_cut = len(told) > limit or len(text) > limit + _LONGEST_URL
+    return f"{told[:limit]}... ({len(text)} characters)" if is_cut else told
 
 
 def shown_value(value: object) -> str:

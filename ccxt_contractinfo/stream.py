@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import logging
 import threading
 import weakref
@@ -739,13 +738,8 @@ class ContractInfoStream:
             if not self._is_current(link):
                 return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
             is_repeated = self._overlap is not None and data in self._overlap
-            as_of, venue = None, self._venue
-            if event is not None and event.event_time > now * 1000 + venue.lead:
-                as_of = venue.time(now)
-                error = error or MalformedEvent("E", event.event_time, f"about the time at Binance, which is {as_of}")
-                event = dataclasses.replace(event, event_time=as_of)
             if self._journal is not None:
-                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated, as_of=as_of)
+                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
             self._times["event"] = now
             is_told = event is not None and not isinstance(event, PartialEvent)
             self._counts["events"] += is_told
@@ -756,6 +750,8 @@ class ContractInfoStream:
                 return
             if self._overlap is not None:
                 self._overlap.add(data)
+            if event is not None and event.event_time > now * 1000 + self._venue.lead:
+                self._tell_future(event, now)
             if error is not None:
                 self._complain(error, (None if event is None else event.id, error.field), now)
                 self.disbelieve(now)
@@ -769,6 +765,13 @@ class ContractInfoStream:
             if not self._held_back:
                 self._release_due = now + HOLD_BACK
             self._held_back.append(Arrival(event, now))
+
+    def _tell_future(self, event: ContractInfoEvent, now: float) -> None:
+        """Say that a clock is far off. What the push says counts; that others behind it seem older, `contradicted`
+        sees to."""
+        id, time = shown(event.id), self._venue.time(now)
+        text = f"contractInfo: {id}: a push claims to be of {event.event_time}, and at Binance it is {time}"
+        self._complain(ccxt.BadResponse(text), (event.id, "future"), now)
 
     def _report_differences(self, event: ContractInfoEvent, now: float) -> None:
         if differences := LeverageTiers(event).cumulative_differences:

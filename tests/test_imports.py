@@ -65,14 +65,14 @@ LAYERS = (
         "tiers",
         "events",
     ),
-    ("venueclock",),
+    ("repeats", "venueclock"),
     ("callbacks", "clock", "errors", "extras", "forking", "shown", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
 PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
 PURE += ("adjusted", "callbacks", "choice", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint")
-PURE += ("errors", "mapping", "shown", "venueclock")
+PURE += ("errors", "mapping", "repeats", "shown", "venueclock")
 WAITING = (
     "answer",
     "clock",

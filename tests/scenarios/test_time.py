@@ -118,38 +118,15 @@ def test_what_says_the_same_again_raises_no_doubt(sim: BinanceSimulator, make: M
 
 @pytest.mark.parametrize("offset", [3_600_000, 10**15, 2**63], ids=["an hour ahead", "far", "2**63"])
 def test_a_clock_that_is_far_off_is_told(sim: BinanceSimulator, make: Make, inbox: Inbox, offset: int) -> None:
-    """A push whose event time cannot be true is told, with the time, and what else it says counts."""
-    exchange, errors = make(contractInfo=SETTLED), Inbox()
+    """A push whose event time lies far in the future is told, with the time; what it says counts."""
+    exchange, errors = make(), Inbox()
     stream = go_live(exchange)
-    canaries = stream._run.reader._link.last_canary
-    eventually(lambda: stream._run.reader._link.last_canary > canaries)
     stream.on_error(errors)
     exchange.on_contract_info(inbox)
     told = now() + offset
     sim.push(push_of(sim, "BTCUSDT", told, "TRADING_HALT"))
-    assert str(told) in str(errors.wait()[0])
-    assert isinstance(errors.items[0], cci.MalformedEvent)
-    [update] = inbox.wait()
-    assert "TRADING_HALT" == update["status"]
-    assert abs(update["timestamp"] - now()) < 60_000
-
-
-def test_a_journal_has_the_time_that_counted(sim: BinanceSimulator, make: Make, tmp_path: Any) -> None:
-    """Played again, a push from the future counts as it did, so that those behind it do, too."""
-    path = tmp_path / "journal.jsonl"
-    exchange, inbox = make(contractInfo={"journal": str(path)}), Inbox()
-    stream = go_live(exchange)
-    canaries = stream._run.reader._link.last_canary
-    eventually(lambda: stream._run.reader._link.last_canary > canaries)
-    exchange.on_contract_info(inbox)
-    sim.push(push_of(sim, "BTCUSDT", now() + 10**15, "TRADING_CANCEL_ONLY"))
-    inbox.wait(1)
-    sim.set_status("BTCUSDT", "TRADING_HALT")
-    inbox.wait(2)
-    exchange.close()
-    again = list(cci.replay(path, cci.binanceusdm()))
-    assert [update["status"] for update in inbox.items] == [update["status"] for update in again]
-    assert [update["timestamp"] for update in inbox.items] == [update["timestamp"] for update in again]
+    assert f"BTCUSDT: a push claims to be of {told}" in str(errors.wait()[0])
+    assert "TRADING_HALT" == inbox.wait()[0]["status"]
 
 
 # Freshness
