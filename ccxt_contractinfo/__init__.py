@@ -5,8 +5,7 @@
 >>> updates = exchange.watch_contract_info()  # doctest: +SKIP
 """
 
-import logging
-
+from . import log
 from .delivery import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
 from .events import Bracket, ContractInfoEvent, parse_event
@@ -18,7 +17,6 @@ from .margin import LeverageTiers
 from .markets import KINDS, Kind
 from .mixin import ContractInfoMixin, attach
 from .replaying import Replay, replay
-from .shown import clean_record
 from .stream import ContractInfoStream
 from .tierchanges import TierChange
 from .updates import ContractInfo
@@ -52,8 +50,7 @@ __all__ = [
     "replay",
 ]
 
-logging.getLogger(__name__).addFilter(clean_record)
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing is printed where nobody set up logging
+log.prepare()
 
 
 def __dir__() -> list[str]:

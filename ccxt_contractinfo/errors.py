@@ -13,6 +13,7 @@
     └── ccxt.OperationFailed
         ├── ccxt.BadResponse
         │   ├── MalformedEvent             a push that does not say what a push must say
+        │   ├── PushContradicted           a push says otherwise than one before it that claims to be newer
         │   ├── CumulativeMismatch         pushed brackets whose cumulative amounts floors and rates do not imply
         │   ├── MalformedJournal           a line of a journal that cannot be read or played
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
@@ -23,6 +24,7 @@
             │   ├── HandshakeTimeout       not connected within connect_timeout
             │   ├── PongTimeout            no answer to a ping within ping_timeout
             │   └── CanaryTimeout          no push of the canary within canary_timeout
+            ├── NoThreadError              the system has no more threads; a RuntimeError, too
             ├── CanaryLate                 what comes was said longer ago than canary_timeout; nothing is cut for it
             ├── ccxt.RateLimitExceeded
             │   └── RateLimited            HTTP 429 or 418, with Retry-After
@@ -39,6 +41,7 @@ from typing import Any
 import ccxt
 
 from .shown import MESSAGE, shown, shown_value
+from .venueclock import FAR_OFF
 
 
 class MalformedEvent(ccxt.BadResponse):
@@ -76,6 +79,30 @@ class CumulativeMismatch(ccxt.BadResponse):
         )
         told = ", ".join(each)
         return f"contractInfo: {shown(self.id)}: cumulative amounts that floors and rates do not imply are used: {told}"
+
+
+class PushContradicted(ccxt.BadResponse):
+    """A push says otherwise than another one of its contract, which came before it and claims to be newer: one of their
+    times is wrong, and REST is asked.
+
+    `id` (str) is the contract's, `event_time` (ms) the push's, `known_time` (ms) that of the one before it.
+    `venue_time` (ms, or None) is the time at Binance, as far as it is known.
+    """
+
+    def __init__(self, id: str, event_time: int, known_time: int, venue_time: int | None) -> None:
+        super().__init__(id, event_time, known_time, venue_time)
+        self.id = id
+        self.event_time = event_time
+        self.known_time = known_time
+        self.venue_time = venue_time
+
+    def __str__(self) -> str:
+        text = f"contractInfo: {shown(self.id)}: a push of {self.event_time} says otherwise than the one before it, "
+        text += f"of {self.known_time}; REST is asked"
+        for time in (self.event_time, self.known_time):
+            if self.venue_time is not None and abs(time - self.venue_time) > FAR_OFF * 1000:
+                text += f"; {time} is far from the time at Binance, {self.venue_time}"
+        return text
 
 
 class MalformedJournal(ccxt.BadResponse):
@@ -143,6 +170,10 @@ class CanaryTimeout(ccxt.RequestTimeout):
 
 class CanaryLate(ccxt.NetworkError):
     """What comes was said by the venue longer ago than `canary_timeout`. The connection goes on."""
+
+
+class NoThreadError(ccxt.NetworkError, RuntimeError):
+    """The system has no more threads, so that nothing was started."""
 
 
 class Refusal(ccxt.BaseError):

@@ -19,7 +19,7 @@ from .clock import FOREVER
 from .delivery import Channel, Subscription
 from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url
-from .errors import CanaryLate, CumulativeMismatch, MalformedEvent
+from .errors import CanaryLate, CumulativeMismatch, MalformedEvent, NoThreadError, PushContradicted
 from .events import (
     Arrival,
     ContractInfoEvent,
@@ -204,14 +204,17 @@ class ContractInfoStream:
             self._start()
 
     def _start(self) -> None:
-        """The same for those who follow. Whatever interrupts it, Ctrl-C at any moment, say: the stream runs then, or it
-        has ended. With the lock."""
+        """The same for those who follow. Where it is interrupted, by Ctrl-C, say, the stream does not run. With the
+        lock."""
         self._endpoint = self._find_endpoint()
         self._open_journal()
         run = _Run(self, self._settings, self._endpoint)
         run.schedule.not_before = self._rest_not_before
+        before = self._state
         try:
-            self._run, self._error, self._last_error = run, None, ""
+            self._run = run
+            run.reader.start()
+            self._error, self._last_error = None, ""
             self._venue, self._is_late = VenueClock(), False
             self._compare_all()
             self._set_state("connecting")
@@ -220,11 +223,10 @@ class ContractInfoStream:
                 follower.started()
                 self._note_markets(follower)
             self._tell_apart(self._endpoint.apart)
-            run.reader.start()
         except BaseException as error:
-            self._end("stopped", _closed_by_user())
+            self._end(before, _closed_by_user())
             if isinstance(error, RuntimeError):
-                raise ccxt.NetworkError(f"contractInfo: the stream cannot be started: {error}") from error
+                raise NoThreadError(f"contractInfo: the stream cannot be started: {error}") from error
             raise
 
     def _tell_apart(self, apart: str) -> None:
@@ -676,7 +678,8 @@ class ContractInfoStream:
         push = payload[0] if isinstance(payload, list) and payload else payload
         time = push.get("E") if isinstance(push, dict) else None
         if isinstance(time, bool) or not isinstance(time, int | float):
-            return  # nobody knows when it was said
+            link.canary(0, now)  # nobody knows when it was said, so that it proves nothing
+            return
         with self._lock:
             if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
                 self._overlap = None  # what came before this push, on either connection, has been seen
@@ -716,11 +719,10 @@ class ContractInfoStream:
 
     def contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
         """A push says otherwise than `known`, which came before it and claims to be newer. With the lock."""
-        event = arrival.event
-        text = f"contractInfo: {event.id}: a push of {event.event_time} says otherwise than the one of "
-        text += f"{known.event_time} that came before it; REST is asked which one is true"
-        self._complain(ccxt.BadResponse(text), (event.id, "contradicted"), arrival.received)
-        self.disbelieve(arrival.received)
+        id, now = arrival.event.id, arrival.received
+        error = PushContradicted(id, arrival.event.event_time, known.event_time, self._venue.time(now))
+        self._complain(error, (id, PushContradicted), now)
+        self.disbelieve(now)
 
     @property
     def _patience(self) -> float:
@@ -750,8 +752,6 @@ class ContractInfoStream:
                 return
             if self._overlap is not None:
                 self._overlap.add(data)
-            if event is not None and event.event_time > now * 1000 + self._venue.lead:
-                self._tell_future(event, now)
             if error is not None:
                 self._complain(error, (None if event is None else event.id, error.field), now)
                 self.disbelieve(now)
@@ -765,13 +765,6 @@ class ContractInfoStream:
             if not self._held_back:
                 self._release_due = now + HOLD_BACK
             self._held_back.append(Arrival(event, now))
-
-    def _tell_future(self, event: ContractInfoEvent, now: float) -> None:
-        """Say that a clock is far off. What the push says counts; that others behind it seem older, `contradicted`
-        sees to."""
-        id, time = shown(event.id), self._venue.time(now)
-        text = f"contractInfo: {id}: a push claims to be of {event.event_time}, and at Binance it is {time}"
-        self._complain(ccxt.BadResponse(text), (event.id, "future"), now)
 
     def _report_differences(self, event: ContractInfoEvent, now: float) -> None:
         if differences := LeverageTiers(event).cumulative_differences:

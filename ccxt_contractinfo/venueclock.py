@@ -35,8 +35,6 @@ class VenueClock:
         self._said = -FOREVER
         """The venue time (s) of the last push, or of its arrival, if it claims to be of the future."""
         self._at = -FOREVER
-        self.lead = FOREVER
-        """ms; a push whose time is ahead of `now` by more than this claims to be of the future."""
 
     def pushed(self, time: float, now: float) -> None:
         """A push of this venue time has come."""
@@ -48,7 +46,6 @@ class VenueClock:
             self._is_sure, self._smallest = self._smallest < FOREVER, shown
         self._at = now
         self._said = min(time / 1000, now - self._smallest)
-        self._set_lead()
 
     def answered(self, time: float, now: float) -> None:
         """An answer that was made at this venue time had come by `now`. It shows a smaller lag where all that is pushed
@@ -56,15 +53,11 @@ class VenueClock:
         lag = now - time / 1000
         if lag < self._smallest:
             self._smallest, self._is_sure, self._at = lag, True, now
-            self._set_lead()
 
     def age(self, now: float) -> float | None:
         """How long ago (s) the last push was said; None where there was none."""
         return None if self._said == -FOREVER else now - self._smallest - self._said
 
-    def time(self, now: float) -> int:
-        """The venue time; where nothing has told it yet, 0."""
-        return 0 if self._smallest == FOREVER else int((now - self._smallest) * 1000)
-
-    def _set_lead(self) -> None:
-        self.lead = (FAR_OFF - self._smallest) * 1000
+    def time(self, now: float) -> int | None:
+        """The venue time; None where nothing has told it yet."""
+        return None if self._smallest == FOREVER else int((now - self._smallest) * 1000)

@@ -20,7 +20,8 @@ def test_each_error_is_one_of_ccxts(kind: type) -> None:
     assert issubclass(kind, ccxt.BaseError)
 
 
-OF_NO_CONNECTION = (errors.MalformedEvent, errors.CumulativeMismatch, errors.MalformedJournal, errors.CanaryLate)
+OF_NO_CONNECTION = (errors.MalformedEvent, errors.CumulativeMismatch, errors.MalformedJournal)
+OF_NO_CONNECTION += (errors.CanaryLate, errors.NoThreadError, errors.PushContradicted)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind not in OF_NO_CONNECTION], ids=lambda kind: kind.__name__)

@@ -65,8 +65,8 @@ LAYERS = (
         "tiers",
         "events",
     ),
-    ("repeats", "venueclock"),
-    ("callbacks", "clock", "errors", "extras", "forking", "shown", "weakly"),
+    ("log", "repeats"),
+    ("callbacks", "clock", "errors", "extras", "forking", "shown", "venueclock", "weakly"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 

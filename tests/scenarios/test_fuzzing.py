@@ -10,7 +10,7 @@ import contextlib
 import copy
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import snapshot
 from ccxt_contractinfo.accountbrackets import AccountBrackets
-from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent
+from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent, PushContradicted
 from ccxt_contractinfo.events import NEVER
 from ccxt_contractinfo.markets import KINDS, is_contract, iso8601
+from ccxt_contractinfo.repeats import Repeats
 from ccxt_contractinfo.resync import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.entries import spot_entry
@@ -241,6 +242,13 @@ class Answers:
         return self.snapshots[universe]
 
 
+class Unlimited(Repeats):
+    """Each error is told."""
+
+    def is_new(self, what: Hashable, now: float) -> bool:
+        return True
+
+
 class World:
     """An exchange that follows a stream, of which the test is the network, REST, and the clock."""
 
@@ -255,6 +263,7 @@ class World:
         self.keeper.account = AccountBrackets(first_retry=0.0)  # it is asked again in each answer
         self.stream = self.exchange.contract_info_stream()
         self.stream._run = Run()
+        self.stream._repeats = Unlimited()
         self.stream.follow(self.keeper, lambda: False)
         self._updates, self._errors = self.keeper.updates.watch(), self.stream._errors.watch()
         self._contents: dict[Universe, Contents] = {}
@@ -592,7 +601,8 @@ def test_each_frame_is_an_event_or_malformed_or_something_else_that_is_known(fra
         events, malformed = (after[name] - before[name] for name in ("events", "malformed"))
         others = world.link.canaries - link.canaries + world.link.shutdowns - link.shutdowns
         assert malformed == sum(isinstance(error, MalformedEvent) for error in errors)
-        refused = [error for error in errors if not isinstance(error, MalformedEvent | CumulativeMismatch)]
+        others_told = MalformedEvent | CumulativeMismatch | PushContradicted
+        refused = [error for error in errors if not isinstance(error, others_told)]
         assert {ccxt.BadRequest} >= {type(error) for error in refused}
         assert all(len(str(error)) < 5000 for error in errors)
         taken = max(events, malformed) + others + len(refused)  # what is whole in a malformed push is an event

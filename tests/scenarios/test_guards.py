@@ -305,7 +305,7 @@ def test_no_more_threads(sim: BinanceSimulator, make: Make, mocker: MockerFixtur
     for _ in range(2):
         with pytest.raises(ccxt.NetworkError, match="can't start new thread"):
             exchange.on_contract_info(inbox)
-    assert "stopped" == exchange.contract_info_stream().state
+    assert "idle" == exchange.contract_info_stream().state
     mocker.stopall()
     exchange.on_contract_info(inbox)
     assert exchange.contract_info_stream().wait_until_live(PATIENCE)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.errors import CanaryLate
+from ccxt_contractinfo.errors import CanaryLate, PushContradicted
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
 from tests.terminal import ROOT, environment
@@ -117,16 +117,18 @@ def test_what_says_the_same_again_raises_no_doubt(sim: BinanceSimulator, make: M
 
 
 @pytest.mark.parametrize("offset", [3_600_000, 10**15, 2**63], ids=["an hour ahead", "far", "2**63"])
-def test_a_clock_that_is_far_off_is_told(sim: BinanceSimulator, make: Make, inbox: Inbox, offset: int) -> None:
-    """A push whose event time lies far in the future is told, with the time; what it says counts."""
+def test_a_clock_that_is_far_off_is_told(sim: BinanceSimulator, make: Make, offset: int) -> None:
+    """Where pushes contradict each other because a time lies far in the future, an error says so, with that time."""
     exchange, errors = make(), Inbox()
     stream = go_live(exchange)
+    assert stream.resync(PATIENCE)
     stream.on_error(errors)
-    exchange.on_contract_info(inbox)
     told = now() + offset
-    sim.push(push_of(sim, "BTCUSDT", told, "TRADING_HALT"))
-    assert f"BTCUSDT: a push claims to be of {told}" in str(errors.wait()[0])
-    assert "TRADING_HALT" == inbox.wait()[0]["status"]
+    sim.push(push_of(sim, "BTCUSDT", told, "TRADING_CANCEL_ONLY"))
+    sim.set_status("BTCUSDT", "TRADING_HALT")
+    [error] = errors.wait()
+    assert isinstance(error, PushContradicted)
+    assert f"{told} is far from the time at Binance" in str(error)
 
 
 # Freshness

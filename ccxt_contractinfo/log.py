@@ -1,0 +1,29 @@
+"""The package's log: what fails in it, in a filter or a handler of the user's, reaches nobody who logs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import traceback
+
+from .shown import clean_record
+
+
+def prepare() -> None:
+    """Prepare the package's logger. Nothing is printed where nobody set up logging, what comes from elsewhere is
+    `shown`, and an error in logging is shown on stderr, as `logging` does with those of its handlers."""
+    logger = logging.getLogger(__package__)
+    logger.addFilter(clean_record)
+    logger.addHandler(logging.NullHandler())
+    handle = logger.handle
+
+    def handled(record: logging.LogRecord) -> None:
+        try:
+            handle(record)
+        except Exception:
+            with contextlib.suppress(Exception):
+                if logging.raiseExceptions and sys.stderr is not None:
+                    traceback.print_exc(file=sys.stderr)
+
+    logger.handle = handled  # type: ignore[method-assign]
