@@ -107,7 +107,7 @@ def test_the_rest_of_a_push_whose_brackets_are_news(sim: BinanceSimulator, make:
 
 def test_what_says_the_same_again_raises_no_doubt(sim: BinanceSimulator, make: Make) -> None:
     """An older push that agrees with what is known is a duplicate, and REST is not asked."""
-    exchange = make(contractInfo=SETTLED)
+    exchange = make(contractInfo={"settle_time": 3600.0})
     stream = go_live(exchange)
     assert stream.resync(PATIENCE)
     sim.push(push_of(sim, "BTCUSDT", now() - 1000, "TRADING", dt=4133404800000 - 1000))
