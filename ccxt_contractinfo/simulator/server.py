@@ -46,11 +46,25 @@ class Fault:
     times: int | None = None
     path: str = ""
     """A part of the paths that it is given for; of REST."""
+    sick: str = ""
+    """What is wrong with its body, of `SICK`; of handshakes."""
 
     def response(self) -> web.Response:
         """The answer, as aiohttp wants it."""
         kind = "application/json" if self.body[:1] in (b"{", b"[") else "text/html"
         return web.Response(status=self.status, body=self.body, headers={"Content-Type": kind, **self.headers})
+
+    def sick_answer(self) -> bytes:
+        """The same as bytes, with a body that is `sick`."""
+        length = {"chunked": "Transfer-Encoding: chunked", "without a length": "Connection: close"}
+        head = [f"HTTP/1.1 {self.status} Refused", *(f"{name}: {value}" for name, value in self.headers.items())]
+        head.append(length.get(self.sick, f"Content-Length: {len(self.body) + 1000}"))
+        body = b"%x\r\n%s\r\n" % (len(self.body), self.body) if self.sick == "chunked" and self.body else self.body
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+
+SICK = ("cut", "stalled", "chunked", "without a length")
+"""What can be wrong with the body of a refusal: it ends early, or never, or does not say how long it is."""
 
 
 @dataclass(frozen=True)
@@ -350,6 +364,11 @@ class Server:
             if self._used_up(fault):
                 self.refusal = None
             self._record(request, fault.status)
+            if fault.sick:
+                transport.write(fault.sick_answer())
+                if fault.sick != "stalled":
+                    transport.close()
+                await self._never(transport)
             response = fault.response()
             response.force_close()
             return response

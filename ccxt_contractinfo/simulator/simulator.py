@@ -16,7 +16,7 @@ from .account import USUAL_LEVERAGE, Number, margin_asset
 from .account import price as price_of
 from .journal import Handshake, Journal
 from .rest import Credentials
-from .server import Fault, Server, Timing
+from .server import SICK, Fault, Server, Timing
 from .universe import HOUR, NEVER, Contract, make_contract, normalise_brackets, quarter_type
 
 _Exchange = TypeVar("_Exchange")
@@ -418,13 +418,17 @@ class BinanceSimulator:
         retry_after: float | str | None = None,
         body: Mapping[str, Any] | str | bytes | None = None,
         times: int | None = None,
+        sick: str = "",
     ) -> None:
         """Answer WebSocket handshakes with an HTTP status, `times` times or until `recover`.
 
-        `retry_after` is the Retry-After header, seconds or a date as it stands; `body` replaces the usual one.
+        `retry_after` is the Retry-After header, seconds or a date as it stands; `body` replaces the usual one, and
+        comes 'cut', 'stalled', 'chunked' (without an end) or 'without a length' where that is `sick`.
         """
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        fault = Fault(status, _body(status, body), headers, times)
+        if sick and sick not in SICK:
+            raise ValueError(f"sick should be one of {', '.join(SICK)}, not {sick!r}")
+        fault = Fault(status, _body(status, body), headers, times, sick=sick)
         self._call(lambda: setattr(self._server, "refusal", fault if times is None or times > 0 else None))
 
     def mute(self) -> None:

@@ -14,6 +14,8 @@ import ccxt
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.simulator.server import SICK
+from tests.interrupting import Interrupt
 
 if TYPE_CHECKING:
     from .storm import Storm
@@ -101,6 +103,24 @@ def refuse(status: int) -> Action:
     return act
 
 
+def refuse_sick(sick: str) -> Action:
+    """Refuse with a body that does not come whole."""
+
+    def act(storm: Storm) -> object:
+        status, after = storm.rng.choice(STATUSES), storm.rng.choice(RETRY_AFTERS)
+        storm.sim.refuse(status, retry_after=after, body="no" * 500, times=storm.rng.choice((1, 2, 5)), sick=sick)
+        storm.sim.drop()
+        return f"{status}, Retry-After {after!r}"
+
+    return act
+
+
+def lag(storm: Storm) -> object:
+    seconds = storm.rng.choice((2, 20, 60, 3600))
+    storm.sim.lag(seconds)
+    return seconds
+
+
 def frames(storm: Storm, *, name: str) -> None:
     storm.sim.send_bytes(_FRAMES[name](storm))
 
@@ -182,6 +202,18 @@ def reordered(storm: Storm) -> object:
     raw = storm.rng.choice(overtaken if overtaken and storm.rng.random() < 0.8 else recorded)
     _replay(storm, raw)
     return f"{raw['s']} {raw['cs']} E={raw['E']}"
+
+
+def skewed(storm: Storm) -> object:
+    """The newest push of a contract once more, without its brackets, by a clock that is wrong."""
+    newest = {raw["s"]: raw for raw in storm.recorded()}
+    if not newest:
+        return "nothing"
+    raw = storm.rng.choice(list(newest.values()))
+    off = storm.rng.choice((5_000, 90_000, 3_600_000, 10**15, 2**63, -5_000, -3_600_000))
+    event_time = int(time.time() * 1000) + off
+    _replay(storm, {**raw, "E": event_time, "bks": []})
+    return f"{raw['s']} {raw['cs']} E={event_time}"
 
 
 def _replay(storm: Storm, raw: dict[str, Any]) -> None:
@@ -317,6 +349,19 @@ def stop_in_another_thread(storm: Storm) -> object:
     return name
 
 
+def interrupt(storm: Storm) -> object:
+    """Ctrl-C in the middle of a stop or a start; the next calm starts the stream, if it has to."""
+    name, stream = storm.rng.choice(list(storm.streams.items()))
+    for attached in storm.attached():
+        attached.witness.blind = True
+    what = storm.rng.choice((stream.stop, stream.start))
+    if what == stream.start:
+        stream.stop()
+    with Interrupt(storm.rng.randrange(1, 80)) as interrupted:
+        what()
+    return f"{name} {what.__name__} at {interrupted.where}"
+
+
 KINDS: tuple[Kind, ...] = (
     *(Kind("reset", drop) for _ in range(5)),
     *(Kind(f"close {code}", close(code)) for code in CLOSE_CODES),
@@ -325,6 +370,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("stall after a frame", stall_after_frame, lasts=True, takes=0.5),
     *(Kind("mute", mute, lasts=True, takes=0.6) for _ in range(2)),
     *(Kind(f"refuse {status}", refuse(status), lasts=True) for status in STATUSES),
+    *(Kind(f"refuse, {sick}", refuse_sick(sick), lasts=True) for sick in SICK),
+    *(Kind("late canary", lag, lasts=True) for _ in range(3)),
     *(Kind(f"bytes: {name}", lambda storm, name=name: frames(storm, name=name)) for name in _FRAMES),
     *(Kind("server ping", server_ping) for _ in range(2)),
     Kind("many server pings", many_pings),
@@ -334,6 +381,7 @@ KINDS: tuple[Kind, ...] = (
     *(Kind("giant frame", giant) for _ in range(2)),
     *(Kind("duplicate push", duplicate) for _ in range(6)),
     *(Kind("reordered push", reordered) for _ in range(6)),
+    *(Kind("skewed push", skewed) for _ in range(6)),
     *(Kind(f"REST {status}", fail_rest(status), lasts=True) for status in (418, 429, 500, 502, 503)),
     *(Kind(f"REST says {body[:16]!r}", bad_rest(body), lasts=True) for body in REST_BODIES),
     *(Kind("REST held", hold_rest, lasts=True, takes=0.5) for _ in range(4)),
@@ -360,6 +408,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("share markets again", share_again, is_fault=False),
     *(Kind("stop and start", restart, is_fault=False) for _ in range(2)),
     Kind("stop while it starts", stop_in_another_thread, is_fault=False),
+    *(Kind("interrupted", interrupt) for _ in range(3)),
 )
 """As often as they are to be drawn."""
 
