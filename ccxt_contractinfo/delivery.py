@@ -293,13 +293,15 @@ class Subscription:
 
     def _start(self) -> None:
         name = f"ccxt-contractinfo-{self._channel.name}-{name_of(self.callback)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError as error:  # the system has no more threads; the next item tries again
+            self._thread = None
             logger.error("contractInfo: the callback %s cannot be called: %s", name_of(self.callback), error)
-        else:
-            self._thread = thread
+        except BaseException:  # Ctrl-C: the thread may run; then it sees that it is nobody's
+            self._thread = None
+            raise
 
     def _work(self) -> None:
         _calling.subscription = self
@@ -314,6 +316,8 @@ class Subscription:
     def _call(self) -> bool:
         """Wait for an item and call the callback with it; False where the thread should end."""
         with self._condition:
+            if self._thread is not threading.current_thread():
+                return False
             if not self._backlog and not self._is_finishing and not self.is_cancelled:
                 self._condition.wait(LINGER)
             if self.is_cancelled or not self._backlog:

@@ -68,9 +68,12 @@ class Schedule:
             self._backoff.reset()
             self._bring_forward(clock.now() + delay)
             if self._thread is None:
-                thread = threading.Thread(target=self._work, name="ccxt-contractinfo-resync", daemon=True)
-                thread.start()
-                self._thread = thread
+                self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-resync", daemon=True)
+                try:
+                    self._thread.start()
+                except BaseException:  # if it was Ctrl-C, the thread may run; then it sees that it is nobody's
+                    self._thread = None
+                    raise
 
     def wait(self, since: float, timeout: float | None) -> bool:
         """Wait for the success of a comparison that began at `since` (s by `clock.now`) or later.
@@ -124,7 +127,7 @@ class Schedule:
         with self._changed:
             while not self._is_over and (left := max(self._due, self.not_before) - clock.now()) > 0:
                 self._changed.wait(min(left, LONGEST_WAIT))
-            if self._is_over:
+            if self._is_over or self._thread is not threading.current_thread():
                 return None
             now = clock.now()
             self._due = FOREVER if self._interval is None else now + self._interval * self._uniform(0.9, 1.1)

@@ -138,6 +138,8 @@ class ContractInfoStream:
         self._look_due = -FOREVER
         self._owner: weakref.ref[Any] | None = None
         self._run: _Run | None = None
+        self._is_ending = False
+        """Whether the end of a run has begun, and was interrupted."""
         # Those whose markets have not been compared since this moment (s by `clock.now`), or since a proof to come.
         self._uncompared: weakref.WeakKeyDictionary[Follower, float] = weakref.WeakKeyDictionary()
         self._proven: set[Link] = set()
@@ -197,6 +199,7 @@ class ContractInfoStream:
         """Begin to connect, on a new thread; returns at once. Does nothing where the stream runs. A stopped or failed
         stream begins again. The markets of all exchanges that follow it are kept true from then on."""
         with self._lock:
+            self._finish_end()
             if self._run is not None:
                 return
             for follower in self._left:
@@ -257,6 +260,7 @@ class ContractInfoStream:
             try:
                 self._release()
             finally:
+                self._is_ending = True
                 run.end()
             self._rest_not_before = run.schedule.not_before
             self._proven.clear()
@@ -268,8 +272,13 @@ class ContractInfoStream:
                 self._journal.close()
             for follower in self._followers:
                 self._tell_stopped(follower, error)
-            self._run = None
+            self._run, self._is_ending = None, False
         return run
+
+    def _finish_end(self) -> None:
+        """Do the rest of an end that was interrupted, before the reader's thread comes to it. With the lock."""
+        if self._is_ending:
+            self._end("stopped", _closed_by_user())
 
     def _tell_stopped(self, follower: Follower, error: ccxt.BaseError) -> None:
         try:
@@ -420,6 +429,7 @@ class ContractInfoStream:
         with self._lock:
             if is_over():
                 return
+            self._finish_end()
             if self._state == "failed" and self._error is not None:
                 raise copy.copy(self._error)
             if self._run is None:
