@@ -118,6 +118,11 @@ class Choice:
         """Whether it is not known yet what was left out."""
         return self.since.get(universe) is not None
 
+    def is_later(self, universe: Universe, onboarded: int | None) -> bool:
+        """Whether a contract was onboarded (ms) after the loading of which it is not known what was left out."""
+        since = self.since.get(universe)
+        return since is not None and is_later(onboarded, since)
+
     def decide(self, snapshot: Snapshot, known: Collection[str]) -> list[str]:
         """Let an answer show what was left out; returns that, by ids.
 

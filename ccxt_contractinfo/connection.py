@@ -65,7 +65,7 @@ class Connection:
         self._too_late = f"not connected within {connect_timeout:g} s"
         self._tick = tick
         self._websocket = _WebSocket(max_frame_size, tick)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may stop the stream on the same thread
         self._socket: socket.socket | None = None
         self._dialled = threading.Event()
         self._failure: BaseException | None = None

@@ -100,7 +100,7 @@ class MarketKeeper:
         )
         self.table = MarketTable(exchange.milliseconds())
         self.table.sharers.add(self)
-        self._creation = threading.Lock()  # of the stream
+        self._creation = threading.RLock()  # of the stream
         renew_after_fork(self)
         self.in_step()
 
@@ -152,7 +152,7 @@ class MarketKeeper:
         """Do what ``exchange.parse_market`` does; where markets are being loaded, an entry of which no contract can be
         made, though it is that of one, is noted, and left out."""
         sick: list[Any] | None = getattr(self.local, "sick", None)
-        if sick is None or not is_of_contract(entry):
+        if sick is None or (has_id(entry) and not is_of_contract(entry)):
             return parse(entry)
         market = None
         with contextlib.suppress(Exception):  # ccxt expects entries to be whole
@@ -396,8 +396,10 @@ class MarketKeeper:
     def own_stream(self) -> ContractInfoStream:
         """The stream of this exchange, made at need. Whenever it runs, it is followed."""
         with self._creation:
-            if self.stream is None:
-                stream = ContractInfoStream.of(self.exchange)
+            if self.stream is not None:
+                return self.stream
+            stream = ContractInfoStream.of(self.exchange)
+            if self.stream is None:  # nor has a signal handler made one meanwhile
                 self._has_own_stream = True
                 self.updates.limit = Settings.of(self.exchange).buffer_size
                 stream.add(self)
@@ -640,7 +642,7 @@ class MarketKeeper:
 
     def after_fork(self) -> None:
         """See `forking`."""
-        self._creation = threading.Lock()
+        self._creation = threading.RLock()
         self.local = threading.local()  # with cursors of the parent's
         self.account.after_fork()
         self.is_following = False

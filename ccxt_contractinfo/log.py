@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import threading
 import traceback
 
 from .shown import clean_record
@@ -16,14 +17,19 @@ def prepare() -> None:
     logger = logging.getLogger(__package__)
     logger.addFilter(clean_record)
     logger.addHandler(logging.NullHandler())
-    handle = logger.handle
+    handle, local = logger.handle, threading.local()
 
     def handled(record: logging.LogRecord) -> None:
+        if getattr(local, "is_handling", False):
+            return  # a handler that logs here itself would never end
+        local.is_handling = True
         try:
             handle(record)
         except Exception:
             with contextlib.suppress(Exception):
                 if logging.raiseExceptions and sys.stderr is not None:
                     traceback.print_exc(file=sys.stderr)
+        finally:
+            local.is_handling = False
 
     logger.handle = handled  # type: ignore[method-assign]

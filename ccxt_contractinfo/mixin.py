@@ -39,7 +39,7 @@ class _Creation:
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal handler may come to it on the same thread
 
 
 _creation = _Creation()
@@ -347,7 +347,8 @@ class ContractInfoMixin:
                 keeper = self._own_keeper()
                 if keeper is None:
                     check_supported(self)
-                    keeper = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
+                    made = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
+                    keeper = self._own_keeper() or made
                     vars(self)["_contract_info_keeper"] = keeper
         return keeper
 

@@ -98,7 +98,8 @@ class Reader:
 
     def end(self) -> None:
         """Make the threads end, whatever they wait for. From any thread."""
-        self._ended.set()
+        if not self._ended.is_set():  # a signal handler may stop the stream while this is done
+            self._ended.set()
         for link in self._links():
             link.connection.wake()
 
@@ -338,7 +339,10 @@ class Link:
             )
 
     def canary(self, event_time: float, now: float) -> None:
-        """A push of the canary came, with this event time (ms). One that has come before proves nothing."""
+        """A push of the canary came, with this event time (ms; 0: it tells none). One that has come before proves
+        nothing."""
+        if not event_time:
+            return
         before, self.last_canary = self.last_canary, event_time
         if event_time <= before or event_time == self._lost_at:
             return

@@ -26,7 +26,7 @@ _USER = re.compile(
     r"(?<=://)[^/?#\s]*@"  # a user, and maybe a password
     r"|(?<=://)[^/?#\s:\[]*:(?!\d*(?:[/?#]|$))\S*@"  # a password with one of these in it, where a port would be
 )
-_URL = re.compile(r"://\S+|\?[^\s=]+=\S*")
+_URL = re.compile(r"://\S+|\?[^\s=?]+=\S*")
 """From where it can hold a secret: behind the scheme, or, of the path of a request, in the query."""
 
 
@@ -98,19 +98,25 @@ def clean_record(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple) and record.args:
         record.args = tuple(each if isinstance(each, int | float) else shown(each, MESSAGE) for each in record.args)
     if record.exc_info and record.exc_info[1] is not None:
-        record.exc_text = "".join(_traceback(record.exc_info[1], set())).rstrip("\n")
+        record.exc_text = "".join(_traceback(record.exc_info[1])).rstrip("\n")
     return True
 
 
-def _traceback(error: BaseException, seen: set[int]) -> Iterator[str]:
+def _traceback(error: BaseException) -> Iterator[str]:
     """As Python writes it."""
-    seen.add(id(error))
-    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if behind is not None and id(behind) not in seen:
-        yield from _traceback(behind, seen)
-        yield f"\n{_CAUSE if behind is error.__cause__ else _CONTEXT}\n\n"
-    if error.__traceback__ is not None:
-        yield "Traceback (most recent call last):\n"
-        yield from format_tb(error.__traceback__)
-    for line in format_exception_only(type(error), error):
-        yield f"{shown(line.rstrip(), MESSAGE)}\n"
+    chain: list[tuple[BaseException, str]] = []
+    behind: BaseException | None = error
+    link, seen = "", set[int]()
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        chain.append((behind, link))
+        link = _CAUSE if behind.__cause__ is not None else _CONTEXT
+        behind = behind.__cause__ or (None if behind.__suppress_context__ else behind.__context__)
+    for each, link in reversed(chain):
+        if each.__traceback__ is not None:
+            yield "Traceback (most recent call last):\n"
+            yield from format_tb(each.__traceback__)
+        for line in format_exception_only(type(each), each):
+            yield f"{shown(line.rstrip(), MESSAGE)}\n"
+        if link:
+            yield f"\n{link}\n\n"

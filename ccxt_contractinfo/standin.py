@@ -43,7 +43,8 @@ class StandIn:
         def take_note(response: requests.Response, *_: Any, **__: Any) -> None:
             heads.append((response.status_code, response.headers))
 
-        session.hooks = {**session.hooks, "response": [take_note, *session.hooks.get("response", ())]}
+        own = (session.hooks or {}).get("response") or ()  # requests takes a single one, too
+        session.hooks = {**(session.hooks or {}), "response": [take_note, *((own,) if callable(own) else own)]}
 
     def __enter__(self) -> StandIn:
         return self

@@ -34,7 +34,7 @@ from .follower import Follower
 from .forking import renew_after_fork
 from .journal import Journal
 from .margin import LeverageTiers
-from .repeats import PERIOD, Repeats
+from .repeats import Repeats
 from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
@@ -154,6 +154,7 @@ class ContractInfoStream:
         self._venue = VenueClock()
         self._is_late = False
         self._repeats = Repeats()
+        self._last_contradicted: Arrival | None = None
         # While two connections deliver the same: what has come already.
         self._overlap: set[bytes] | None = None
         self._counts: Counter[str] = Counter()
@@ -213,7 +214,7 @@ class ContractInfoStream:
         self._open_journal()
         run = _Run(self, self._settings, self._endpoint)
         run.schedule.not_before = self._rest_not_before
-        before = self._state
+        before, error_before = self._state, self._error
         try:
             self._run = run
             run.reader.start()
@@ -228,6 +229,7 @@ class ContractInfoStream:
             self._tell_apart(self._endpoint.apart)
         except BaseException as error:
             self._end(before, _closed_by_user())
+            self._error = error_before
             if isinstance(error, RuntimeError):
                 raise NoThreadError(f"contractInfo: the stream cannot be started: {error}") from error
             raise
@@ -273,6 +275,7 @@ class ContractInfoStream:
             for follower in self._followers:
                 self._tell_stopped(follower, error)
             self._run, self._is_ending = None, False
+            self._tell_repeats()
         return run
 
     def _finish_end(self) -> None:
@@ -603,12 +606,12 @@ class ContractInfoStream:
         except ccxt.BaseError as error:
             if isinstance(error, MalformedEvent):
                 self._not_understood(link, data, now)
-            self._complain(error, (type(error), getattr(error, "field", None)), now)
+            self._complain(error, getattr(error, "field", None), now)
 
     def _complain(self, error: ccxt.BaseError, about: Hashable, now: float) -> None:
         """Log and report an error in what came; one about the same thing only once in a while."""
         with self._lock:
-            is_new = self._repeats.is_new(about, now)
+            is_new = self._repeats.is_new(type(error).__name__, about, now)
         if is_new:
             logger.warning("%s", error)
             self.report(error)
@@ -643,7 +646,7 @@ class ContractInfoStream:
         with self._lock:
             count = self._repeats.counted()
         if count:
-            text = f"contractInfo: {count} more messages of the kinds told could not be believed in {PERIOD:g} s"
+            text = f"contractInfo: {count} more messages could not be believed, which were not told one by one"
             logger.warning("%s", text)
             self._errors.publish(ccxt.BadResponse(text))
 
@@ -729,9 +732,12 @@ class ContractInfoStream:
 
     def contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
         """A push says otherwise than `known`, which came before it and claims to be newer. With the lock."""
+        if arrival is self._last_contradicted:  # several exchanges have it
+            return
+        self._last_contradicted = arrival
         id, now = arrival.event.id, arrival.received
         error = PushContradicted(id, arrival.event.event_time, known.event_time, self._venue.time(now))
-        self._complain(error, (id, PushContradicted), now)
+        self._complain(error, id, now)
         self.disbelieve(now)
 
     @property
@@ -778,7 +784,7 @@ class ContractInfoStream:
 
     def _report_differences(self, event: ContractInfoEvent, now: float) -> None:
         if differences := LeverageTiers(event).cumulative_differences:
-            self._complain(CumulativeMismatch(event.id, differences), (event.id, CumulativeMismatch), now)
+            self._complain(CumulativeMismatch(event.id, differences), event.id, now)
 
     def _release(self) -> list[Arrival]:
         """Deliver what was held back; returns what of it has changed anything. With the lock."""

@@ -34,7 +34,7 @@ from .markets import (
 from .published import PublishedMarkets
 from .pushes import Pushes
 from .resync import Doubts, News, brackets_told, differs, listed, missed, vanished
-from .snapshot import Contents, Entry, Snapshot, Universe, event_of, has_id, state_of
+from .snapshot import Contents, Entry, Snapshot, State, Universe, event_of, has_id, state_of
 
 LONG_AGO = float("-inf")
 
@@ -306,9 +306,14 @@ class MarketTable(PublishedMarkets):
             if market is not None:
                 if is_relisted(market, state.status, state.onboard_date):
                     unknown.append(id)
-            elif not is_open and id not in self.choice.left_out:
+            elif id not in self.choice.left_out and (not is_open or self._is_surely_new(id, state, snapshot.universe)):
                 unknown.append(id)
         return unknown
+
+    def _is_surely_new(self, id: str, state: State, universe: Universe) -> bool:
+        """Whether a contract is news, whatever it turns out that the user has left out."""
+        announced = id in self.waiting and self.waiting.is_announced(id)
+        return announced or self.choice.is_later(universe, state.onboard_date)
 
     def _goes_on_waiting(self, id: str, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
         """Whether a new contract is still waited for that was pushed under the id of one that went away, where an

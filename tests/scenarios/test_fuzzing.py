@@ -245,7 +245,7 @@ class Answers:
 class Unlimited(Repeats):
     """Each error is told."""
 
-    def is_new(self, what: Hashable, now: float) -> bool:
+    def is_new(self, kind: Hashable, about: Hashable, now: float) -> bool:
         return True
 
 

@@ -163,7 +163,8 @@ def test_a_gateway_that_lags(sim: BinanceSimulator, make: Make, reconnects: bool
 def test_a_gateway_that_lags_from_the_beginning(sim: BinanceSimulator, make: Make) -> None:
     """Where no push was ever punctual, the time of REST's answers tells that the pushes are late."""
     sim.lag(60)
-    stream = go_live(make(contractInfo={"canary_timeout": 10.0}))
+    stream = go_live(make(contractInfo={"canary_timeout": 10.0, **SETTLED}))
+    assert stream.resync(PATIENCE)
     eventually(lambda: age(stream) > 55)
     assert not stream.is_fresh()
 
