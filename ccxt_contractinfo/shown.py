@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from traceback import format_exception_only, format_tb
+from traceback import format_tb
 from urllib.parse import unquote, urlsplit
 
 VALUE = 200
@@ -116,7 +116,18 @@ def _traceback(error: BaseException) -> Iterator[str]:
         if each.__traceback__ is not None:
             yield "Traceback (most recent call last):\n"
             yield from format_tb(each.__traceback__)
-        for line in format_exception_only(type(each), each):
-            yield f"{shown(line.rstrip(), MESSAGE)}\n"
+        for text in (_named(each), *getattr(each, "__notes__", ())):
+            yield f"{shown(text, MESSAGE)}\n"
         if link:
             yield f"\n{link}\n\n"
+
+
+def _named(error: BaseException) -> str:
+    """As the last line of a traceback has it. `traceback` itself would go over all causes for each of them."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        text = str(error)
+    except Exception:
+        text = "<exception str() failed>"
+    return f"{name}: {text}" if text else name

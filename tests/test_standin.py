@@ -104,6 +104,17 @@ def test_auth_and_hooks_of_the_session(sim: BinanceSimulator) -> None:
     assert ["auth", "hook"] == seen
 
 
+def test_a_hook_that_is_alone(sim: BinanceSimulator) -> None:
+    """A session's hook may be a single callable, as requests takes it, or none at all."""
+    exchange, seen = made(sim), []
+    exchange.session.hooks["response"] = lambda response, **_: seen.append("hook")
+    Rest(exchange).snapshot("linear")
+    assert ["hook"] == seen
+    exchange.session.hooks = {}
+    assert Rest(exchange).snapshot("linear").states
+    exchange.session.close()
+
+
 def test_the_users_adapter_stays_open(sim: BinanceSimulator) -> None:
     """After a question, connections that the user's own kind of adapter keeps are still there, and nothing else is."""
     exchange = made(sim)

@@ -96,6 +96,43 @@ def test_a_log_filter_that_raises_behind_a_callback(
     assert once.raised == 1
 
 
+class LogsItself(logging.Handler):
+    """A handler of the user's that logs to the logger that it serves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.count += 1
+        for _ in range(2):
+            logging.getLogger("ccxt_contractinfo").warning("seen")
+        return True
+
+
+def test_a_handler_that_logs(sim: BinanceSimulator, make: Make, inbox: Inbox, logger: logging.Logger) -> None:
+    """A handler that logs what it is given, to the same logger, ends: nothing is logged from within it."""
+    exchange, handler = make(), LogsItself()
+    logger.addHandler(handler)
+    go_live(exchange)
+    exchange.on_contract_info(inbox)
+    assert hears(sim, exchange, inbox)
+    logger.removeHandler(handler)
+    assert 0 < handler.count < 100
+
+
+def test_a_long_chain_of_causes(logger: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
+    """An error with thousands of others behind it is logged."""
+    error = Exception("the last")
+    for number in range(3000):
+        behind, error = error, Exception(f"number {number}")
+        error.__cause__ = behind
+    with caplog.at_level(logging.ERROR, "ccxt_contractinfo"):
+        logger.error("a chain", exc_info=error)
+    assert "a chain" in caplog.text
+    assert "the last" in caplog.text
+
+
 @pytest.mark.parametrize("always", [False, True], ids=["once", "always"])
 @pytest.mark.parametrize("name", ["lost", "released", "replacing", "tick"])
 def test_a_listener_that_raises(

@@ -524,3 +524,27 @@ def test_a_nameless_entry_does_not_decide_what_was_left_out(sim: BinanceSimulato
     sim.set_status("ETHUSDT", "TRADING_HALT")
     assert ["ETHUSDT"] == [each["id"] for each in inbox.wait()]
     assert BTC not in exchange.markets
+
+
+@pytest.mark.parametrize("status", ["TRADING", "PENDING_TRADING"])
+def test_a_nameless_entry_hides_no_listing(sim: BinanceSimulator, make: Make, status: str) -> None:
+    """While it cannot be known what a user left out, a contract that was onboarded, or announced, since is listed."""
+    exchange = make(Part, options={"bases": ["ETH"]}, contractInfo={"settle_time": 0.0})
+    inbox = Inbox()
+    exchange.on_contract_info(inbox, kinds="listed")
+    nameless = {**entries(sim)[0], "symbol": None}
+    serve(sim, answer([*entries(sim), nameless]))
+    stream = go_live(exchange)
+    sim.list_contract("NEWUSDT", status=status, onboard_time=exchange.milliseconds() + 3_600_000)
+    serve(sim, answer([*entries(sim), nameless]))
+    assert stream.resync()
+    assert ["NEWUSDT"] == [update["id"] for update in inbox.wait()]
+
+
+@pytest.mark.parametrize("junk", [{}, {"symbol": ""}, {"symbol": None, "status": "TRADING"}, 7, None], ids=str)
+def test_an_entry_of_nothing_in_a_load(sim: BinanceSimulator, make: Make, junk: Any) -> None:
+    """Markets are loaded though an entry is that of nothing at all."""
+    exchange = make(load=False)
+    serve(sim, answer([*entries(sim), junk]))
+    exchange.load_markets()
+    assert "BTC/USDT:USDT" in exchange.markets
