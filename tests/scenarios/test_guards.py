@@ -277,7 +277,7 @@ def test_a_signal_handler_at_any_moment(sim: BinanceSimulator, what: str) -> Non
 
 def test_a_callback_is_not_registered_twice(sim: BinanceSimulator, make: Make) -> None:
     """`on_contract_info` that was interrupted, at whatever moment, and is called again, tells each halt once."""
-    for number in itertools.count(1, 7):
+    for number in itertools.count(1, 31):
         exchange, inbox = make(), Inbox()
         with Interrupt(number) as interrupt:
             exchange.on_contract_info(inbox)
