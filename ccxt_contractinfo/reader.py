@@ -180,7 +180,7 @@ class Reader:
             self.listener.lost(link, error, self._backoff.tries, delay)
         except Exception as failure:
             logger.exception("contractInfo: that a connection is lost could not be told")
-            failed = ccxt.NetworkError(f"{error}; and this could not be told: {failure!r}")
+            failed = ccxt.NetworkError(f"{error}; and this could not be told: {shown_value(failure)}")
             self.listener.lost(link, failed, self._backoff.tries, delay)
 
     def _waited(self, delay: float) -> bool:
@@ -214,7 +214,8 @@ class Reader:
             self.listener.released(link)
         except Exception as failure:
             logger.exception("contractInfo: that a connection is let go could not be told")
-            return ccxt.NetworkError(f"{self.endpoint.url}: that it is let go could not be told: {failure!r}")
+            what = f"{self.endpoint.shown}: that it is let go could not be told: {shown_value(failure)}"
+            return ccxt.NetworkError(what)
         return None
 
     def _linger(self, link: Link) -> None:

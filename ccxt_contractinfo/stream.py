@@ -39,7 +39,7 @@ from .rest import Answers
 from .resync import Doubts
 from .schedule import Round, Schedule
 from .settings import Settings, stream_settings
-from .shown import MESSAGE, shown, without_secrets
+from .shown import MESSAGE, shown, shown_value, without_secrets
 from .snapshot import Entry, Snapshot
 from .tiers import is_continuous
 from .updates import own_event
@@ -576,7 +576,8 @@ class ContractInfoStream:
             if error is None:
                 self._end("stopped", _closed_by_user())
                 return
-            self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {error!r}; start it anew")
+            reason = shown_value(error)
+            self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {reason}; start it anew")
             self._end("failed", self._error)
             logger.error("contractInfo: failed for good: %s", self._error)
             self.report(self._error)
