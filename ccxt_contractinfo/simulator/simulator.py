@@ -267,15 +267,16 @@ class BinanceSimulator:
             raise ValueError(f"a coefficient is above zero, {coefficient!r} is not")
         self._call(lambda: setattr(self._server.universe[id], "coefficient", coefficient))
 
-    def remove_contract(self, id: str) -> None:
-        """Let a contract vanish from REST, and its position with it; the stream never tells.
+    def remove_contract(self, *ids: str) -> None:
+        """Let contracts vanish from REST, and their positions with them; the stream never tells.
 
         Raises KeyError for an unknown id.
         """
 
         def act() -> None:
-            self._server.account.close(self._server.universe[id], self._server.now())
-            self._server.universe.remove(id)
+            for id in ids:
+                self._server.account.close(self._server.universe[id], self._server.now())
+                self._server.universe.remove(id)
 
         self._call(act)
 

@@ -64,8 +64,7 @@ class World:
         inverse = [id for id in contracts if is_inverse(id) and not is_dated(id)][:15]
         dated = [id for id in contracts if is_dated(id)]
         kept = {*UNTOUCHED, *perpetuals[:50], *settling, *pending, *tradfi, *foreign, *inverse, *dated}
-        for id in set(contracts) - kept:
-            self.sim.remove_contract(id)
+        self.sim.remove_contract(*(set(contracts) - kept))
 
     # What happens to contracts
 
