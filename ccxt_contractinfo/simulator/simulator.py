@@ -267,8 +267,15 @@ class BinanceSimulator:
             raise ValueError(f"a coefficient is above zero, {coefficient!r} is not")
         self._call(lambda: setattr(self._server.universe[id], "coefficient", coefficient))
 
-    def remove_contract(self, *ids: str) -> None:
-        """Let contracts vanish from REST, and their positions with them; the stream never tells.
+    def remove_contract(self, id: str) -> None:
+        """Let a contract vanish from REST, and its position with it; the stream never tells.
+
+        Raises KeyError for an unknown id.
+        """
+        self.remove_contracts([id])
+
+    def remove_contracts(self, ids: Iterable[str]) -> None:
+        """The same for several at once.
 
         Raises KeyError for an unknown id.
         """

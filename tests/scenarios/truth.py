@@ -64,7 +64,7 @@ class World:
         inverse = [id for id in contracts if is_inverse(id) and not is_dated(id)][:15]
         dated = [id for id in contracts if is_dated(id)]
         kept = {*UNTOUCHED, *perpetuals[:50], *settling, *pending, *tradfi, *foreign, *inverse, *dated}
-        self.sim.remove_contract(*(set(contracts) - kept))
+        self.sim.remove_contracts(set(contracts) - kept)
 
     # What happens to contracts
 
