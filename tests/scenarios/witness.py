@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from ccxt_contractinfo.venueclock import FAR_OFF
 
 from .truth import MARKERS, Facts, World, contracts_of, facts_of, tiers_of
 
@@ -131,7 +134,8 @@ class Witness:
             yield f"the tiers have changed from {known}"
 
     def _take_over(self, update: Any) -> None:
-        if update["source"] == "stream":
+        # What claims to be of the future counts for the newest only until REST has told better.
+        if update["source"] == "stream" and update["timestamp"] < (time.time() + FAR_OFF) * 1000:
             self._newest[update["id"]] = max(update["timestamp"], self._newest.get(update["id"], 0))
         known = self.picture.get(update["id"], {}).get("tiers") if "listed" not in update["kinds"] else None
         facts = {name: update[name] for name in FIELDS}
