@@ -156,6 +156,7 @@ def test_a_gateway_that_lags(sim: BinanceSimulator, make: Make, reconnects: bool
     sim.recover()
     eventually(stream.is_fresh)
     assert "live" == stream.state
+    errors.wait_for(lambda: any(isinstance(error, CanaryLate) for error in errors.items))
     assert 1 == sum(isinstance(error, CanaryLate) for error in errors.items)
     assert reconnects == bool(stream.health()["reconnects"])
 
