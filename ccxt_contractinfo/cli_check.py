@@ -40,7 +40,7 @@ from .clock import FOREVER
 from .dial import proxy_address
 from .endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
 from .errors import ProtocolViolation
-from .events import decode, unwrap
+from .events import canary_time, decode, unwrap
 from .extras import how_to_install
 from .reader import Link, Reader
 from .rest import Rest
@@ -353,14 +353,15 @@ class _Probe:
 
     def received(self, link: Link, data: bytes, now: float) -> None:
         """A message came."""
-        match unwrap(decode(data)):
+        payload = unwrap(decode(data))
+        match payload:
             case {"error": error, "id": _}:
                 said = shown(without_secrets(str(error), self._endpoint.url))
                 raise ccxt.BadRequest(f"{self._endpoint.shown} refused a subscription: {said}")
             case {"e": "contractInfo" | "serverShutdown"}:
                 pass  # proves nothing: the canary is what a stream waits for
-            case {"e": str(), "E": int() | float() as time} | [{"E": int() | float() as time}, *_]:
-                link.canary(time, now)
+            case {"e": str()} | [*_]:
+                link.canary(canary_time(payload), now)
 
     def proven(self, link: Link) -> None:
         """The canary has come."""

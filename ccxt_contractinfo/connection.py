@@ -270,7 +270,7 @@ class _Asking:
         return self._sock.gettimeout()
 
     def close(self) -> None:
-        """Done by whoever holds the socket."""
+        """The holder of the socket closes it."""
 
     def _read(self) -> bytes:
         answer = Answer(self._sock, wanted=101)
@@ -352,7 +352,7 @@ def translated(error: BaseException, address: str) -> ccxt.BaseError:
     if isinstance(error, ccxt.BaseError):
         return error
     text, representation = (shown(without_secrets(each, address)) for each in (str(error), repr(error)))
-    # Whoever logs the error logs what is behind it, too.
+    # With an error, the log shows what is behind it, too.
     error.args = tuple(shown(without_secrets(each, address)) if isinstance(each, str) else each for each in error.args)
     if isinstance(error, websocket.WebSocketBadStatusException):
         return _refusal(error, address)

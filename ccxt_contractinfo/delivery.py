@@ -161,7 +161,7 @@ class Channel:
             with self._lock:
                 self._subscriptions = (*self._not_cancelled(), subscription)
             begin()
-        except BaseException:  # Ctrl-C, too: whoever tries again must not be told twice
+        except BaseException:  # Ctrl-C, too: after a second try, each update is told once
             subscription.cancel()
             raise
         return subscription
@@ -299,7 +299,7 @@ class Subscription:
         except RuntimeError as error:  # the system has no more threads; the next item tries again
             self._thread = None
             logger.error("contractInfo: the callback %s cannot be called: %s", name_of(self.callback), error)
-        except BaseException:  # Ctrl-C: the thread may run; then it sees that it is nobody's
+        except BaseException:  # Ctrl-C; if the thread runs already, it ends by itself
             self._thread = None
             raise
 
@@ -308,7 +308,7 @@ class Subscription:
         try:
             while self._call():
                 pass
-        except BaseException:  # the next item begins anew
+        except BaseException:  # the next item starts a new thread
             with self._condition:
                 self._thread = None
             raise
@@ -331,9 +331,9 @@ class Subscription:
                 self.callback(*made) if isinstance(made, tuple) else self.callback(made)
         except BaseException as error:  # a callback may call sys.exit()
             with contextlib.suppress(Exception):
-                self._channel.failed(error)
-            with contextlib.suppress(Exception):
                 logger.exception("the callback %s raised", name_of(self.callback))
+            with contextlib.suppress(Exception):
+                self._channel.failed(error)
         return True
 
     def _is_concerned(self, item: Any) -> bool:

@@ -306,6 +306,13 @@ def unwrap(payload: Any) -> Any:
     return payload
 
 
+def canary_time(payload: Any) -> float:
+    """The event time (ms) of a push of the canary, decoded and in no envelope; 0 where it tells none."""
+    push = payload[0] if isinstance(payload, list) and payload else payload
+    time = push.get("E") if isinstance(push, dict) else None
+    return time if isinstance(time, int | float) and not isinstance(time, bool) else 0
+
+
 def _required(push: Mapping[str, Any], name: str, wanted: type, expected: str) -> Any:
     if name not in push:
         raise MalformedEvent(name, None, f"{expected}, and is required")

@@ -1,4 +1,4 @@
-"""The package's log: what fails in it, in a filter or a handler of the user's, reaches nobody who logs."""
+"""The package's log. An error in a filter or a handler of the user's never reaches the code that logs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .shown import clean_record
 
 
 def prepare() -> None:
-    """Prepare the package's logger. Nothing is printed where nobody set up logging, what comes from elsewhere is
-    `shown`, and an error in logging is shown on stderr, as `logging` does with those of its handlers."""
+    """Prepare the package's logger. It prints nothing until logging is set up, and it shows foreign text as `shown`
+    does. An error in logging goes to stderr, as `logging` does with those of its handlers."""
     logger = logging.getLogger(__package__)
     logger.addFilter(clean_record)
     logger.addHandler(logging.NullHandler())

@@ -71,7 +71,7 @@ class Schedule:
                 self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-resync", daemon=True)
                 try:
                     self._thread.start()
-                except BaseException:  # if it was Ctrl-C, the thread may run; then it sees that it is nobody's
+                except BaseException:  # Ctrl-C, say; if the thread runs already, it ends by itself
                     self._thread = None
                     raise
 

@@ -25,6 +25,7 @@ from .events import (
     ContractInfoEvent,
     Outcome,
     PartialEvent,
+    canary_time,
     decode,
     parse_event,
     salvage_event,
@@ -689,16 +690,13 @@ class ContractInfoStream:
                 raise MalformedEvent("push", payload, "a push or a reply of Binance's")
 
     def _canary(self, link: Link, payload: Any, now: float) -> None:
-        push = payload[0] if isinstance(payload, list) and payload else payload
-        time = push.get("E") if isinstance(push, dict) else None
-        if isinstance(time, bool) or not isinstance(time, int | float):
-            link.canary(0, now)  # nobody knows when it was said, so that it proves nothing
-            return
-        with self._lock:
-            if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
-                self._overlap = None  # what came before this push, on either connection, has been seen
-            self._venue.pushed(time, now)
-            self._tell_late(now)
+        time = canary_time(payload)
+        if time:  # else it is not known when it was said, and it proves nothing
+            with self._lock:
+                if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
+                    self._overlap = None  # what came before this push, on either connection, has been seen
+                self._venue.pushed(time, now)
+                self._tell_late(now)
         link.canary(time, now)
 
     def _tell_late(self, now: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import ccxt
 import hypothesis
 import pytest
+from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock, endpoint
@@ -190,6 +191,18 @@ def held_by_another_thread(*locks: Any) -> Iterator[None]:
     yield
     release.set()
     holder.join(PATIENCE)
+
+
+def without_threads(mocker: MockerFixture, name: str) -> None:
+    """From now on, the system has no thread of this name."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    mocker.patch.object(threading.Thread, "start", refuse)
 
 
 def raised_in_thread(function: Callable[[], Any]) -> Callable[[], BaseException | None]:

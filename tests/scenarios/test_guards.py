@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, without_threads
 from tests.interrupting import Interrupt
 
 Make = Callable[..., Any]
@@ -237,10 +237,9 @@ def test_ctrl_c_at_any_moment(sim: BinanceSimulator, what: str) -> None:
         stream.stop(PATIENCE)
         assert stream.state in ("idle", "stopped"), interrupt.where
         eventually(lambda: readers() == [])
-        with pytest.MonkeyPatch.context():
-            stream.start()
-            assert stream.wait_until_live(PATIENCE), interrupt.where
-            stream.stop(PATIENCE)
+        stream.start()
+        assert stream.wait_until_live(PATIENCE), interrupt.where
+        stream.stop(PATIENCE)
     assert number > 20
 
 
@@ -301,14 +300,7 @@ def test_a_callback_is_not_registered_twice(sim: BinanceSimulator, make: Make) -
 def test_no_more_threads(sim: BinanceSimulator, make: Make, mocker: MockerFixture) -> None:
     """Where the system has no more threads, `on_contract_info` raises one of ccxt's errors, and has done nothing."""
     exchange, inbox = make(), Inbox()
-    start = threading.Thread.start
-
-    def refused(thread: threading.Thread) -> None:
-        if thread.name == "ccxt-contractinfo-reader":
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    mocker.patch.object(threading.Thread, "start", refused)
+    without_threads(mocker, "ccxt-contractinfo-reader")
     for _ in range(2):
         with pytest.raises(ccxt.NetworkError, match="can't start new thread"):
             exchange.on_contract_info(inbox)

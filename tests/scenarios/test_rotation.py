@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.reader import STEADY, Link
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, without_threads
 
 SHUTDOWN = {"e": "serverShutdown"}
 
@@ -224,14 +223,7 @@ def test_a_rotation_without_threads(sim: BinanceSimulator, make: Any, mocker: Mo
     exchange, errors = make(), Inbox()
     stream = go_live(exchange)
     stream.on_error(errors)
-    start = threading.Thread.start
-
-    def refuse(thread: threading.Thread) -> None:
-        if thread.name == "ccxt-contractinfo-rotation":
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    mocker.patch.object(threading.Thread, "start", refuse)
+    without_threads(mocker, "ccxt-contractinfo-rotation")
     sim.push(SHUTDOWN)
     assert "cannot be replaced without a break" in str(errors.wait()[0])
     sim.wait_until(lambda: len(sim.handshakes) == 2, PATIENCE)
