@@ -6,20 +6,20 @@
 """
 
 from . import log
-from .delivery import Subscription
+from .contracts.changes import KINDS, Kind
+from .contracts.events import Bracket, ContractInfoEvent, parse_event
+from .contracts.tier_changes import TierChange
+from .contracts.updates import ContractInfo
+from .delivery.channel import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
-from .events import Bracket, ContractInfoEvent, parse_event
-from .exchanges import binance, binancecoinm, binanceusdm
-from .history import contract_at
-from .impact import PositionImpact
-from .journal import read_journal
-from .margin import LeverageTiers
-from .markets import KINDS, Kind
-from .mixin import ContractInfoMixin, attach
-from .replaying import Replay, replay
-from .stream import ContractInfoStream
-from .tierchanges import TierChange
-from .updates import ContractInfo
+from .exchange.exchanges import binance, binancecoinm, binanceusdm
+from .exchange.sync import ContractInfoMixin, attach
+from .journal.writer import read_journal
+from .positions.impact import PositionImpact
+from .positions.leverage_tiers import LeverageTiers
+from .replay.history import contract_at
+from .replay.replay import Replay, replay
+from .stream.stream import ContractInfoStream
 
 __version__ = "0.1.0"
 

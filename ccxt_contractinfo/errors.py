@@ -41,7 +41,7 @@ from typing import Any
 import ccxt
 
 from .shown import MESSAGE, shown, shown_value
-from .venueclock import FAR_OFF
+from .venue_clock import FAR_OFF
 
 
 class MalformedEvent(ccxt.BadResponse):

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ccxt_contractinfo import cli, cli_common
+from ccxt_contractinfo.cli import options
+from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import FAST
 
-make_exchange = cli_common.make_exchange
+make_exchange = options.make_exchange
 
 
 def connecting(port: int) -> Callable[..., Any]:
@@ -25,5 +26,5 @@ def connecting(port: int) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    cli_common.make_exchange = connecting(int(sys.argv[1]))
-    sys.exit(cli.main(sys.argv[2:]))
+    options.make_exchange = connecting(int(sys.argv[1]))
+    sys.exit(main(sys.argv[2:]))

@@ -18,8 +18,9 @@ import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import clock, endpoint
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.venues.binance import endpoint
 
 # Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
 hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from .contracts import push
+from .samples import push
 
 START = {"kind": "start", "time": 1_000, "url": "ws://host", "settle_time": 10.0, "format": 1, "clock": 1.0}
 HALT = {"cs": "TRADING_HALT"}

@@ -10,7 +10,7 @@ import pytest
 import ccxt_contractinfo as cci
 from benchmarks import bench, frames, processes, report
 from benchmarks.measures import throughput
-from ccxt_contractinfo.tiers import is_continuous
+from ccxt_contractinfo.contracts.tiers import is_continuous
 
 
 def payload(frame: bytes) -> bytes:

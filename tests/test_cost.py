@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
-from ccxt_contractinfo.mapping import LiveMapping
+from ccxt_contractinfo.markets.live_dict import LiveMapping
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import go_live

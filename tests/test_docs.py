@@ -18,8 +18,9 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import cli, errors
-from ccxt_contractinfo.markets import KINDS
+from ccxt_contractinfo import errors
+from ccxt_contractinfo.cli.main import _parser
+from ccxt_contractinfo.contracts.changes import KINDS
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 
@@ -161,7 +162,7 @@ def test_freqtrade(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(("block", "command"), COMMANDS, ids=lambda each: str(each))
 def test_commands_can_be_given(block: Block, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command line has a command and options that there are."""
-    parser = cli._parser()
+    parser = _parser()
     arguments = shlex.split(command, comments=True)
     with contextlib.suppress(SystemExit):  # of --help
         parser.parse_args(arguments)
@@ -200,7 +201,7 @@ def test_health_is_explained() -> None:
 def test_messages_are_explained() -> None:
     """Each text that is logged has a line in the table of messages, and the other way round."""
     logged = set()
-    for path in (ROOT / "ccxt_contractinfo").glob("*.py"):
+    for path in (ROOT / "ccxt_contractinfo").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(

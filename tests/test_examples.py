@@ -14,8 +14,7 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-
-from .test_cli import PATIENCE, ROOT, assert_in_order, environment
+from tests.cli.test_main import PATIENCE, ROOT, assert_in_order, environment
 
 EXAMPLES = ROOT / "examples"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ccxt_contractinfo import cli
+from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.extras import how_to_install
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ def test_a_command_whose_extra_is_missing_says_what_to_install(
     """No hint needs an index that has this project: it names libraries."""
     found = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "rich" else found(name))
-    assert 1 == cli.main([*command, "--simulator"])
+    assert 1 == main([*command, "--simulator"])
     assert 'ccxt-contractinfo: this needs rich: pip install "rich"\n' == capsys.readouterr().err
 
 

@@ -18,79 +18,102 @@ LAYERS = (
     (
         "__init__",
         "__main__",
-        "cli",
-        "cli_calendar",
-        "cli_check",
-        "cli_journal",
-        "cli_simulate",
-        "cli_tiers",
-        "cli_watch",
+        "cli.main",
+        "cli.calendar",
+        "cli.check",
+        "cli.journal",
+        "cli.simulate",
+        "cli.tiers",
+        "cli.watch",
     ),
-    ("cli_common", "demo", "replaying", "board", "icalendar_file", "tierplot"),
-    ("history",),
-    ("exchanges",),
-    ("mixin",),
-    ("keeper",),
-    ("stream", "follower", "table", "holdings", "accountbrackets"),
+    ("cli.options", "cli.demo", "replay.replay", "cli.watch_screen", "cli.calendar_file", "cli.tiers_plot"),
+    ("replay.history",),
+    ("exchange.exchanges",),
+    ("exchange.sync",),
+    ("exchange.keeper",),
+    ("stream.stream", "stream.follower", "markets.table", "positions.held", "exchange.account_brackets"),
     (
-        "published",
-        "reader",
-        "schedule",
-        "delivery",
-        "rest",
-        "resync",
-        "choice",
-        "listings",
-        "impact",
-        "adjusted",
-        "updates",
-        "markets",
-        "upcoming",
+        "markets.views",
+        "stream.reader",
+        "stream.schedule",
+        "delivery.channel",
+        "venues.binance.rest",
+        "markets.missed",
+        "markets.choice",
+        "markets.waiting",
+        "positions.impact",
+        "markets.adjusted",
+        "contracts.updates",
+        "contracts.changes",
+        "contracts.upcoming",
     ),
-    ("margin", "tierchanges", "words"),
-    ("journal",),
+    ("positions.leverage_tiers", "contracts.tier_changes", "cli.formatting"),
+    ("journal.writer",),
     (
-        "connection",
-        "dial",
-        "answer",
-        "lookups",
-        "endpoint",
-        "entries",
-        "standin",
+        "stream.connection",
+        "stream.dial",
+        "stream.answer",
+        "stream.lookups",
+        "venues.binance.endpoint",
+        "journal.entries",
+        "venues.stand_in",
         "settings",
         "backoff",
-        "mapping",
-        "pushes",
-        "snapshot",
-        "tiers",
-        "events",
+        "markets.live_dict",
+        "markets.newest",
+        "venues.binance.snapshot",
+        "contracts.tiers",
+        "contracts.events",
     ),
-    ("log", "repeats"),
-    ("callbacks", "clock", "errors", "extras", "forking", "shown", "venueclock", "weakly"),
+    ("log", "stream.repeats"),
+    ("callbacks", "clock", "errors", "extras", "forking", "shown", "venue_clock", "weak_list"),
 )
 """From what users call down to what everything may use. A module imports from its own row and from those below."""
 
-PURE = ("events", "tiers", "snapshot", "markets", "pushes", "resync", "listings", "updates", "impact", "margin")
-PURE += ("adjusted", "callbacks", "choice", "tierchanges", "upcoming", "words", "backoff", "settings", "endpoint")
-PURE += ("errors", "mapping", "repeats", "shown", "venueclock")
+PURE = (
+    "contracts.events",
+    "contracts.tiers",
+    "venues.binance.snapshot",
+    "contracts.changes",
+    "markets.newest",
+    "markets.missed",
+    "markets.waiting",
+    "contracts.updates",
+    "positions.impact",
+    "positions.leverage_tiers",
+    "markets.adjusted",
+    "callbacks",
+    "markets.choice",
+    "contracts.tier_changes",
+    "contracts.upcoming",
+    "cli.formatting",
+    "backoff",
+    "settings",
+    "venues.binance.endpoint",
+    "errors",
+    "markets.live_dict",
+    "stream.repeats",
+    "shown",
+    "venue_clock",
+)
 WAITING = (
-    "answer",
+    "stream.answer",
     "clock",
-    "connection",
-    "delivery",
-    "dial",
-    "journal",
-    "keeper",
-    "lookups",
-    "mixin",
-    "published",
-    "reader",
-    "replaying",
-    "rest",
-    "schedule",
+    "stream.connection",
+    "delivery.channel",
+    "stream.dial",
+    "journal.writer",
+    "exchange.keeper",
+    "stream.lookups",
+    "exchange.sync",
+    "markets.views",
+    "stream.reader",
+    "replay.replay",
+    "venues.binance.rest",
+    "stream.schedule",
 )
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
-IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream", "table")}
+IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream.stream", "markets.table")}
 
 
 def modules() -> dict[str, Path]:
@@ -127,8 +150,9 @@ def graph() -> dict[str, set[str]]:
 
 
 GRAPH = graph()
-OUTSIDE = sorted(name for name in GRAPH if not name.startswith(f"{SIMULATOR}."))
-INSIDE = sorted(set(GRAPH).difference(OUTSIDE))
+FOLDERS = {name for name in GRAPH if name.endswith(".__init__")} - {f"{PACKAGE}.__init__"}
+OUTSIDE = sorted(name for name in GRAPH if not name.startswith(f"{SIMULATOR}.") and name not in FOLDERS)
+INSIDE = sorted(name for name in GRAPH if name.startswith(f"{SIMULATOR}."))
 
 
 def row(module: str) -> int:
@@ -180,19 +204,19 @@ def test_there_are_no_cycles() -> None:
 def test_one_module_alone_speaks_websocket() -> None:
     """Only `connection` imports the WebSocket library."""
     importers = [name for name, names in GRAPH.items() if any(each.split(".")[0] == "websocket" for each in names)]
-    assert [f"{PACKAGE}.connection"] == importers
+    assert [f"{PACKAGE}.stream.connection"] == importers
 
 
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli_common", "cli_simulate", "demo")}
+    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli.options", "cli.simulate", "cli.demo")}
 
 
 def test_only_the_command_uses_the_demo() -> None:
     """The demo, and with it the simulator, is reached through the command line alone."""
-    importers = {name for name in GRAPH if f"{PACKAGE}.demo" in GRAPH[name]}
-    assert importers <= {f"{PACKAGE}.cli"}
+    importers = {name for name in GRAPH if f"{PACKAGE}.cli.demo" in GRAPH[name]}
+    assert importers <= {f"{PACKAGE}.cli.main"}
 
 
 @pytest.mark.parametrize("module", INSIDE)

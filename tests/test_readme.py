@@ -9,8 +9,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from ccxt_contractinfo import cli
-from ccxt_contractinfo.markets import KINDS
+from ccxt_contractinfo.cli.main import _parser
+from ccxt_contractinfo.contracts.changes import KINDS
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
@@ -87,7 +87,7 @@ def named(heading: str) -> list[str]:
 
 def test_the_tables() -> None:
     """The tables of kinds and of commands have all there are; the demo is further up."""
-    (commands,) = [action.choices for action in cli._parser()._actions if isinstance(action.choices, dict)]
+    (commands,) = [action.choices for action in _parser()._actions if isinstance(action.choices, dict)]
     assert list(KINDS) == named("kind")
     assert sorted(commands) == sorted(["demo", *named("command")])
 

@@ -10,8 +10,8 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.contracts.tier_changes import DIRECTIONS
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.tierchanges import DIRECTIONS
 
 from .blocks import ROOT, blocks
 from .conftest import Inbox

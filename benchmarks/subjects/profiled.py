@@ -50,8 +50,8 @@ class Profiled:
 
 def _module(filename: str) -> str:
     path = Path(filename)
-    if path.parent == PACKAGE:
-        return path.stem
+    if path.is_relative_to(PACKAGE):
+        return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     return "websocket-client" if path.parent.name == "websocket" else "Python's own library"
 
 

@@ -3,7 +3,7 @@
 It stands alone: nothing else in the package imports it, and it imports nothing else of the package.
 """
 
-from .journal import Handshake
+from .seen import Handshake
 from .simulator import BinanceSimulator
 
 __all__ = ["BinanceSimulator", "Handshake"]

@@ -49,8 +49,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from .binance.universe import NEVER
 from .simulator import BinanceSimulator
-from .universe import NEVER
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -21,11 +21,11 @@ from typing import Any, NoReturn
 
 from aiohttp import WSMsgType, web
 
-from . import wire
-from .account import Account
-from .journal import Handshake, Journal
-from .rest import Credentials, RestApi
-from .universe import HOUR, Contract, Universe
+from .binance import wire
+from .binance.account import Account
+from .binance.rest import Credentials, RestApi
+from .binance.universe import HOUR, Contract, Universe
+from .seen import Handshake, Journal
 
 MESSAGES_PER_SECOND = 10
 

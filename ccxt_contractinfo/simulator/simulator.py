@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from . import wire
-from .account import USUAL_LEVERAGE, Number, margin_asset
-from .account import price as price_of
-from .journal import Handshake, Journal
-from .rest import Credentials
+from .binance import wire
+from .binance.account import USUAL_LEVERAGE, Number, margin_asset
+from .binance.account import price as price_of
+from .binance.rest import Credentials
+from .binance.universe import HOUR, NEVER, Contract, make_contract, normalise_brackets, quarter_type
+from .seen import Handshake, Journal
 from .server import SICK, Fault, Server, Timing
-from .universe import HOUR, NEVER, Contract, make_contract, normalise_brackets, quarter_type
 
 _Exchange = TypeVar("_Exchange")
 _T = TypeVar("_T")

@@ -27,7 +27,7 @@ from typing import Any
 import ccxt
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.accountbrackets import AccountBrackets
+from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import open_sockets
 

@@ -17,14 +17,15 @@ import pytest
 from icalendar import Calendar
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import cli_common, demo, errors
+from ccxt_contractinfo import errors
+from ccxt_contractinfo.cli import demo, options
+from ccxt_contractinfo.contracts.upcoming import Upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.upcoming import Upcoming
+from tests.cli.test_main import COMMAND, environment
 from tests.conftest import PATIENCE, Inbox, eventually, go_live
-from tests.contracts import NEVER, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, push
 from tests.journals import START, answer, pushed, written
+from tests.samples import NEVER, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, push
 from tests.terminal import Terminal, piped
-from tests.test_cli import COMMAND, environment
 
 HOSTILE = "A\x1b]0;owned\x07\x9b31m\nFORGED\u2028FORGED\u202e[/x][red]$\\frac$币安人生"
 SHOWN = r"A\x1b]0;owned\x07\x9b31m\nFORGED\u2028FORGED\u202e[/x][red]$\frac$币安人生"
@@ -84,7 +85,7 @@ def test_watch_in_a_pipe(sim: BinanceSimulator) -> None:
 def test_json_of_half_a_surrogate(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """What has no UTF-8 is written as JSON, too, and is the same when it is read."""
     item = {"status": f"\ud800{HOSTILE}", "time": 7}
-    cli_common.write_json(item)
+    options.write_json(item)
     assert item == json.loads(capfdbinary.readouterr().out)
 
 
@@ -135,7 +136,7 @@ def test_tiers_of_a_journal(journal: str, sim: BinanceSimulator, tmp_path: Path)
 @pytest.mark.parametrize("currency", ["$\\frac$", HOSTILE, "\ud800"])
 def test_a_picture_with_a_hostile_currency(tmp_path: Path, currency: str) -> None:
     """The axis of a picture is text, not mathematics."""
-    from ccxt_contractinfo.tierplot import save_plot
+    from ccxt_contractinfo.cli.tiers_plot import save_plot
 
     tiers = cci.LeverageTiers(push(bks=PUSHED))
     save_plot(str(tmp_path / "a.svg"), f"{currency}: tiers", currency, list(tiers))
@@ -161,7 +162,7 @@ def test_calendar_on_a_terminal(sim: BinanceSimulator) -> None:
 
 def test_an_icalendar_file() -> None:
     """Names and statuses are one line of text in a calendar file, which is read as it was written."""
-    from ccxt_contractinfo.icalendar_file import calendar_of, events_of
+    from ccxt_contractinfo.cli.calendar_file import calendar_of, events_of
 
     for text, expected in ((HOSTILE, SHOWN), ("\ud800", r"\ud800")):
         ahead = Upcoming(time=SCHEDULED, kind="delisting", id=text, symbol=f"{text}/USDT:USDT", status=text)

@@ -20,17 +20,24 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import snapshot
-from ccxt_contractinfo.accountbrackets import AccountBrackets
+from ccxt_contractinfo.contracts.changes import KINDS, is_contract, iso8601
+from ccxt_contractinfo.contracts.events import NEVER
+from ccxt_contractinfo.contracts.tiers import brackets_of, to_leverage_tiers
 from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent, PushContradicted
-from ccxt_contractinfo.events import NEVER
-from ccxt_contractinfo.markets import KINDS, is_contract, iso8601
-from ccxt_contractinfo.repeats import Repeats
-from ccxt_contractinfo.resync import Doubts
+from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
+from ccxt_contractinfo.markets.missed import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.simulator.entries import spot_entry
-from ccxt_contractinfo.snapshot import Contents, Entry, LeverageBrackets, Snapshot, Universe, brackets_by_id
-from ccxt_contractinfo.tiers import brackets_of, to_leverage_tiers
+from ccxt_contractinfo.simulator.binance.entries import spot_entry
+from ccxt_contractinfo.stream.repeats import Repeats
+from ccxt_contractinfo.venues.binance import snapshot
+from ccxt_contractinfo.venues.binance.snapshot import (
+    Contents,
+    Entry,
+    LeverageBrackets,
+    Snapshot,
+    Universe,
+    brackets_by_id,
+)
 
 EVENT_TIME = 1_790_000_000_000
 ONBOARD = 1_569_398_400_000

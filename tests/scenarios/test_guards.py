@@ -198,7 +198,7 @@ def test_nothing_but_an_end_follows_a_readers_end(
     exchange = make()
     stream, errors = exchange.contract_info_stream(), Inbox()
     stream.on_error(errors)
-    mocker.patch("ccxt_contractinfo.reader.Reader._work", side_effect=SystemExit("killed"))
+    mocker.patch("ccxt_contractinfo.stream.reader.Reader._work", side_effect=SystemExit("killed"))
     stream.start()
     eventually(lambda: stream.state == "failed")
     assert not stream.wait_until_live(0)
@@ -332,7 +332,7 @@ def test_a_flood_is_said_once(
     sim: BinanceSimulator, make: Make, mocker: MockerFixture, caplog: pytest.LogCaptureFixture, raw: str
 ) -> None:
     """Of a thousand frames that cannot be understood, one is told and logged; then, how many more there were."""
-    mocker.patch("ccxt_contractinfo.repeats.PERIOD", 3.0)
+    mocker.patch("ccxt_contractinfo.stream.repeats.PERIOD", 3.0)
     exchange, errors, inbox = make(), Inbox(), Inbox()
     stream = go_live(exchange)
     stream.on_error(errors)

@@ -20,7 +20,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, go_live
-from tests.contracts import CUT, PUSHED
+from tests.samples import CUT, PUSHED
 
 Make = Callable[..., Any]
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"

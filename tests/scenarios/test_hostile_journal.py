@@ -19,11 +19,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import cli, cli_common
-from ccxt_contractinfo.history import last_tier_change
-from ccxt_contractinfo.journal import Journal
-from tests.contracts import CUT, PUSHED, SCHEDULED, entry, told_by_rest
+from ccxt_contractinfo.cli import options
+from ccxt_contractinfo.cli.main import main
+from ccxt_contractinfo.journal.writer import Journal
+from ccxt_contractinfo.replay.history import last_tier_change
 from tests.journals import HALT, START, answer, pushed
+from tests.samples import CUT, PUSHED, SCHEDULED, entry, told_by_rest
 
 QUARTERLY = entry("BTCUSD_260925", contractType="CURRENT_QUARTER", deliveryDate=SCHEDULED)
 GOOD: list[dict[str, Any]] = [
@@ -100,10 +101,10 @@ def command(*arguments: str) -> Callable[[Path], None]:
         """A command ends with 0, or with 1 and one line that names the malformed one."""
         told, out = io.StringIO(), io.TextIOWrapper(io.BytesIO())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cli_common.exchanges, "binanceusdm", Offline)
+            patch.setattr(options.exchanges, "binanceusdm", Offline)
             patch.setattr(sys, "stdout", out)
             with contextlib.redirect_stderr(told):
-                code = cli.main([argument.format(path) for argument in arguments])
+                code = main([argument.format(path) for argument in arguments])
         said = told.getvalue().splitlines()
         if code:
             assert 1 == code

@@ -12,7 +12,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, held_by_another_thread
-from tests.contracts import CUT, NEVER, ONBOARD, PUSHED, entry
+from tests.samples import CUT, NEVER, ONBOARD, PUSHED, entry
 
 Make = Callable[..., Any]
 BTC, ETH, SOL, IOTA, IDOL = (f"{base}/USDT:USDT" for base in ("BTC", "ETH", "SOL", "IOTA", "IDOL"))

@@ -13,9 +13,9 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
-from ccxt_contractinfo.rest import Answers
-from ccxt_contractinfo.resync import Doubts
+from ccxt_contractinfo.markets.missed import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.venues.binance.rest import Answers
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, time_stands_still
 
 Make = Callable[..., Any]
@@ -115,7 +115,7 @@ def test_a_push_waits_for_what_was_missed(
     sim: BinanceSimulator, bot: Make, inbox: Inbox, mocker: MockerFixture
 ) -> None:
     """A push that comes while the first comparison of a connection is under way is told behind what it shows."""
-    mocker.patch("ccxt_contractinfo.stream.HOLD_BACK", PATIENCE)
+    mocker.patch("ccxt_contractinfo.stream.stream.HOLD_BACK", PATIENCE)
     exchange = bot()
     stream, questions = exchange.contract_info_stream(), asked(sim)
     sim.set_status("BTCUSDT", "TRADING_HALT", push=False)

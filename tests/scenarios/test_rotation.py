@@ -10,8 +10,8 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
-from ccxt_contractinfo.reader import STEADY, Link
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.stream.reader import STEADY, Link
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, without_threads
 
 SHUTDOWN = {"e": "serverShutdown"}

@@ -13,8 +13,8 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.rest import Rest
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.venues.binance.rest import Rest
 from tests.conftest import FAST, PATIENCE, Inbox, eventually
 from tests.servers import http_proxy, read_head, serving
 from tests.terminal import Terminal, piped

@@ -11,8 +11,8 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.contracts.upcoming import upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.upcoming import upcoming
 from tests.conftest import Inbox, eventually, go_live, time_stands_still
 
 Make = Callable[..., Any]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ccxt_contractinfo.venueclock import FAR_OFF
+from ccxt_contractinfo.venue_clock import FAR_OFF
 
 from .truth import MARKERS, Facts, World, contracts_of, facts_of, tiers_of
 

@@ -1,0 +1,1 @@
+"""The command ``ccxt-contractinfo``: one file a command."""

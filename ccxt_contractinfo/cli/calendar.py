@@ -1,0 +1,168 @@
+"""The command ``calendar``: what lies ahead of all contracts, as a table, JSON Lines, or an iCalendar file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..contracts.changes import is_contract, iso8601, market_universe
+from ..contracts.upcoming import Upcoming, upcoming
+from ..venues.binance.snapshot import Universe
+from .options import (
+    Failure,
+    connected_exchange,
+    connection_options,
+    console,
+    heard,
+    is_for_people,
+    need,
+    number_type,
+    output_options,
+    waiting,
+    write_json,
+)
+
+DAY = 86400_000
+"""ms."""
+
+FAR = 253_402_300_799_000
+"""ms; the last moment that a calendar has, in the year 9999."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the command line."""
+    command = commands.add_parser(
+        "calendar",
+        help="list upcoming listings, delistings and deliveries, or write them to a calendar file",
+        description=(
+            "What lies ahead of all contracts, the soonest first: listings, delistings of\n"
+            "swaps, deliveries of dated futures. It is what public REST says at this moment;\n"
+            "the stream tells only of what changes while somebody listens (--wait)."
+        ),
+        parents=[connection_options(), output_options()],
+        formatter_class=RawDescriptionHelpFormatter,
+        epilog="example:\n"
+        "  ccxt-contractinfo calendar --simulator\n"
+        "  ccxt-contractinfo calendar --exchange binance --days 120 --ics futures.ics",
+    )
+    command.add_argument(
+        "--days",
+        type=number_type("a number of days from 0 to 3650", 0, 3650),
+        default=30.0,
+        metavar="N",
+        help="how far to look ahead (default: 30)",
+    )
+    command.add_argument(
+        "--ics",
+        metavar="FILE",
+        help="write an iCalendar file instead (- for standard output), with reminders; imported again, it moves what "
+        "has moved. Where the file exists, what was withdrawn since is cancelled in it",
+    )
+    command.add_argument(
+        "--wait",
+        type=number_type("a number of seconds from 0 to 86400", 0, 86400),
+        default=0.0,
+        metavar="SECONDS",
+        help="first listen to the stream for so long (default: 0, no stream at all)",
+    )
+    command.set_defaults(run=_calendar)
+
+
+def _calendar(arguments: argparse.Namespace) -> int:
+    need("cli", "rich", "icalendar")
+    earlier = _earlier_events(arguments.ics)
+    with connected_exchange(arguments) as exchange:
+        exchange.load_markets()
+        with waiting(arguments, exchange, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
+            for _ in heard(exchange, arguments.wait):
+                pass  # each is in the markets when it is told
+        now = time.time_ns() // 1_000_000
+        everything = upcoming(exchange.markets.values(), now, FAR)
+        universes = {market_universe(market) for market in exchange.markets.values() if is_contract(market)}
+    until = now + int(arguments.days * DAY)
+    if arguments.ics:
+        _write_calendar(arguments.ics, everything, until, now, earlier, universes)
+        return 0
+    ahead = [each for each in everything if each.time <= until]
+    if is_for_people(arguments):
+        _print(ahead, now, arguments)
+    else:
+        for each in ahead:
+            write_json({**each._asdict(), "datetime": iso8601(each.time)})
+    return 0
+
+
+def _earlier_events(name: str | None) -> dict[str, Any]:
+    """The events of the file that is going to be replaced, by their UIDs; none where there is no file.
+
+    :raises Failure: where that file is something else, which nobody wants to lose
+    """
+    from .calendar_file import events_of
+
+    try:
+        content = Path(name).read_bytes() if name and name != "-" and Path(name).is_file() else b""
+        return events_of(content) if content else {}
+    except OSError as error:
+        raise Failure(f"{name} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Failure(
+            f"{name} exists, and is no calendar that this command has written; it stays as it is. Give --ics another "
+            "file, or move that one away"
+        ) from error
+
+
+def _write_calendar(
+    name: str,
+    everything: Sequence[Upcoming],
+    until: int,
+    now: int,
+    earlier: Mapping[str, Any],
+    universes: Collection[Universe],
+) -> None:
+    from .calendar_file import calendar_of, uid_of
+
+    # What is in the file already is brought up to date, however far ahead it is.
+    ahead = [each for each in everything if each.time <= until or uid_of(each) in earlier]
+    content = calendar_of(ahead, now, earlier, universes)
+    if name == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        _replace(Path(os.path.realpath(name)), content)
+    except OSError as error:
+        raise Failure(f"the calendar cannot be written to {name}: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, whole, and a full disk costs neither."""
+    if path.exists() and not path.is_file():  # /dev/stdout, say
+        path.write_bytes(content)
+        return
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, new)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _print(ahead: Sequence[Upcoming], now: int, arguments: argparse.Namespace) -> None:
+    from .watch_screen import ahead_line
+
+    out = console(arguments)
+    for each in ahead:
+        line = ahead_line(each, now)
+        line.truncate(out.width, overflow="ellipsis")
+        out.print(line)
+    if not ahead:
+        out.print(f"Nothing lies ahead in the next {arguments.days:g} days.")

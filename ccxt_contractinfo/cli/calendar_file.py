@@ -1,0 +1,120 @@
+"""Upcoming events as an iCalendar file (RFC 5545). It needs icalendar."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from icalendar import Alarm, Calendar, Event
+
+from ..contracts.upcoming import Upcoming
+from ..shown import shown
+from ..venues.binance.snapshot import Universe
+from . import formatting
+
+SUMMARIES = {
+    "listing": "{} opens for trading",
+    "delisting": "{} is delisted",
+    "delivery": "{} is delivered",
+}
+
+REMINDERS = (timedelta(days=1), timedelta(hours=1))
+"""How long before an event a calendar program reminds of it."""
+
+_PRODUCT = "-//ccxt-contractinfo//calendar//EN"
+_DOMAIN = "@ccxt-contractinfo"
+
+
+def uid_of(each: Upcoming) -> str:
+    """What an event is known by in calendar programs, however often it is imported."""
+    return f"{shown(each.id)}-{each.kind}{_DOMAIN}"
+
+
+def events_of(content: bytes) -> dict[str, Any]:
+    """The events of a calendar that `calendar_of` has made, by their UIDs. What others have put into it is left out.
+
+    :raises ValueError: where it is no such calendar
+    """
+    calendar: Any = Calendar.from_ical(content)
+    if calendar.name != "VCALENDAR" or calendar.get("prodid") != _PRODUCT:
+        raise ValueError("this calendar was made by another program")
+    events = {str(event.get("uid")): event for event in calendar.walk("VEVENT")}
+    return {uid: event for uid, event in events.items() if uid.endswith(_DOMAIN)}
+
+
+def calendar_of(
+    ahead: Iterable[Upcoming],
+    now: int,
+    earlier: Mapping[str, Any] | None = None,
+    universes: Collection[Universe] = ("linear", "inverse"),
+) -> bytes:
+    """The file. Imported again, an event whose time has moved takes the place of what was imported before.
+
+    :param ahead: all that lies ahead
+    :param now: ms; when the events were as they are
+    :param earlier: the events of the file before. Those that would still lie ahead, and are not in `ahead`, stay as
+        cancelled until their time is past, so that calendar programs take them off
+    :param universes: of what contracts `ahead` tells; the earlier events of others stay as they are
+    """
+    calendar, left = Calendar(), dict(earlier or {})
+    calendar.add("prodid", _PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", "Binance futures")
+    for each in ahead:
+        calendar.add_component(_event(each, now, left.pop(uid_of(each), None)))
+    for event in left.values():
+        if event["dtstart"].dt > _utc(now):
+            is_void = event.get("status") != "CANCELLED" and _universe(event) in universes
+            calendar.add_component(_cancelled(event, now) if is_void else event)
+    content: bytes = calendar.to_ical()
+    return content
+
+
+def _event(each: Upcoming, now: int, earlier: Any) -> Event:
+    event, summary = Event(), SUMMARIES[each.kind].format(shown(each.symbol))
+    event.add("uid", uid_of(each))
+    event.add("dtstamp", _utc(now))
+    event.add("dtstart", _utc(each.time))
+    event.add("sequence", _sequence(now, earlier))
+    event.add("summary", summary)
+    event.add(
+        "description", f"{shown(each.id)}, {each.kind} at {formatting.date(each.time)}, status {shown(each.status)}"
+    )
+    event.add("categories", [each.kind])
+    event.add("status", "CONFIRMED")
+    event.add("transp", "TRANSPARENT")  # nobody is busy meanwhile
+    for before in REMINDERS:
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("description", summary)
+        alarm.add("trigger", -before)
+        event.add_component(alarm)
+    return event
+
+
+def _cancelled(earlier: Any, now: int) -> Event:
+    event = Event()
+    for name in ("uid", "dtstart", "summary", "categories", "transp"):
+        event[name] = earlier[name]
+    event.add("dtstamp", _utc(now))
+    event.add("sequence", _sequence(now, earlier))
+    event.add("description", "withdrawn: it is not going to happen at this time")
+    event.add("status", "CANCELLED")
+    return event
+
+
+def _sequence(now: int, earlier: Any) -> int:
+    """Calendar programs believe a later event only if this has grown."""
+    return max(now // 60_000, 0 if earlier is None else int(earlier.get("sequence", 0)) + 1)
+
+
+def _universe(event: Any) -> Universe:
+    """That of the contract of an event."""
+    symbol = str(event["summary"]).split()[0]
+    quote, _, settle = symbol.partition("/")[2].partition(":")
+    return "linear" if settle.partition("-")[0] == quote else "inverse"
+
+
+def _utc(time: int) -> datetime:
+    return datetime.fromtimestamp(time // 1000, timezone.utc)

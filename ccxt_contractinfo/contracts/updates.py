@@ -1,0 +1,151 @@
+"""What happened to one contract: as it is kept, and as each user gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any, Literal, TypedDict, TypeVar
+
+from .changes import Change, Kind, iso8601
+from .events import ContractInfoEvent
+from .tier_changes import TIGHTENED, TierChange, directions, tier_changes
+from .tiers import LeverageTier
+
+Source = Literal["stream", "resync"]
+T = TypeVar("T")
+
+
+class ContractInfo(TypedDict):
+    """An update, as callbacks and `watch_contract_info()` give it. A plain dict, which belongs to who was given it:
+    what is changed in it reaches neither the markets nor the updates of others.
+
+    Times are ms since the epoch; the datetimes are their ISO 8601 texts.
+    """
+
+    info: Mapping[str, Any]
+    """The raw push; the raw entry of exchangeInfo, as last seen, where the source is 'resync'."""
+    id: str
+    """Binance's id of the contract, e.g. 'BTCUSDT'."""
+    symbol: str
+    """ccxt's unified symbol, e.g. 'BTC/USDT:USDT'."""
+    timestamp: int
+    datetime: str | None
+    contractType: str
+    status: str | None
+    """Binance's word; None where exchangeInfo does not have the contract any more."""
+    active: bool
+    """True only for the status TRADING."""
+    created: int | None
+    """The onboard time."""
+    expiry: int | None
+    """The delivery time of a dated future; None for swaps."""
+    delisting: int | None
+    """The scheduled delivery time of a swap, or None; None for futures."""
+    tiers: list[LeverageTier] | None
+    """ccxt's leverage tiers, where this update carried brackets."""
+    tierChanges: list[TierChange] | None
+    """Where the kind is 'tiers': the ranges of notional in which the maximum leverage or the maintenance margin rate
+    changed. None for another kind, and where the tiers were not known before."""
+    kinds: list[Kind]
+    """What changed: some of `KINDS`, in their order. Never empty."""
+    previous: dict[str, Any]
+    """The market fields that changed, with the values they had. Empty for a listing."""
+    source: Source
+    """'stream' for a push; 'resync' for what a comparison with REST has shown."""
+
+
+class UpdateRecord:
+    """What an event changed, as much of it as users are told: from it each subscriber's own update is made. It holds
+    parts of markets and of other records, so that nothing of it is given to users. Never changed; for any thread."""
+
+    __slots__ = ("_directions", "_state", "event", "kinds", "previous", "source", "tiers")
+
+    def __init__(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
+        market = change.market
+        self.event = event
+        self.kinds = change.kinds
+        self.previous = change.previous
+        self.tiers: list[LeverageTier] | None = market.get("leverageTiers")
+        self.source: Source = source
+        self._state = (market["info"].get("contractType", ""), *_STATE(market))  # and not the market, which is large
+        self._directions: set[str] | None = None
+
+    @property
+    def id(self) -> str:
+        """The contract's."""
+        return self.event.id
+
+    @property
+    def timestamp(self) -> int:
+        """ms."""
+        return self.event.event_time
+
+    @property
+    def directions(self) -> set[str]:
+        """Which way the leverage tiers went: see `tier_directions`."""
+        if self._directions is None:
+            self._directions = _directions(self.kinds, self.previous.get("leverageTiers"), self.tiers)
+        return self._directions
+
+    def update(self) -> ContractInfo:
+        """An update of his own for whoever asks; quick enough for each subscriber to make one."""
+        event, before, tiers = self.event, self.previous.get("leverageTiers"), self.tiers
+        contract_type, symbol, status, active, created, expiry, delisting = self._state
+        has_tiers = "tiers" in self.kinds
+        return {
+            "info": own(event.raw),
+            "id": event.id,
+            "symbol": symbol,
+            "timestamp": event.event_time,
+            "datetime": iso8601(event.event_time),
+            "contractType": contract_type,
+            "status": status,
+            "active": active,
+            "created": created,
+            "expiry": expiry,
+            "delisting": delisting,
+            "tiers": own(tiers) if event.brackets or has_tiers else None,
+            "tierChanges": tier_changes(before, tiers) if has_tiers and before and tiers else None,
+            "kinds": list(self.kinds),
+            "previous": own(self.previous),
+            "source": self.source,
+        }
+
+
+_STATE = itemgetter("symbol", "status", "active", "created", "expiry", "delisting")
+
+
+def own(value: T) -> T:
+    """A copy of what JSON can say, down to its last dict and list; quicker than `copy.deepcopy`, which asks more."""
+    return _own(value) if isinstance(value, dict | list) else value
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_own(each) if type(each) in _NESTED else each for each in value]
+    items = value.copy()
+    for name, each in value.items():  # most are plain values
+        if type(each) in _NESTED:
+            items[name] = _own(each)
+    return items
+
+
+_NESTED = (dict, list)
+
+
+def own_event(event: ContractInfoEvent) -> ContractInfoEvent:
+    """The same event with a `raw` of its own, for one subscriber."""
+    return replace(event, raw=own(event.raw))
+
+
+def tier_directions(update: ContractInfo) -> set[str]:
+    """Which way an update's leverage tiers went: see `tierchanges.DIRECTIONS`. Where they were not known before, they
+    may well have tightened, so that whoever asks for that is told; a listing has none before that could."""
+    return _directions(update["kinds"], update["previous"].get("leverageTiers"), update["tiers"])
+
+
+def _directions(kinds: Sequence[str], before: list[LeverageTier] | None, after: list[LeverageTier] | None) -> set[str]:
+    if "tiers" not in kinds or "listed" in kinds:
+        return set()
+    return directions(before, after) if before and after else {TIGHTENED}

@@ -1,0 +1,1 @@
+"""Telling users: callbacks and waiting calls, each with a backlog of its own."""

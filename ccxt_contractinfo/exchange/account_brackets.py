@@ -1,0 +1,228 @@
+"""When the leverage brackets of an account are asked for, and what has come of it.
+
+They are private data beside public data: whatever a key meets is told once, and fails nothing that is public.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from typing import get_args
+
+import ccxt
+
+from .. import clock
+from ..backoff import Uniform
+from ..markets.missed import Doubts
+from ..shown import MESSAGE, shown
+from ..venues.binance.rest import Answers, Rest
+from ..venues.binance.snapshot import LeverageBrackets, Snapshot, Universe
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+Late = Callable[[Snapshot, LeverageBrackets | None, float, Doubts], None]
+"""Called with what came too late: the snapshot that was compared without it, the brackets or None, when they were asked
+for (s by `clock.now`), and what is to be said. On the thread that has asked."""
+
+PATIENCE = 2.0
+"""s; how long all that is public waits in one round for all that is private."""
+FIRST_RETRY = 60.0
+LONGEST_RETRY = 3600.0
+
+_KEY_IS_REFUSED = ("-2008", "-2014", "-2015")
+"""Binance's codes for a key that is invalid, malformed, or not allowed here. ccxt has a class of its own for some."""
+_BEFORE_THE_KEY = (407, 511)
+"""HTTP statuses of which ccxt makes AuthenticationErrors, too: a proxy or a network wants a password."""
+_TOO_MANY = (418, 429)
+_CODE = re.compile(r'"code"\s*:\s*(-?\d+)')
+
+
+class AccountBrackets:
+    """Asks for the leverage brackets of one exchange's account when it is time, and remembers what went wrong.
+
+    A key that is refused is not used again until it changes. After any other failure the next try waits for about
+    `first_retry` s, then twice as long each time, up to `longest_retry` s; never less than Retry-After.
+
+    It asks on a thread of its own, for which a round waits `patience` s: REST may not answer at all. `error` may be
+    read from any thread; `ask` is for one thread at a time.
+    """
+
+    def __init__(
+        self,
+        first_retry: float = FIRST_RETRY,
+        longest_retry: float = LONGEST_RETRY,
+        patience: float = PATIENCE,
+        uniform: Uniform = random.uniform,
+    ) -> None:
+        self._patience = patience
+        self._asking: weakref.ref[_Asking] | None = None
+        """What asks on a thread of its own; once that has ended, nothing of it is kept."""
+        self._first_retry = first_retry
+        self._longest_retry = longest_retry
+        self._uniform = uniform
+        self._forget(None)
+
+    @property
+    def error(self) -> str | None:
+        """Why tiers are unknown, or may be old: the text of the last failure; None where there is none, or no key."""
+        return next(iter(dict(self._errors).values()), None)
+
+    def ask(
+        self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, doubts: Doubts, late: Late
+    ) -> dict[Universe, tuple[LeverageBrackets, float]]:
+        """The brackets of the universes of these snapshots, and when (s by `clock.now`) they were asked for; without
+        those that are not asked for now, cannot be had, or are late.
+
+        :param account: what the key is, and whatever else decides which account is asked; None: there is no key
+        :param answers: of this round, in which the limits of REST are remembered
+        :param doubts: gets what is news of errors, and when to ask again
+        """
+        asking = None if self._asking is None else self._asking()
+        if asking is not None and not asking.is_over:
+            return {}
+        if account != self._account:
+            self._forget(account)
+        due = [snapshot for snapshot in snapshots if self._is_due(snapshot.universe, answers, doubts)]
+        if not due:
+            return {}
+
+        def brackets(universe: Universe, doubts: Doubts) -> LeverageBrackets | None:
+            return self._brackets(rest, universe, answers, doubts)
+
+        asking = _Asking(due, brackets, late)
+        self._asking = weakref.ref(asking)
+        asking.start()
+        return asking.wait(answers.patience_left(self._patience), doubts)
+
+    def after_fork(self) -> None:
+        """See `forking`: the thread is the parent's."""
+        self._asking = None
+
+    def _is_due(self, universe: Universe, answers: Answers, doubts: Doubts) -> bool:
+        if self._account is None or self._is_refused:
+            return False
+        not_before = max(self._not_before.get(universe, -clock.FOREVER), answers.not_before)
+        if clock.now() < not_before:
+            doubts.retry_at(not_before)
+            return False
+        return True
+
+    def _brackets(self, rest: Rest, universe: Universe, answers: Answers, doubts: Doubts) -> LeverageBrackets | None:
+        if not self._is_due(universe, answers, doubts):  # the other universe has met a limit
+            return None
+        try:
+            brackets = rest.brackets(universe)
+        except Exception as error:  # a user's own class may raise anything
+            self._failed(universe, error, answers, doubts)
+            return None
+        self._succeeded(universe, brackets, doubts)
+        return brackets
+
+    def _forget(self, account: object) -> None:
+        self._account = account
+        self._is_refused = False
+        self._tries: dict[Universe, int] = {}
+        self._not_before: dict[Universe, float] = {}
+        self._errors: dict[Universe, str] = {}
+        self._told: dict[Universe, set[str]] = {universe: set() for universe in get_args(Universe)}
+
+    def _failed(self, universe: Universe, error: Exception, answers: Answers, doubts: Doubts) -> None:
+        self._errors[universe] = f"{type(error).__name__}: {shown(error, MESSAGE)}"
+        self._tell(universe, _reason(error), error, doubts)
+        if _is_refusal(error):
+            self._is_refused = True
+            return
+        tries = self._tries[universe] = self._tries.get(universe, 0) + 1
+        delay = min(self._longest_retry, self._first_retry * 2.0 ** min(tries - 1, 63)) * self._uniform(0.9, 1.1)
+        asked_for = getattr(error, "retry_after", None) or 0.0
+        not_before = self._not_before[universe] = clock.now() + max(delay, asked_for)
+        doubts.retry_at(not_before)
+        if getattr(error, "status", None) in _TOO_MANY and isinstance(error, ccxt.BaseError):
+            answers.limited(error)
+
+    def _succeeded(self, universe: Universe, brackets: LeverageBrackets, doubts: Doubts) -> None:
+        told, self._told[universe] = self._told[universe], set()
+        self._tries.pop(universe, None)
+        self._not_before.pop(universe, None)
+        self._errors.pop(universe, None)
+        for error in brackets.malformed.values():
+            self._errors.setdefault(universe, f"{type(error).__name__}: {error}")
+            if str(error) in told:
+                self._told[universe].add(str(error))
+            else:
+                self._tell(universe, str(error), error, doubts)
+
+    def _tell(self, universe: Universe, reason: str, error: Exception, doubts: Doubts) -> None:
+        if not any(reason in told for told in self._told.values()):
+            doubts.errors.append(error)
+        self._told[universe].add(reason)
+
+
+class _Asking:
+    """One thread that asks, and whoever waits for it, but not for ever."""
+
+    def __init__(
+        self,
+        due: list[Snapshot],
+        brackets: Callable[[Universe, Doubts], LeverageBrackets | None],
+        late: Late,
+    ) -> None:
+        self.is_over = False
+        self._due = due
+        self._brackets = brackets
+        self._late = late
+        self._lock = threading.Lock()
+        self._is_late = False
+        self._given: dict[Universe, tuple[LeverageBrackets, float]] = {}
+        self._doubts = Doubts()
+        self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-account", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, timeout: float, doubts: Doubts) -> dict[Universe, tuple[LeverageBrackets, float]]:
+        """What came within `timeout` s; the rest is given to `late`."""
+        self._thread.join(timeout)
+        with self._lock:
+            self._is_late = True
+            doubts.add(self._doubts)
+            return self._given
+
+    def _work(self) -> None:
+        try:
+            for snapshot in self._due:
+                self._ask(snapshot)
+        except Exception:
+            logger.exception("contractInfo: late leverage brackets could not be applied")
+        finally:
+            self.is_over = True
+
+    def _ask(self, snapshot: Snapshot) -> None:
+        asked, doubts = clock.now(), Doubts()
+        brackets = self._brackets(snapshot.universe, doubts)
+        with self._lock:
+            is_late = self._is_late
+            if not is_late:
+                self._doubts.add(doubts)
+                if brackets is not None:
+                    self._given[snapshot.universe] = brackets, asked
+        if is_late:
+            self._late(snapshot, brackets, asked, doubts)
+
+
+def _is_refusal(error: Exception) -> bool:
+    code = _CODE.search(str(error))
+    if code is not None and code[1] in _KEY_IS_REFUSED:
+        return True
+    return isinstance(error, ccxt.AuthenticationError) and getattr(error, "status", None) not in _BEFORE_THE_KEY
+
+
+def _reason(error: Exception) -> str:
+    """What is the same for two errors of which the second is no news: their texts have URLs and times in them."""
+    code = _CODE.search(str(error))
+    what = code[1] if code is not None else re.sub(r"\w+://\S*|\d+", "", str(error))
+    return f"{type(error).__name__} {getattr(error, 'status', None)} {what}"

@@ -1,0 +1,782 @@
+"""What keeps one exchange's markets true: it patches the exchange and knows nothing of blocking or waiting, so that the
+synchronous face (`mixin`) and others beside it can stand on it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, get_args
+
+import ccxt
+
+from .. import clock
+from ..contracts.changes import (
+    KINDS,
+    Market,
+    all_markets,
+    apply_brackets,
+    complete,
+    is_contract,
+    is_gone,
+    keep_name,
+    market_universe,
+    one_each,
+)
+from ..contracts.events import Arrival, Bracket, Outcome
+from ..contracts.tier_changes import DIRECTIONS
+from ..contracts.tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
+from ..contracts.updates import UpdateRecord, own
+from ..delivery.channel import Channel
+from ..errors import MalformedEvent
+from ..forking import renew_after_fork
+from ..markets.live_dict import LiveMapping
+from ..markets.missed import Doubts
+from ..markets.table import MarketTable
+from ..markets.waiting import universe_of
+from ..positions.held import Holdings
+from ..settings import Settings, contracts_filter, serves_tiers
+from ..shown import printable, shown_value
+from ..stream.follower import Known
+from ..stream.stream import GATHER, ContractInfoStream
+from ..venues.binance.rest import Answers, Rest
+from ..venues.binance.snapshot import (
+    Entry,
+    LeverageBrackets,
+    Snapshot,
+    Universe,
+    believable,
+    check_market,
+    has_id,
+    is_of_contract,
+    salvage_entry,
+)
+from .account_brackets import AccountBrackets
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+HISTORY = 1000
+"""How many updates a first ``watch_contract_info(since=...)`` can reach back into."""
+
+_ACCOUNT_OPTIONS = ("portfolioMargin", "papi", "fetchLeverageTiers")
+
+SetMarkets = Callable[[Any, list[Market], Any], Any]
+
+
+class MarketKeeper:
+    """Applies the stream's events to one exchange, and offers its updates to subscribers.
+
+    All methods may be called from any thread.
+
+    :param exchange: any ccxt exchange of Binance's futures
+    :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, underneath what replaces it
+    """
+
+    def __init__(self, exchange: Any, set_markets: SetMarkets) -> None:
+        self.exchange = exchange
+        self.stream: ContractInfoStream | None = None
+        self.updates = Channel(
+            "updates",
+            key=lambda record: record.id,
+            limit=Settings.of(exchange).buffer_size,
+            history=HISTORY,
+            failed=self._callback_failed,
+            make=UpdateRecord.update,
+        )
+        self.local = threading.local()
+        """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""
+        self._ccxt_set_markets = set_markets
+        self.is_following = False
+        self._was_stopped = False
+        self._has_own_stream = False
+        serves_tiers(exchange)  # raises where that cannot be meant
+        contracts_filter(exchange)
+        self._rest = Rest(exchange)
+        self.account = AccountBrackets()
+        self.holdings = Holdings(
+            self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
+        )
+        self.table = MarketTable(exchange.milliseconds())
+        self.table.sharers.add(self)
+        self._creation = threading.RLock()  # of the stream
+        renew_after_fork(self)
+        self.in_step()
+
+    # The exchange's markets
+
+    def in_step(self) -> MarketTable:
+        """The table behind `exchange.markets`, also where somebody has put other markets there meanwhile."""
+        exchange = self.exchange
+        if not exchange.markets or not isinstance(exchange.markets, dict) or self._is_in_step():
+            return self.table
+        markets = exchange.markets
+        if isinstance(markets, LiveMapping) and markets.table.markets is markets:
+            self._join(markets.table)
+            exchange.markets_by_id = self.table.by_id
+            return self.table
+        shared = MarketTable.of_copy(markets)
+        if isinstance(shared, MarketTable):  # another exchange had the same dict, and was attached before
+            self._join(shared)
+            exchange.markets, exchange.markets_by_id = shared.markets, shared.by_id
+            return self.table
+        table = self.table
+        with table.lock:
+            if table is self.table and not self._is_in_step():  # nor did another thread see to it
+                markets = exchange.markets
+                by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
+                own = self._own_table()
+                news = own.adopt(markets, by_id, exchange.milliseconds(), self._is_wanted)
+                exchange.markets, exchange.markets_by_id = own.markets, own.by_id
+                self._join(own)
+                self.publish_names()
+                own.announce(news)
+                self._ask_again()  # nobody knows how old they are
+        return self.table
+
+    @contextlib.contextmanager
+    def _locked_table(self) -> Iterator[MarketTable]:
+        """The table, locked: a reload in another thread may bring another one while the lock is waited for."""
+        while True:
+            table = self.in_step()
+            with table.lock:
+                if table is self.table:
+                    yield table
+                    return
+
+    def _is_in_step(self) -> bool:
+        return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
+
+    def parse_market(self, entry: Any, parse: Callable[[Any], Any]) -> Any:
+        """Do what ``exchange.parse_market`` does; where markets are being loaded, an entry of which no contract can be
+        made, though it is that of one, is noted, and left out."""
+        sick: list[Any] | None = getattr(self.local, "sick", None)
+        if sick is None or (has_id(entry) and not is_of_contract(entry)):
+            return parse(entry)
+        market = None
+        with contextlib.suppress(Exception):  # ccxt expects entries to be whole
+            market = parse(believable(entry))
+        if market is not None and is_contract(market):
+            return market
+        sick.append(entry)
+        # It may be of a kind that this package does not follow; but ccxt takes what has no type for a spot market.
+        is_other = market is not None and not market["spot"] and self.table.find(market["id"]) is None
+        return market if is_other else None
+
+    def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: Collection[Any] = ()) -> Any:
+        """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
+
+        :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
+        :param sick: entries that were loaded with them, of which no markets could be made
+        """
+        named = one_each(self.in_step().named(self.exchange.to_array(markets)))
+        unwanted = {market["id"] for market in named if is_contract(market) and not self._is_wanted(complete(market))}
+        named = [market for market in named if not (is_contract(market) and market["id"] in unwanted)]
+        # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
+        _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
+        with self._in_order(), self._locked_table():
+            own = self._own_table()
+            now, is_first = self.exchange.milliseconds(), not own.markets
+            loaded, is_whole = all_markets(fresh["markets"], fresh["markets_by_id"]), self._loads_all
+            is_answer = is_whole and not unwanted  # what it lacks, the venue has not
+            if asked is not None and is_answer:
+                self._tell_journal(loaded, sick, asked, now)
+            news, doubts = own.load(
+                loaded,
+                asked,
+                now,
+                self.universes(),
+                self._settle_time(),
+                is_whole=is_whole,
+                unwanted=unwanted,
+                sick=sick,
+            )
+            fresh.update(markets=own.markets, markets_by_id=own.by_id)
+            fresh.update(symbols=sorted(own.markets), ids=sorted(own.by_id))
+            currencies = self.exchange.currencies or {}
+            for name, value in fresh.items():
+                setattr(self.exchange, name, value)
+            self.publish_currencies(currencies)  # a listing may have brought some while these markets were loaded
+            self._join(own)
+            own.announce(news)
+            own.list_known(asked, self._settle_time())
+        for error in doubts.errors:
+            self.report(error)
+        if doubts.again is not None or asked is None or is_first or not is_answer:
+            self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
+        return self.exchange.markets
+
+    @property
+    def _loads_all(self) -> bool:
+        """Whether ``fetch_markets()`` is ccxt's own, so that what it does not bring, the venue does not have."""
+        places = (self.exchange, *type(self.exchange).__mro__)
+        found = (vars(place).get(name) for place in places for name in ("fetch_markets", "fetchMarkets"))
+        return all(map(_is_ccxts, filter(None, found)))
+
+    def _is_wanted(self, market: Market) -> bool:
+        """Whether the user wants to have a contract; he does where his filter cannot say so."""
+        try:
+            return bool(contracts_filter(self.exchange)(market))
+        except Exception as error:
+            logger.exception("contractInfo: options['contractInfo']['contracts'] failed for %s", market["id"])
+            self.report(error)
+            return True
+
+    def _in_order(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
+
+    def _tell_journal(self, markets: Iterable[Market], sick: Iterable[Any], asked: float, now: int) -> None:
+        """Loaded markets are an answer of REST's, too. `sick`, `asked` and `now` are as in `MarketTable.load`."""
+        if self.stream is None or not self.stream.has_journal or not self.is_following:
+            return
+        try:
+            for universe, group in _by_universe(filter(is_contract, markets)).items():
+                entries = [market["info"] for market in group]
+                entries += [entry for entry in sick if self._may_be_of(universe, entry)]
+                snapshot = Snapshot.of(entries, universe, asked, now)
+                self.stream.answered(snapshot, None, asked)
+        except Exception as error:  # markets of a user's own making may hold anything
+            logger.exception("contractInfo: the markets could not be written to the journal")
+            self.report(error)
+
+    def _may_be_of(self, universe: Universe, entry: Any) -> bool:
+        """Whether an entry may be that of a known contract of a universe."""
+        known = self.table.find(entry["symbol"]) if has_id(entry) else None
+        return not has_id(entry) or (known is not None and market_universe(known) == universe)
+
+    def load_leverage_brackets(self, universe: Universe, load: Callable[[Any], Any]) -> Any:
+        """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
+        has been pushed since it was asked for.
+
+        :param universe: the one that is asked for; ccxt asks for one at a time, and would forget the other
+        :param load: ccxt's own, of an exchange
+        """
+
+        def act(stand_in: Any) -> dict[str, Any]:
+            stand_in.session, stand_in.options = self.exchange.session, dict(self.exchange.options)
+            load(stand_in)
+            options: dict[str, Any] = stand_in.options
+            return options
+
+        asked = clock.now()
+        options, fresh = self.aside(act)
+        fresh.pop("options")
+        with self._locked_table() as table:
+            known = self.exchange.options.get("leverageBrackets") or {}
+            other = {symbol for symbol, market in table.markets.items() if market_universe(market) != universe}
+            loaded = {symbol: brackets for symbol, brackets in known.items() if symbol in other}
+            loaded.update(options["leverageBrackets"])
+            for market, event in table.brackets_newer_than(asked, self._settle_time()):
+                if self._covers(loaded, market_universe(market)):
+                    loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
+            self.exchange.options["leverageBrackets"] = loaded
+            for name, value in fresh.items():
+                setattr(self.exchange, name, value)
+        return loaded
+
+    def has_brackets(self, universe: Universe) -> bool:
+        """Whether ccxt's own table of leverage brackets is loaded, as far as it is of a universe."""
+        loaded = self.exchange.options.get("leverageBrackets")
+        if not loaded or universe not in self.universes():
+            return loaded is not None
+        return self._covers(loaded, universe)
+
+    def _covers(self, loaded: Mapping[str, Any], universe: Universe) -> bool:
+        """Whether a table by symbols has contracts of a universe."""
+        markets = self.table.markets
+        known = (markets[symbol] for symbol in list(loaded) if symbol in markets)
+        return any(is_contract(market) and market_universe(market) == universe for market in known)
+
+    def fetch_leverage_tiers(
+        self, symbols: Iterable[str] | None, fetch: Callable[[], dict[str, list[LeverageTier]]]
+    ) -> dict[str, list[LeverageTier] | None]:
+        """Do what ``exchange.fetch_leverage_tiers`` does, and put in what has been pushed since it was asked for; where
+        the user opted in, and there is no API key, answer from what is known.
+
+        :param fetch: ccxt's own
+        """
+        if not self.has_key and serves_tiers(self.exchange):
+            return self._known_tiers(symbols or None)  # ccxt takes an empty list for all, too
+        asked = clock.now()
+        tiers: dict[str, list[LeverageTier] | None] = {**fetch()}
+        with self._locked_table() as table:
+            for market, event in table.brackets_newer_than(asked, self._settle_time()):
+                if market["symbol"] in tiers:
+                    tiers[market["symbol"]] = to_leverage_tiers(event.brackets, market, self.exchange.number)
+        return tiers
+
+    def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
+        shown = filter(is_contract, self.in_step().markets.values())
+        contracts = shown if symbols is None else map(self.contract, symbols)
+        number = self.exchange.number
+        tiers = {
+            market["symbol"]: own(with_number(market["leverageTiers"], number)) if "leverageTiers" in market else None
+            for market in contracts
+        }
+        unknown = [symbol for symbol, known in tiers.items() if known is None]
+        if unknown and symbols is not None:
+            logger.warning(
+                "contractInfo: the leverage tiers of %s are unknown: none were pushed yet, and REST wants an API key",
+                ", ".join(unknown),
+            )
+        return {symbol: known for symbol, known in tiers.items() if known is not None or symbols is not None}
+
+    def aside(self, action: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
+        """Do something with a stand-in of the exchange; returns its result, and the attributes that it has set."""
+        stand_in = self._stand_in()
+        before = dict(vars(stand_in))
+        result = action(stand_in)
+        return result, {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
+
+    def share(self, source: Any) -> None:
+        """Go on with the markets that the exchange has just got from `source`, which keeps seeing the same ones."""
+        markets, by_id = self.exchange.markets, self.exchange.markets_by_id
+        self.in_step()
+        if source.markets is markets and source.markets_by_id is by_id:
+            source.markets, source.markets_by_id = self.exchange.markets, self.exchange.markets_by_id
+
+    def universes(self) -> set[Universe]:
+        """The universes that the exchange loads: 'linear', 'inverse' or both."""
+        return {universe for universe in get_args(Universe) if self._trades(universe)}
+
+    def contract(self, symbol: str) -> Market:
+        """The contract of a symbol or an id, as ``exchange.market()`` resolves it. Raises ccxt.BadSymbol."""
+        table = self.in_step()
+        market: Market | None = table.markets.get(symbol)
+        if market is None or not is_contract(market):
+            with contextlib.suppress(ccxt.BaseError):
+                market = self.exchange.market(symbol)
+        if market is None or not is_contract(market):
+            market = table.find(symbol)  # of an exchange that takes ids for spot markets
+        if market is None:
+            raise ccxt.BadSymbol(f"{self.exchange.id} does not have a contract {symbol!r}")
+        return market
+
+    # What users want to hear of
+
+    def wants(self, symbols: Iterable[str] | str | None, kinds: Iterable[str] | str | None) -> Callable[[Any], bool]:
+        """A filter of updates. Raises ccxt.BadSymbol or ccxt.BadRequest."""
+        ids = self.ids(symbols)
+        chosen = frozenset([kinds] if isinstance(kinds, str) else kinds or ())
+        if unknown := chosen.difference(KINDS, DIRECTIONS):
+            there_are = ", ".join((*KINDS, *DIRECTIONS))
+            raise ccxt.BadRequest(f"contractInfo: no kinds {sorted(unknown)}; there are {there_are}")
+        ways = chosen.intersection(DIRECTIONS)
+
+        def wanted(record: UpdateRecord) -> bool:
+            if ids and record.id not in ids:
+                return False
+            is_chosen = not chosen or not chosen.isdisjoint(record.kinds)
+            return is_chosen or bool(ways and not ways.isdisjoint(record.directions))
+
+        return wanted
+
+    def ids(self, symbols: Iterable[str] | str | None) -> frozenset[str]:
+        """The ids of contracts given by symbol or id; none means all. Raises ccxt.BadSymbol."""
+        symbols = [symbols] if isinstance(symbols, str) else symbols or ()
+        return frozenset(self.contract(symbol)["id"] for symbol in symbols)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the exchange has an API key and its secret."""
+        return self._rest.key is not None
+
+    # The stream
+
+    def follow(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Begin, or go on, to follow the stream; starts it, but where `is_over()`: see `ContractInfoStream.follow`.
+        Raises the error for which it failed for good."""
+        self.own_stream().follow(self, is_over)
+
+    def follow_at_first(self) -> None:
+        """The same as `follow`, but what was stopped by its user is not started again."""
+        self.follow(lambda: self._was_stopped)
+
+    def own_stream(self) -> ContractInfoStream:
+        """The stream of this exchange, made at need. Whenever it runs, it is followed."""
+        with self._creation:
+            if self.stream is not None:
+                return self.stream
+            stream = ContractInfoStream.of(self.exchange)
+            if self.stream is None:  # nor has a signal handler made one meanwhile
+                self._has_own_stream = True
+                self.updates.limit = Settings.of(self.exchange).buffer_size
+                stream.add(self)
+                self.stream = stream
+            return self.stream
+
+    def use(self, stream: ContractInfoStream) -> None:
+        """Share this stream, and follow it whenever it runs. Raises ccxt.BadRequest where the exchange has another
+        one."""
+        with self._creation:
+            if self.stream not in (None, stream):
+                raise ccxt.BadRequest(f"{self.exchange.id} has a contract info stream already")
+            is_new, self.stream = self.stream is None, stream
+        if is_new:
+            stream.add(self)
+
+    def leave(self, timeout: float = 5.0, *, may_return: bool = False) -> None:
+        """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s.
+
+        :param may_return: it is followed again where somebody starts it by hand
+        """
+        if self.stream is not None:
+            is_own = self._has_own_stream
+            self.stream.leave(self, timeout, is_own=is_own, may_return=may_return or is_own)
+
+    def __reduce__(self) -> Any:
+        """A copy of the exchange follows nothing."""
+        return _nothing, ()
+
+    # What the stream tells
+
+    def handle(self, arrival: Arrival) -> Outcome:
+        """Apply a push."""
+        event = arrival.event
+        universe = universe_of(event)
+        while True:  # as `_locked_table` does; but a context of its own is much for a push
+            table = self.in_step()
+            with table.lock:
+                if table is self.table:
+                    if not table.markets:
+                        table.note(arrival)
+                        return Outcome.IGNORED
+                    outcome = table.handle(arrival, universe, self._trades)
+                    contradicted = table.contradicted
+                    break
+        if event.brackets and event.id in table.adjusted.ids and self.has_key and self.is_following and self.stream:
+            self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
+        if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
+            self._ask_again(self._settle_time())
+        if contradicted is not None and self.stream is not None:
+            self.stream.contradicted(arrival, contradicted)
+        return outcome
+
+    def _trades(self, universe: Universe | None) -> bool:
+        setting = self.exchange.options.get("fetchMarkets")
+        types = setting.get("types") if isinstance(setting, dict) else setting
+        return universe is not None and (universe in types if isinstance(types, list) else True)
+
+    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
+        """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
+        errors."""
+        doubts, snapshots = Doubts(), []
+        for universe in sorted(self.universes() if self.in_step().markets else ()):
+            try:
+                snapshots.append(answers.snapshot(self._rest, universe))
+            except ccxt.BaseError as error:
+                doubts.failed(error)  # the other universe is compared all the same
+
+        def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, doubts: Doubts) -> None:
+            self._late(snapshot, brackets, asked, settle_time, doubts, is_over)
+
+        told = self.account.ask(self._rest, self._account(), snapshots, answers, doubts, late)
+        for snapshot in snapshots:
+            brackets, brackets_asked = told.get(snapshot.universe, (None, snapshot.asked))
+            self.answered(
+                snapshot, brackets, brackets_asked, settle_time, doubts, is_over, has_account=self._has_account()
+            )
+        return doubts
+
+    def _late(
+        self,
+        snapshot: Snapshot,
+        brackets: LeverageBrackets | None,
+        brackets_asked: float,
+        settle_time: float,
+        doubts: Doubts,
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Apply brackets that a comparison has not waited for."""
+        if is_over():
+            return
+        if self.in_step().has_newer(snapshot):
+            doubts.retry_at(clock.now())
+        elif brackets is not None:
+            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
+        for error in doubts.errors:
+            self.report(error)
+        for time in (doubts.again, doubts.retry):
+            if time is not None:
+                self._ask_again(max(0.0, time - clock.now()))
+
+    def _account(self) -> object:
+        """The key, with what decides at ccxt where it is good; None where there is no key."""
+        key, options = self._rest.key, self.exchange.options
+        return None if key is None else (*key, *(repr(options.get(name)) for name in _ACCOUNT_OPTIONS))
+
+    def _has_account(self) -> bool:
+        """Whether this exchange, or one that shares its markets, has a key."""
+        return self.has_key or any(getattr(sharer, "has_key", False) for sharer in self.in_step().sharers)
+
+    def tiers_error(self) -> str | None:
+        """See `Follower`."""
+        return self.account.error
+
+    def answered(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        brackets_asked: float,
+        settle_time: float,
+        doubts: Doubts,
+        is_over: Callable[[], bool] = lambda: False,
+        *,
+        has_account: bool = True,
+    ) -> None:
+        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`.
+
+        :param has_account: there is a key; without one, no brackets are an account's own any more
+        """
+        while not is_over():
+            table = self.in_step()
+            listings, currencies = self._listings(table, snapshot, doubts)
+            with self._in_order(), table.lock:
+                if table is self.table and not is_over():
+                    is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.universe))
+                    if is_parted:
+                        table.know_coefficients(snapshot.universe, {})
+                    if self.stream is not None:
+                        self.stream.answered(snapshot, brackets, brackets_asked, is_parted)
+                    doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
+                    if brackets is not None:
+                        doubts.unsettled(table.adjusted.unsettled_until(brackets_asked, settle_time))
+                    return
+
+    def known(self) -> list[Known]:
+        """See `Follower`."""
+        with self._locked_table() as table:
+            contracts = [market for market in table.contracts().values() if not is_gone(market)]
+            adjusted, left_out, since = table.adjusted.copy(), sorted(table.choice.left_out), dict(table.choice.since)
+        groups = _by_universe(contracts)
+        now, time = clock.now(), self.exchange.milliseconds()
+        snapshots = {
+            universe: Snapshot.of([market["info"] for market in group], universe, now, time)
+            for universe, group in groups.items()
+        }
+        for error in [error for snapshot in snapshots.values() for error in snapshot.errors]:
+            self.report(error)
+        return [
+            Known(
+                snapshots[universe],
+                LeverageBrackets(
+                    {
+                        market["id"]: [tier["info"] for tier in market["leverageTiers"]]
+                        for market in group
+                        if "leverageTiers" in market
+                    },
+                    adjusted.coefficients(universe),
+                ),
+                left_out,
+                since.get(universe),
+            )
+            for universe, group in groups.items()
+        ]
+
+    def forget_markets(self) -> None:
+        """Begin anew: without markets, and without what is known beyond them."""
+        self.table.sharers.discard(self)
+        self.exchange.markets = self.exchange.markets_by_id = None
+        self.table = MarketTable(self.exchange.milliseconds())
+        self.table.sharers.add(self)
+
+    def know_choice(self, universe: Universe, left_out: Iterable[str], since: int | None) -> None:
+        """Know already which contracts the user left out, or that the next answer shows that: see `Choice`."""
+        with self._locked_table() as table:
+            table.choice.left_out.update(left_out)
+            table.choice.since[universe] = since
+
+    def know_brackets(self, universe: Universe, brackets: LeverageBrackets) -> None:
+        """Put in the raw leverage brackets of the contracts of a universe as what was known already."""
+        with self._locked_table() as table:
+            table.know_coefficients(universe, brackets)
+            for id, entries in brackets.items():
+                market = table.find(id)
+                if market is not None:
+                    now = self.exchange.milliseconds()
+                    told = salvage_entry(market["info"], universe, now, brackets_of(entries))
+                    table.publish(apply_brackets(market, told).market)
+
+    def is_needed(self) -> bool:
+        """See `Follower`."""
+        return self.updates.is_subscribed
+
+    def is_waiting(self) -> bool:
+        """Whether a contract was pushed that REST has not completed yet, but will soon."""
+        table = self.table
+        with table.lock:
+            return table.waiting.has_hope(clock.now())
+
+    def log_frame(self, direction: str, data: object) -> None:
+        """Show a frame, as ccxt does where `verbose` is set."""
+        if self.exchange.verbose:
+            data = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+            try:
+                self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, printable(str(data)))
+            except Exception as error:  # a closed stdout, say
+                logger.warning("contractInfo: a frame could not be shown: %s", error)
+
+    def started(self) -> None:
+        """The stream begins to run. Waits for nothing."""
+        with self.table.lock:
+            self.is_following = True
+            self._was_stopped = False
+
+    def stopped(self, error: ccxt.BaseError) -> None:
+        """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
+        self.updates.close(error)
+        with self.table.lock:
+            self.is_following = False
+            self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
+
+    def finish(self, deadline: float) -> None:
+        """Let callbacks have what they were not told yet, and threads end, until `deadline` (s by `clock.now`) at
+        most."""
+        if not self.is_following:
+            self.updates.finish(deadline)
+
+    def dropped(self) -> int:
+        """How many updates were dropped for slow subscribers."""
+        return self.updates.dropped
+
+    def after_fork(self) -> None:
+        """See `forking`."""
+        self._creation = threading.RLock()
+        self.local = threading.local()  # with cursors of the parent's
+        self.account.after_fork()
+        self.is_following = False
+
+    # What the table tells
+
+    def tell(self, record: UpdateRecord) -> None:
+        """See `published.Sharer`."""
+        self.holdings.note(record)
+        if self.is_following:
+            self.updates.publish(record)
+
+    def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
+        """See `published.Sharer`."""
+        loaded = self.exchange.options.get("leverageBrackets")
+        # ccxt would take a single symbol for the whole table.
+        if loaded and self._covers(loaded, market_universe(market)):
+            loaded[market["symbol"]] = to_leverage_brackets(brackets)
+
+    def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
+        """See `published.Sharer`."""
+        exchange = self.exchange
+        new = {code: currency for code, currency in currencies.items() if code not in (exchange.currencies or {})}
+        if new:
+            exchange.currencies = {**(exchange.currencies or {}), **new}
+            exchange.currencies_by_id = exchange.index_by(exchange.currencies, "id")
+            exchange.codes = sorted(exchange.currencies)
+
+    def publish_names(self) -> None:
+        """See `published.Sharer`."""
+        self.exchange.symbols = sorted(self.table.markets)
+        self.exchange.ids = sorted(self.table.by_id)
+
+    # What REST tells
+
+    def _listings(
+        self, table: MarketTable, snapshot: Snapshot, doubts: Doubts
+    ) -> tuple[dict[str, Market], Mapping[str, Any]]:
+        """The contracts of a snapshot that are not known, complete, by id; and the currencies that they bring."""
+        parsed = []
+        for id in table.unlisted(snapshot):
+            try:
+                snapshot.event(id)  # an entry that lacks something is not listed
+                check_market(snapshot.entry(id))
+                parsed.append(self._parsed(snapshot.entry(id), table))
+            except MalformedEvent as error:
+                if id not in snapshot.malformed:  # else the comparison reports it
+                    doubts.malformed(id, error)
+            except Exception as error:
+                doubts.errors.append(error)
+        if not parsed:
+            return {}, {}
+        _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
+        markets = map(complete, all_markets(fresh["markets"], fresh["markets_by_id"]))
+        listings = {market["id"]: market for market in markets if self._is_wanted(market)}
+        for market in parsed:
+            if market["id"] not in listings:
+                table.keep_out(market["id"])
+        return listings, fresh.get("currencies", {})
+
+    def _parsed(self, entry: Entry, table: MarketTable) -> Market:
+        id = entry["symbol"]
+        market: Market | None = self.exchange.parse_market(entry)
+        if market is None or not is_contract(market):
+            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {shown_value(id)} is not a contract")
+        return keep_name(market, table.find(id))
+
+    def _stand_in(self) -> Any:
+        """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""
+        kind = _stand_in_class(type(self.exchange))  # type: ignore[arg-type]
+        stand_in: Any = object.__new__(kind)
+        vars(stand_in).update(vars(self.exchange))
+        stand_in.session = None
+        vars(stand_in).pop("_contract_info_keeper", None)
+        return stand_in
+
+    def _own_table(self) -> MarketTable:
+        """The table, where nobody shares it; else another one with the same contracts, to be joined."""
+        return self.table.fork() if len(self.table.sharers) > 1 else self.table
+
+    def _join(self, table: MarketTable) -> None:
+        """Have this table from now on, and let wait there what waited here."""
+        old = self.table
+        if table is old:
+            return
+        there = {id(arrival) for _, arrival in table.waiting.all()}
+        with old.lock:
+            waiting = [(universe, arrival) for universe, arrival in old.waiting.all() if id(arrival) not in there]
+            old.sharers.discard(self)
+        with table.lock:
+            table.sharers.add(self)
+        self.table = table
+        for universe, arrival in waiting:
+            table.handle(arrival, universe)
+        if table.waiting.has_hope(clock.now()):
+            self._ask_again()
+
+    def _settle_time(self) -> float:
+        return self.stream.settle_time if self.stream is not None else 0.0  # without a stream, there are no pushes
+
+    def _ask_again(self, delay: float = 0.0) -> None:
+        if self.stream is not None and self.is_following:
+            self.stream.ask_again(delay)
+
+    def report(self, error: BaseException) -> None:
+        """Log an error, and give it to those who listen to the stream's."""
+        logger.warning("contractInfo: %s", error)
+        if self.stream is not None:
+            self.stream.report(error)
+
+    def _callback_failed(self, error: BaseException) -> None:
+        if self.stream is not None:
+            self.stream.callback_failed(error)
+
+
+def _is_ccxts(function: Any) -> bool:
+    """Whether a function is ccxt's or ours, and not what a user has put in its place, or around it."""
+    module = getattr(function, "__module__", None) or ""
+    return module.startswith(("ccxt.", f"{__package__}.")) and not hasattr(function, "__wrapped__")
+
+
+def _by_universe(contracts: Iterable[Market]) -> dict[Universe, list[Market]]:
+    groups: dict[Universe, list[Market]] = {}
+    for market in contracts:
+        groups.setdefault(market_universe(market), []).append(market)
+    return groups
+
+
+def _nothing() -> None:
+    """What is left of a keeper in a copy."""
+
+
+@functools.cache
+def _stand_in_class(kind: Any) -> Any:
+    """A class whose instances are not closed when they are collected, as ccxt's are: a user's own close() may do more
+    than close."""
+    return type(kind.__name__, (kind,), {"__del__": lambda self: None})

@@ -1,0 +1,1 @@
+"""What a stream was told, written to a file and read back."""

@@ -1,0 +1,1 @@
+"""What is known of all contracts, the newer over the older."""

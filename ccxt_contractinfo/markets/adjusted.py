@@ -1,0 +1,65 @@
+"""Contracts whose leverage brackets were adjusted for the account. Pure.
+
+leverageBracket names a `notionalCoef` for them. Pushes carry the brackets of the public, whoever listens: of such a
+contract they say nothing, but that REST has to be asked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from ..contracts.events import Arrival
+from ..venues.binance.snapshot import Entry, LeverageBrackets
+from .newest import Pushes
+
+
+class AdjustedBrackets:
+    """Which contracts these are, by REST's last answer on each universe. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.ids: frozenset[str] = frozenset()
+        """The contracts. A push is asked for it, so that this must cost nothing."""
+        self._coefficients: dict[str, Mapping[str, float]] = {}
+        self._pushed: dict[str, float] = {}
+        """When (s by `clock.now`) brackets of the public were pushed that no answer is known to be newer than."""
+
+    def copy(self) -> AdjustedBrackets:
+        """The same, to go on by itself."""
+        other = AdjustedBrackets()
+        other.ids, other._coefficients, other._pushed = self.ids, dict(self._coefficients), dict(self._pushed)
+        return other
+
+    def coefficients(self, universe: str) -> Mapping[str, float]:
+        """Those of a universe by contract id; none is 1."""
+        return self._coefficients.get(universe, {})
+
+    def learn(self, universe: str, brackets: Mapping[str, list[Entry]], pushes: Pushes) -> None:
+        """Take over what an answer says; `pushes` forget the brackets of the contracts that it names."""
+        coefficients = brackets.coefficients if isinstance(brackets, LeverageBrackets) else {}
+        self._coefficients[universe] = coefficients
+        self.ids = frozenset().union(*self._coefficients.values())
+        for id in coefficients:
+            self._note(pushes.forget_brackets(id))
+
+    def believed(self, arrival: Arrival) -> Arrival:
+        """What there is in a push: without its brackets where those are not the account's."""
+        if not arrival.event.brackets or arrival.event.id not in self.ids:
+            return arrival
+        self._note(arrival)
+        return arrival._replace(event=dataclasses.replace(arrival.event, brackets=()))
+
+    def unsettled_until(self, asked: float, settle_time: float) -> float | None:
+        """Until when an answer may be older than what was pushed, as it may come from a cache; None where it is not.
+
+        :param asked: s by `clock.now`; when REST was asked for brackets
+        """
+        settled = [id for id, received in self._pushed.items() if asked >= received + settle_time]
+        for id in settled:
+            del self._pushed[id]
+        return max((received + settle_time for received in self._pushed.values()), default=None)
+
+    def _note(self, arrival: Arrival | None) -> None:
+        if arrival is not None:
+            id = arrival.event.id
+            self._pushed[id] = max(arrival.received, self._pushed.get(id, arrival.received))

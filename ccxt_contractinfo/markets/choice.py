@@ -1,0 +1,158 @@
+"""Which contracts a user has chosen to have: what he left out stays out, and what is new at the venue comes in. Pure.
+
+Markets are either all that the venue has, as ccxt's own ``load_markets()`` brings them, or a user's own choice: those
+of a ``fetch_markets()`` that he has overridden, those that he has set or assigned, and those of before the exchange was
+attached. A choice does not say what it leaves out. The first answer of REST's shows that: what the venue has then, and
+the markets have not, was left out, unless it was onboarded after they were loaded. What the venue gets later is news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ..contracts.changes import Market, is_gone, market_universe
+from ..venues.binance.snapshot import Snapshot, Universe
+
+
+class Choice:
+    """What a user has chosen, by the ids of contracts. Times are ms. Not thread-safe.
+
+    :param attached_at: markets that come from nobody knows when count as loaded then
+    """
+
+    def __init__(self, attached_at: int = 0) -> None:
+        self.attached_at = attached_at
+        self.left_out: set[str] = set()
+        """The contracts that stay out."""
+        self.since: dict[Universe, int | None] = {}
+        """Of each universe that markets were loaded of: when that was, if the next answer has yet to show what was left
+        out; None once that is known."""
+        self._loaded: set[str] = set()
+        """The contracts that a loading has brought; others have come as news."""
+        self._dropped: dict[str, Market] = {}
+        """Those that a later choice does not have any more. Whether the venue has them, the next answer shows."""
+
+    def copy(self) -> Choice:
+        """The same, to go on by itself."""
+        other = Choice(self.attached_at)
+        other.left_out, other.since = set(self.left_out), dict(self.since)
+        other._loaded, other._dropped = set(self._loaded), dict(self._dropped)
+        return other
+
+    # Markets that come as a whole
+
+    def kept(self, missing: Mapping[str, Market], markets: Iterable[Market], *, is_loaded: bool) -> dict[str, Market]:
+        """Of the known contracts that a choice does not have: those that stay. That is what is gone; what has its
+        symbol there in another contract, as dicts by symbol have one only; and what has come since as news.
+
+        :param markets: of the choice
+        :param is_loaded: they were loaded now; else nobody knows when
+        """
+        symbols = {market["symbol"] for market in markets}
+
+        def is_news(market: Market) -> bool:
+            if is_loaded:
+                return market["id"] not in self._loaded
+            return is_later(market.get("created"), self.attached_at)
+
+        return {id: each for id, each in missing.items() if is_gone(each) or each["symbol"] in symbols or is_news(each)}
+
+    def choose(
+        self,
+        chosen: Collection[str],
+        universes: Iterable[Universe],
+        left: Mapping[str, Market],
+        unwanted: Iterable[str],
+        loaded_at: int | None,
+    ) -> None:
+        """These contracts of these universes are the user's own choice.
+
+        :param left: known contracts that are not among them, and do not stay
+        :param unwanted: contracts that he does not want to have at all
+        :param loaded_at: None where nobody knows
+        """
+        for universe in universes:
+            if self.since.get(universe, 0) is not None:  # else it is known what the venue had at first
+                self.since[universe] = self.attached_at if loaded_at is None else loaded_at
+        self._dropped = {id: market for id, market in {**self._dropped, **left}.items() if id not in chosen}
+        self.left_out = (self.left_out | left.keys() | set(unwanted)).difference(chosen)
+        self._loaded.update(chosen)
+
+    def take_all(self, brought: Iterable[str], universes: Iterable[Universe], unwanted: Iterable[str]) -> None:
+        """These are all contracts that the venue has in these universes, but for the unwanted ones."""
+        self.since.update(dict.fromkeys(universes, None))
+        self.left_out, self._dropped = set(unwanted), {}
+        self._loaded.update(brought)
+
+    # Single contracts
+
+    def leave_out(self, id: str) -> None:
+        """The user does not want a contract."""
+        self.left_out.add(id)
+
+    def put_in(self, id: str) -> None:
+        """The user has put a contract in."""
+        self.left_out.discard(id)
+
+    def is_new(self, market: Market) -> bool:
+        """Whether a contract that is not known is new at the venue, and not only here."""
+        since = self.since.get(market_universe(market))
+        return market["id"] not in self.left_out and (since is None or is_later(market.get("created"), since))
+
+    def is_news(self, market: Market) -> bool:
+        """Whether a contract that is not known is new at the venue, be its markets of whatever age."""
+        return self.is_new(market) and is_later(market.get("created"), self.attached_at)
+
+    # Answers
+
+    def was_never_loaded(self, universe: Universe) -> bool:
+        """Whether markets were loaded, but none of this universe, so that an answer has what they should have had."""
+        return universe not in self.since
+
+    def made_up_for(self, universe: Universe) -> None:
+        """An answer has brought what a loading should have brought."""
+        self.since[universe] = None
+
+    def is_open(self, universe: Universe) -> bool:
+        """Whether it is not known yet what was left out."""
+        return self.since.get(universe) is not None
+
+    def is_later(self, universe: Universe, onboarded: int | None) -> bool:
+        """Whether a contract was onboarded (ms) after the loading of which it is not known what was left out."""
+        since = self.since.get(universe)
+        return since is not None and is_later(onboarded, since)
+
+    def decide(self, snapshot: Snapshot, known: Collection[str]) -> list[str]:
+        """Let an answer show what was left out; returns that, by ids.
+
+        :param known: contracts
+        """
+        since = self.since.get(snapshot.universe)
+        if since is None:
+            return []
+        self.since[snapshot.universe] = None
+        found = [
+            id for id, state in snapshot.states.items() if id not in known and not is_later(state.onboard_date, since)
+        ]
+        self.left_out.update(found)
+        return found
+
+    def dropped(self, universe: Universe) -> dict[str, Market]:
+        """The contracts of a universe that a later choice did not have, and of which an answer has to show whether the
+        venue has them."""
+        return {id: market for id, market in self._dropped.items() if market_universe(market) == universe}
+
+    def shown(self, dropped: Iterable[str], gone: Iterable[str]) -> None:
+        """An answer has shown of these whether the venue has them; some of them are gone, and stay as such."""
+        for id in dropped:
+            del self._dropped[id]
+        self.left_out.difference_update(gone)
+
+
+def is_later(onboard: Any, since: int) -> bool:
+    """Whether an onboard time (in whatever type) is later; not where it is none."""
+    try:
+        return int(onboard) > since
+    except (TypeError, ValueError):
+        return False

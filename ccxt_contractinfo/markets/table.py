@@ -1,0 +1,680 @@
+"""The contracts of one `exchange.markets`: where pushes and answers of REST are applied, the newer over the older."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, get_args
+
+import ccxt
+
+from .. import clock
+from ..contracts.changes import (
+    Change,
+    Market,
+    all_markets,
+    apply_brackets,
+    apply_event,
+    complete,
+    filled_in,
+    is_contract,
+    is_gone,
+    is_relisted,
+    keep_name,
+    market_universe,
+    with_state,
+    with_tiers,
+)
+from ..contracts.events import Arrival, ContractInfoEvent, Outcome, PartialEvent
+from ..errors import MalformedEvent
+from ..venues.binance.snapshot import Contents, Entry, Snapshot, State, Universe, event_of, has_id, state_of
+from .adjusted import AdjustedBrackets
+from .choice import Choice
+from .live_dict import LiveMapping
+from .missed import Doubts, News, brackets_told, differs, listed, missed, vanished
+from .newest import Pushes
+from .views import PublishedMarkets
+from .waiting import WaitingRoom
+
+LONG_AGO = float("-inf")
+
+
+class MarketTable(PublishedMarkets):
+    """The markets of one exchange or several, and what is known about their contracts beyond them.
+
+    Exchanges that share markets share one table; each event is applied once and told to all of them. All methods may
+    be called from any thread. Readers of the mappings need no lock.
+
+    Of two pushes, the one with the later event time is newer; of two answers of REST, the one that was asked for later;
+    and a push is newer than an answer that was asked for before it came, or less than `settle_time` (s) after it came.
+    Times are s by `clock.now`, unless they are said to be ms.
+
+    A contract is news when it is new at the venue. Contracts that a user left out stay out, and nothing is told of
+    them, until he loads them: see `Choice`.
+
+    :param attached_at: ms; markets that come from nobody knows when count as loaded then
+    """
+
+    def __init__(self, attached_at: int = 0) -> None:
+        super().__init__()
+        self.choice = Choice(attached_at)
+        self.waiting = WaitingRoom()
+        self.adjusted = AdjustedBrackets()
+        self._pushes = Pushes()
+        self._asked: dict[str, float] = {}
+        """When the newest answer on each universe was asked for."""
+        self._answered_at: dict[str | None, int] = {}
+        """Of what time (ms, by Binance's clock) that answer was."""
+        self._listed: dict[str, float] = {}
+        """When the answer was asked for by which a contract was listed: an older one has an older contract."""
+        self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
+        """When REST was asked for brackets that were not known, and the event that has them."""
+        self._missing: dict[str, frozenset[str]] = {}
+        """What each universe's last answer lacked of what is known."""
+        self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
+        """What the last answer on each universe said, and the version of the markets that it agreed with."""
+        self._was_kept_up = False
+        self._last: ContractInfoEvent | None = None
+        self._outcome = Outcome.IGNORED
+        """What was made of the last push."""
+        self.contradicted: ContractInfoEvent | None = None
+        """Where the last push says something else than is known, and was not believed: the one that claims to be newer.
+        Somebody's clock was wrong, and only REST can tell whose."""
+
+    def named(self, markets: Iterable[Market]) -> list[Market]:
+        """Freshly parsed markets under the symbols that users know."""
+        known = self.contracts()
+        return [keep_name(market, known.get(market["id"])) if is_contract(market) else market for market in markets]
+
+    def fork(self) -> MarketTable:
+        """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
+        with self.lock:
+            table = MarketTable()
+            table.publish_mappings(self.all())
+            table.choice = self.choice.copy()
+            table.adjusted = self.adjusted.copy()
+            table._pushes = self._pushes.copy()
+            table._asked = dict(self._asked)
+            table._answered_at = dict(self._answered_at)
+            table._brackets, table._listed = dict(self._brackets), dict(self._listed)
+            table._was_kept_up = self._is_kept_up
+            for universe, arrival in self.waiting.all():
+                table.waiting.hold(arrival, universe)
+            return table
+
+    @property
+    def _is_kept_up(self) -> bool:
+        """Whether what is known is not older than markets that come from nobody knows when."""
+        sharers = list(self.sharers)
+        return any(sharer.is_following for sharer in sharers) if sharers else self._was_kept_up
+
+    # A push
+
+    def handle(
+        self, arrival: Arrival, universe: Universe | None, trades: Callable[[Universe | None], bool] = bool
+    ) -> Outcome:
+        """Apply a push, and tell all sharers.
+
+        :param universe: the one the event belongs to, or None where it belongs to none
+        :param trades: whether the exchange trades a universe
+        """
+        event = arrival.event
+        with self.lock:
+            if event is self._last:  # another sharer on the same stream was here with it
+                return self._outcome
+            self.contradicted = None
+            market = self.find(event.id)
+            is_new = market is None or (
+                is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
+            )
+            if isinstance(event, PartialEvent):
+                outcome = self._apply_part(market, event, arrival)
+            elif market is not None and not is_new and event.id not in self.waiting:
+                outcome = self._apply(market, arrival)
+            elif event.id in self.choice.left_out:
+                self._pushes.remember(arrival)  # for the day when it is loaded
+                outcome = Outcome.IGNORED
+            elif universe is not None and trades(universe):
+                outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
+            else:
+                outcome = Outcome.IGNORED
+            self._last, self._outcome = event, outcome
+            return outcome
+
+    def note(self, arrival: Arrival) -> None:
+        """Remember a push for the markets that are going to be loaded."""
+        with self.lock:
+            if not isinstance(arrival.event, PartialEvent):
+                self._pushes.remember(arrival)
+
+    def keep_out(self, id: str) -> None:
+        """Leave a contract out that the user does not want to have."""
+        with self.lock:
+            self.choice.leave_out(id)
+            self._wait_no_more(id)
+
+    def _wait_no_more(self, id: str) -> None:
+        """Let what waits for a contract wait no more; it is remembered for the day when the contract is loaded."""
+        if id in self.waiting:
+            for arrival in self.waiting.release(id):
+                self._pushes.remember(arrival)
+
+    def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:
+        """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
+        with self.lock:
+            return event.event_time <= self._answered_at.get(universe, -1)
+
+    def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
+        newer = self._pushes.newer(event)
+        return newer if newer is not None and apply_event(market, event).changed else None
+
+    def _apply(self, market: Market, arrival: Arrival) -> Outcome:
+        if arrival.event.id in self.adjusted.ids:
+            arrival = self.adjusted.believed(arrival)
+        event = arrival.event
+        if self._pushes.is_news(event):
+            change = apply_event(market, event)
+        else:
+            self.contradicted = self._contradicted(market, event)
+            if not self._pushes.has_news_of_brackets(event):
+                return Outcome.DUPLICATE
+            change = apply_brackets(market, event)
+        self._pushes.remember(arrival)
+        if event.brackets:
+            self._brackets.pop(event.id, None)
+        if not change.changed:
+            return Outcome.DUPLICATE
+        self.publish(change.market)
+        self.tell(event, change, "stream")
+        return Outcome.APPLIED
+
+    def _apply_part(self, market: Market | None, event: PartialEvent, arrival: Arrival) -> Outcome:
+        """Apply what is whole in a push, over what is known; where nothing is, only REST can tell the contract."""
+        if market is None or is_gone(market) or event.id in self.waiting:
+            return Outcome.IGNORED
+        return self._apply(market, arrival._replace(event=filled_in(event, market)))
+
+    # A snapshot
+
+    def know_coefficients(self, universe: Universe, brackets: Mapping[str, list[Entry]]) -> None:
+        """Know already which contracts have brackets of the account's own."""
+        with self.lock:
+            self.adjusted.learn(universe, brackets, self._pushes)
+
+    def has_newer(self, snapshot: Snapshot) -> bool:
+        """Whether an answer was applied that was asked for later."""
+        return snapshot.asked < self._asked.get(snapshot.universe, LONG_AGO)
+
+    def unlisted(self, snapshot: Snapshot) -> list[str]:
+        """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
+        with self.lock:
+            if self._agrees(snapshot):
+                return []
+            self._leave_out(snapshot)
+            return self._unknown(snapshot)
+
+    def compare(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        listings: Mapping[str, Market],
+        currencies: Mapping[str, Any],
+        settle_time: float,
+        brackets_asked: float | None = None,
+    ) -> Doubts:
+        """Apply what a snapshot shows was missed, and tell all sharers.
+
+        :param brackets: raw leverage brackets by contract id, asked for with the snapshot; None where they are unknown
+        :param listings: the contracts that were `unlisted`, complete, by id
+        :param currencies: those that they bring
+        :param brackets_asked: when the brackets were asked for, if that was later than the snapshot
+        """
+        with self.lock:
+            universe, asked = snapshot.universe, snapshot.asked
+            if asked < self._asked.get(universe, LONG_AGO):
+                return Doubts()  # another stream has brought a newer one
+            self._asked[universe] = asked
+            if brackets is not None:
+                self.adjusted.learn(universe, brackets, self._pushes)
+            if self._agrees(snapshot, brackets):
+                return Doubts()
+            is_first = self.choice.was_never_loaded(universe)
+            self._leave_out(snapshot)
+            for sharer in self.sharers:
+                sharer.publish_currencies(currencies)
+            unknown = self._unknown(snapshot)
+            for id in [id for id in unknown if id in self.waiting]:
+                if id in listings:
+                    self._list(id, listings[id], asked, settle_time)
+                    self._listed[id] = asked
+                else:
+                    self.waiting.refuse(id)
+            undecided = Doubts()
+            for id in [id for id in self.waiting.ids() if id in self._contracts and id in snapshot.states]:
+                self._goes_on_waiting(id, asked, settle_time, undecided)
+            known = self._settled_contracts(snapshot)
+            news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
+            doubts.add(undecided)
+            dropped = self.choice.dropped(universe)
+            news += [vanished(each, snapshot.time) for id, each in dropped.items() if snapshot.lacks(id)]
+            gone = frozenset(event.id for event, change in news if is_gone(change.market))
+            if self._is_believed(universe, gone, len(known) + len(dropped), doubts):
+                shown = dropped if snapshot.is_clear else dropped.keys() & snapshot.states.keys()
+                self.choice.shown(shown, dropped.keys() & gone)
+            else:
+                doubts.unsettled(asked + settle_time)
+                news = [each for each in news if each.event.id not in gone]
+            unheard: list[News] = []
+            for id in [id for id in unknown if id in listings and id not in known]:
+                with contextlib.suppress(MalformedEvent):  # which is noted already
+                    told = brackets_told((brackets or {}).get(id), id, doubts)
+                    (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
+                    self._listed[id] = asked
+            if is_first:
+                self.choice.made_up_for(universe)
+            if not news and doubts.are_none() and snapshot.states.keys() - known.keys() <= self.choice.left_out:
+                self._agreed[universe] = (snapshot.contents, brackets, self.version)
+            self._answered_at[universe] = snapshot.time
+            for event, change in [*unheard, *news]:
+                self.publish(change.market)
+                self._pushes.forget_future(event.id, snapshot.time)
+                if event.brackets:
+                    self._brackets[event.id] = (brackets_asked or asked, event)
+            self.order_alike(snapshot.states)
+            if unheard or not gone.isdisjoint(dropped):
+                self.publish_names()
+            self.announce(news)
+            return doubts
+
+    def _leave_out(self, snapshot: Snapshot) -> None:
+        """Find out what the user left out, by the first answer on markets of his own choice."""
+        universe = snapshot.universe
+        known = [id for id, market in self._contracts.items() if market_universe(market) == universe]
+        missing = sum(id not in snapshot.states for id in known)
+        if self.choice.is_open(universe) and (_are_many(missing, len(known)) or not snapshot.is_clear):
+            return  # it may be cut off somewhere, and then the next one would be full of news
+        announced = {id for id in self.waiting.ids() if self.waiting.is_announced(id)}
+        for id in self.choice.decide(snapshot, self._contracts.keys() | announced):
+            self._wait_no_more(id)
+
+    def _unknown(self, snapshot: Snapshot) -> list[str]:
+        """The contracts of a snapshot that are to be listed."""
+        is_open = self.choice.is_open(snapshot.universe)
+        unknown = []
+        for id, state in snapshot.states.items():
+            market = self._contracts.get(id)
+            if market is not None:
+                if is_relisted(market, state.status, state.onboard_date):
+                    unknown.append(id)
+            elif id not in self.choice.left_out and (not is_open or self._is_surely_new(id, state, snapshot.universe)):
+                unknown.append(id)
+        return unknown
+
+    def _is_surely_new(self, id: str, state: State, universe: Universe) -> bool:
+        """Whether a contract is news, whatever it turns out that the user has left out."""
+        announced = id in self.waiting and self.waiting.is_announced(id)
+        return announced or self.choice.is_later(universe, state.onboard_date)
+
+    def _goes_on_waiting(self, id: str, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
+        """Whether a new contract is still waited for that was pushed under the id of one that went away, where an
+        answer asked for then has the old one: no more, once the push has settled."""
+        if id not in self.waiting:
+            return False
+        settled = self.waiting.newest(id).received + settle_time
+        if asked is not None and asked >= settled:
+            for arrival in self.waiting.release(id):
+                self._pushes.remember(arrival)
+            return False
+        return doubts.unsettled(settled)
+
+    def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
+        """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
+        if snapshot.universe not in self._agreed:
+            return False
+        contents, known, version = self._agreed[snapshot.universe]
+        return contents is snapshot.contents and version == self.version and all(each is known for each in brackets)
+
+    def _is_believed(self, universe: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
+        """Whether an answer is believed that lacks these of so many known contracts. Where they are many, a second
+        answer has to say so, too: the first may be cut off somewhere."""
+        is_believed = not _are_many(len(missing), known) or self._missing.get(universe) == missing
+        self._missing[universe] = missing
+        if not is_believed:
+            error = f"exchangeInfo lacks {len(missing)} of {known} {universe} contracts at once: asked again"
+            doubts.errors.append(ccxt.BadResponse(error))
+        return is_believed
+
+    def announce(self, news: list[News]) -> None:
+        """Tell all sharers what an answer of REST's has brought, now that it is published."""
+        if any("listed" in change.kinds for _, change in news):
+            self.publish_names()
+        for event, change in news:
+            self.tell(event, change, "resync")
+
+    # Markets that come as a whole
+
+    def load(
+        self,
+        markets: Iterable[Market],
+        asked: float | None,
+        now: int,
+        universes: set[Universe],
+        settle_time: float,
+        *,
+        is_whole: bool = True,
+        unwanted: Iterable[str] = (),
+        sick: Collection[Any] = (),
+    ) -> tuple[list[News], Doubts]:
+        """Take over freshly loaded markets, as new mappings.
+
+        What is newer than they are, or what REST does not tell, is kept: pushes and later answers, leverage tiers, and
+        contracts of `universes` that went away (inactive). Spot markets stay as they are.
+
+        :param markets: ccxt's markets, in its order, under the symbols that `named` gave them
+        :param asked: when the loading began; None where nobody knows: then only those contracts are news that were
+            onboarded since the exchange was attached
+        :param now: ms; the time of the news
+        :param is_whole: they are all that the venue has; else the user has chosen them, as he has where `asked` is None
+        :param unwanted: the ids of contracts that the user does not want to have at all
+        :param sick: the entries of which no markets could be made: their contracts are there
+        :return: what is news, to be announced once the mappings are the exchange's
+        """
+        with self.lock:
+            known, merged = self.contracts(), []
+            news, doubts = [], Doubts()
+            known_universes = {market_universe(market) for market in known.values()}
+            fresh = {market["id"] for market in markets if is_contract(market)}
+            is_venues = is_whole and asked is not None
+            answered = self._answered(markets, known, universes, doubts) if is_venues else universes
+            for market in markets:
+                if not is_contract(market):
+                    merged.append(market)
+                    continue
+                id = market["id"]
+                is_first = market_universe(market) not in known_universes
+                taken, told = self._taken(complete(market), known.get(id), is_first, asked, now, settle_time, doubts)
+                merged.append(taken)
+                news += told if id not in self.waiting else []
+            missing = {id: each for id, each in known.items() if id not in fresh and market_universe(each) in universes}
+            for entry in sick:
+                doubts.unreadable(entry)
+            stay = missing if not all(map(has_id, sick)) else missing.keys() & {entry["symbol"] for entry in sick}
+            there = {id: missing[id] for id in stay}
+            kept = missing if is_venues else self.choice.kept(missing, merged, is_loaded=asked is not None) | there
+            kept = {id: market for id, market in kept.items() if id not in unwanted}
+            if is_venues:
+                news += self._gone(kept, there, known, answered, asked, now, settle_time, doubts)
+                brought = {market_universe(market) for market in markets if is_contract(market)}
+                self.choice.take_all(fresh, brought & answered, unwanted)
+            else:
+                loaded_at = None if asked is None else now - int((clock.now() - asked) * 1000)
+                left = {id: each for id, each in missing.items() if id not in kept and id not in unwanted}
+                self.choice.choose(fresh, universes, left, unwanted, loaded_at)
+            if asked is None:
+                is_news = self.choice.is_news
+                news = [each for each in news if "listed" in each.change.kinds and is_news(each.change.market)]
+            copies = self.copies
+            self.publish_mappings(_in_order(kept, merged))
+            if copies is not None:
+                self.keep_in_step(*copies)
+            if asked is None:
+                return news, doubts
+            self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in answered)
+            return news, doubts
+
+    def _gone(
+        self,
+        kept: dict[str, Market],
+        there: Mapping[str, Market],
+        known: Mapping[str, Market],
+        answered: set[Universe],
+        asked: float | None,
+        now: int,
+        settle_time: float,
+        doubts: Doubts,
+    ) -> list[News]:
+        """What is told of the contracts that a whole loading has not brought, though not of those that are `there`; in
+        `kept`, those that are gone become so."""
+        found = [
+            vanished(market, now)
+            for market in kept.values()
+            if market_universe(market) in answered
+            and not is_gone(market)
+            and market["id"] not in there
+            and not self._is_newer(market, asked, settle_time, doubts)
+        ]
+        news: list[News] = []
+        for universe in sorted(answered):
+            here = [each for each in found if market_universe(each.change.market) == universe]
+            count = sum(market_universe(market) == universe for market in known.values())
+            if self._is_believed(universe, frozenset(each.event.id for each in here), count, doubts):
+                kept.update((each.event.id, each.change.market) for each in here)
+                news += here
+            else:
+                doubts.unsettled(asked)
+        return news
+
+    def list_known(self, asked: float | None, settle_time: float) -> None:
+        """List the contracts that were waited for and that `load` has brought; `asked` is as there."""
+        with self.lock:
+            known = self.contracts()
+            for id in list(self.waiting.ids()):
+                if id in known and known[id]["status"] is not None:
+                    self._list(id, known[id], asked, settle_time)
+
+    def brackets_newer_than(self, asked: float, settle_time: float) -> list[tuple[Market, ContractInfoEvent]]:
+        """The contracts, with the event of their brackets, whose brackets are newer than an answer asked for then; of
+        those that have one symbol, the one that is shown."""
+        newer = self._pushes.brackets_newer_than(asked, settle_time)
+        newer.update((id, event) for id, (when, event) in self._brackets.items() if asked < when)
+        return [(each, newer[id]) for id, each in self.contracts().items() if id in newer and self.is_shown(each)]
+
+    def adopt(
+        self,
+        markets: dict[str, Market],
+        by_id: dict[str, list[Market]],
+        now: int = 0,
+        is_wanted: Callable[[Market], bool] = lambda market: True,
+    ) -> list[News]:
+        """Take over markets that somebody put in place of this table's own, under the symbols that users know; those
+        dicts, which others may hold, are from now on kept in step.
+
+        :param now: ms; the time of the news
+        :param is_wanted: whether the user wants to have a contract at all
+        :return: what is news, to be announced once the mappings are the exchange's: contracts that were onboarded since
+            it was attached
+        """
+        with self.lock:
+            known, merged, unwanted = self.contracts(), [], set()
+            for market in all_markets(markets, by_id):
+                if not is_contract(market):
+                    merged.append(market)
+                elif is_wanted(market):
+                    merged.append(self._adopted(market, known.get(market["id"])))
+                else:
+                    unwanted.add(market["id"])
+            new = [each for each in merged if is_contract(each) and each["id"] not in known] if known else []
+            news = [found for each in new if self.choice.is_news(each) for found in _as_listed(each, now)]
+            fresh = {market["id"] for market in merged if is_contract(market)}
+            missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
+            kept = self.choice.kept(missing, merged, is_loaded=False)
+            left = {id: each for id, each in missing.items() if id not in kept}
+            self.choice.choose(fresh, get_args(Universe), left, unwanted, None)
+            self.publish_mappings(_in_order(kept, merged))
+            self.keep_in_step(markets, by_id)
+            return news
+
+    def _adopted(self, market: Market, old: Market | None) -> Market:
+        """A contract that somebody put in, with what is known beyond it."""
+        if old is None:
+            return complete(market)
+        new = with_tiers(complete(keep_name(market, old)), old)
+        return with_state(new, old) if self._is_kept_up else new
+
+    # What a user does to the mappings
+
+    def put_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
+        """See `LiveMapping`: a contract of his is followed, too."""
+        with self.lock:
+            if mapping is self.markets:
+                value = [{**value, "symbol": key}] if isinstance(value, dict) else []
+            elif mapping is not self.by_id or not isinstance(value, list):
+                value = []
+            for market in value:
+                if isinstance(market, dict) and is_contract(market) and {"id", "symbol"} <= market.keys():
+                    self.publish(self._adopted(market, self.find(market["id"])))
+                    self.choice.put_in(market["id"])
+
+    def deleted_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
+        """See `LiveMapping`: a contract of which either view has lost its item is left out."""
+        with self.lock:
+            ids = []
+            if mapping is self.markets:
+                ids = [id for id, market in self._contracts.items() if market["symbol"] == key]
+            elif mapping is self.by_id and key in self._contracts:
+                ids = [key]
+            for id in ids:
+                self.withdraw(id)
+                self.choice.leave_out(id)
+
+    def all(self) -> list[Market]:
+        """All markets, in the order of ccxt's."""
+        return all_markets(self.markets, self.by_id)
+
+    def _answered(
+        self, fresh: Iterable[Market], known: Mapping[str, Market], universes: set[Universe], doubts: Doubts
+    ) -> set[Universe]:
+        """The universes that markets were really loaded of: where REST answers with something else than exchangeInfo,
+        ccxt takes that for no markets at all."""
+        here = {market_universe(market) for market in fresh if is_contract(market)}
+        silent = {market_universe(market) for market in known.values() if market_universe(market) in universes} - here
+        for universe in sorted(silent):
+            doubts.errors.append(
+                ccxt.BadResponse(f"load_markets() has brought no {universe} contracts: the known stay")
+            )
+            doubts.unsettled(LONG_AGO)
+        return universes - silent
+
+    def _taken(
+        self,
+        market: Market,
+        old: Market | None,
+        is_first: bool,
+        asked: float | None,
+        now: int,
+        settle_time: float,
+        doubts: Doubts,
+    ) -> tuple[Market, list[News]]:
+        """A market that was just loaded, with what is known beyond it, and what is news in it.
+
+        :param old: the same contract as known, if it is
+        :param is_first: no other contract of its universe is known, so that it is not news that there is this one
+        """
+        id, universe, kept = market["id"], market_universe(market), market
+        if old is None:
+            if asked is not None and asked < self._asked.get(universe, LONG_AGO):
+                doubts.unsettled(asked)  # a newer answer did not have it
+            if is_gone(market) and asked is None:
+                return market, []  # nobody knows which pushes are newer
+            if is_first or is_gone(market) or not self.choice.is_new(market):
+                return self._pushed(market, asked, settle_time, doubts), []
+        else:
+            if asked is not None and asked < self._listed.get(id, LONG_AGO):
+                return old, []
+            kept = with_tiers(market, old)
+            if not differs(old, state_of(market["info"], universe)):
+                # The same in other numbers, maybe: a "never" has several.
+                return with_state(kept, old) if self._is_newer(old, asked, settle_time, Doubts()) else kept, []
+            kept = with_state(kept, old)
+            state = state_of(market["info"], universe)
+            is_same = not is_relisted(old, state.status, state.onboard_date)
+            if is_same and self._goes_on_waiting(id, asked, settle_time, doubts):
+                return kept, []
+            if self._is_newer(old, asked, settle_time, doubts):
+                return kept, []
+            if is_gone(market):
+                return with_tiers(market, old), [vanished(old, now)]
+        try:
+            event = event_of(market["info"], universe, now)
+        except MalformedEvent as error:
+            doubts.malformed(id, error)
+            doubts.unsettled(LONG_AGO)  # a comparison takes what is whole in it
+            return kept, []
+        if old is None or is_relisted(old, event.status, event.onboard_time):
+            return market, [listed(market, event)]
+        return with_tiers(market, old), [News(event, apply_event(old, event))]
+
+    def _pushed(self, market: Market, asked: float | None, settle_time: float, doubts: Doubts) -> Market:
+        """A contract that nobody was told of, with what was pushed that the answer asked for then is older than."""
+        for event in self._pushes.newer_than(market["id"], LONG_AGO if asked is None else asked, settle_time):
+            market = apply_event(market, event).market
+        doubts.unsettled(self._pushes.unsettled_until(market["id"], LONG_AGO if asked is None else asked, settle_time))
+        return market
+
+    def _is_newer(self, known: Market, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
+        """Whether what is known of a contract is newer than an answer that was asked for then."""
+        if asked is None:
+            return self._is_kept_up
+        is_unsettled = doubts.unsettled(self._pushes.unsettled_until(known["id"], asked, settle_time))
+        return is_unsettled or asked < self._asked.get(market_universe(known), LONG_AGO)
+
+    def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
+        """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
+        newer than have nothing more to say but their brackets."""
+        arrivals = [self.adjusted.believed(arrival) for arrival in self.waiting.release(id)]
+        older: list[Arrival] = []
+        newer: list[Arrival] = []
+        for arrival in arrivals:
+            is_older = asked is None or arrival.received + settle_time <= asked
+            (older if is_older else newer).append(arrival)
+        bracketed = None
+        for arrival in older:
+            if self._pushes.has_news_of_brackets(arrival.event):
+                market, bracketed = apply_brackets(market, arrival.event).market, arrival.event
+            self._pushes.remember(arrival)
+        first = arrivals[0].event
+        if older:
+            change = Change(market, ["listed", "tiers"] if "leverageTiers" in market else ["listed"], {}, True)
+        else:
+            change = apply_event(market, first, listed=True)
+            self._pushes.remember(newer.pop(0))
+        self.publish(change.market)
+        self.publish_names()
+        self.tell(first, change, "stream")
+        if bracketed is not None:
+            self.publish_brackets(change.market, bracketed.brackets)
+        for arrival in newer:
+            self._apply(self._contracts[id], arrival)
+
+    def _settled_contracts(self, snapshot: Snapshot) -> dict[str, Market]:
+        """The contracts of a snapshot's universe by id, but for those that it has to complete."""
+        states = snapshot.states
+        return {
+            id: market
+            for id, market in self.contracts().items()
+            if market_universe(market) == snapshot.universe
+            and id not in self.waiting
+            and not (id in states and is_relisted(market, states[id].status, states[id].onboard_date))
+        }
+
+
+def _as_listed(market: Market, now: int) -> list[News]:
+    """That a contract is new, as of `now` (ms); nothing where it is gone, or its entry says too little."""
+    if is_gone(market):
+        return []
+    with contextlib.suppress(MalformedEvent):
+        return [listed(market, event_of(market["info"], market_universe(market), now))]
+    return []
+
+
+def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Market]:
+    """Markets that were put in, and contracts that stay beside them: of those of one symbol, ccxt shows the last."""
+    markets = list(markets)
+    symbols = {market["symbol"] for market in markets}
+    hidden = [market for market in kept.values() if market["symbol"] in symbols]
+    return [*hidden, *markets, *(market for market in kept.values() if market["symbol"] not in symbols)]
+
+
+def _are_many(missing: int, known: int) -> bool:
+    """Whether an answer that lacks so many of the known contracts at once may be cut off somewhere."""
+    return missing > max(5, known // 20)

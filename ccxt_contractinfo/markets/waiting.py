@@ -1,0 +1,84 @@
+"""Contracts that were pushed before anybody knew them: their events wait here until REST completes the contract."""
+
+from __future__ import annotations
+
+from collections.abc import KeysView
+
+from ..contracts.events import COIN_MARGINED, USD_MARGINED, Arrival, ContractInfoEvent
+from ..venues.binance.snapshot import Universe
+
+PATIENCE = 3600.0
+"""s; how long REST is asked for a contract again and again; after that, only each regular comparison looks for it."""
+
+
+_UNIVERSES: dict[int, Universe] = {USD_MARGINED: "linear", COIN_MARGINED: "inverse"}
+
+
+class WaitingRoom:
+    """The events of unknown contracts, in the order in which they came. Not thread-safe."""
+
+    # Of one contract; past it, the first one, which lists it, and the newest ones are kept.
+    LIMIT = 1000
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[Universe, list[Arrival]]] = {}
+        self._refused: set[str] = set()
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._waiting
+
+    def hold(self, arrival: Arrival, universe: Universe) -> bool:
+        """Let an event wait for its contract, behind those that wait already. Returns whether REST has to be asked: it
+        is the first, or the first since the contract was refused."""
+        id = arrival.event.id
+        arrivals = self._waiting.setdefault(id, (universe, []))[1]
+        arrivals.append(arrival)
+        if len(arrivals) > self.LIMIT:
+            del arrivals[1]
+        is_refused = id in self._refused
+        self._refused.discard(id)
+        return len(arrivals) == 1 or is_refused
+
+    def refuse(self, id: str) -> None:
+        """REST has the contract, but nothing can be made of what it says: asked again soon, it would say the same."""
+        self._refused.add(id)
+
+    def has_hope(self, now: float) -> bool:
+        """Whether any contract has not waited for so long that REST cannot be expected to know it soon."""
+        return any(
+            arrivals[0].received > now - PATIENCE
+            for id, (_, arrivals) in self._waiting.items()
+            if id not in self._refused
+        )
+
+    def ids(self) -> KeysView[str]:
+        """The contracts that are waited for."""
+        return self._waiting.keys()
+
+    def all(self) -> list[tuple[Universe, Arrival]]:
+        """All that waits, in the order of each contract."""
+        return [(universe, arrival) for universe, arrivals in self._waiting.values() for arrival in arrivals]
+
+    def is_announced(self, id: str) -> bool:
+        """Whether a push has said of this contract that it does not trade yet, so that it is new."""
+        return any(arrival.event.status == "PENDING_TRADING" for arrival in self._waiting[id][1])
+
+    def newest(self, id: str) -> Arrival:
+        """The event that came last of this contract."""
+        return self._waiting[id][1][-1]
+
+    def release(self, id: str) -> list[Arrival]:
+        """The events that waited for this contract, in order; they wait no more."""
+        self._refused.discard(id)
+        return self._waiting.pop(id)[1]
+
+
+def universe_of(event: ContractInfoEvent) -> Universe | None:
+    """Which universe a push is about; None where it is neither USDⓈ-M nor COIN-M.
+
+    Pushes have said so (`st`) since June 2026; before, and on recordings, only the id does: COIN-M ids are
+    ``<coin>USD_PERP`` or ``<coin>USD_<date>``.
+    """
+    if event.symbol_type is None:
+        return "inverse" if event.id.partition("_")[0].endswith("USD") and "_" in event.id else "linear"
+    return _UNIVERSES.get(event.symbol_type)

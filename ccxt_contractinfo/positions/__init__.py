@@ -1,0 +1,1 @@
+"""What leverage tiers and their changes mean for a holder. Pure."""

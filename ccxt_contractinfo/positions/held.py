@@ -1,0 +1,108 @@
+"""What the user of one exchange holds: which updates are about that, and what they mean for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+
+import ccxt
+
+from ..contracts.changes import Market, market_universe
+from ..contracts.updates import UpdateRecord
+from ..delivery.channel import Concerns
+from ..markets.table import MarketTable
+from ..venues.binance.snapshot import Universe
+from .impact import Position, PositionImpact, Unasked, impact_of, is_open
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+
+class Holdings:
+    """Keeps what has changed of an exchange's contracts until somebody asks what that means for his positions.
+
+    Its methods may be called from any thread, but for `note`.
+
+    :param locked_table: the exchange's contracts, locked
+    :param contract: the contract of a unified symbol or an id; raises ccxt.BadSymbol
+    :param now: ms, by the exchange's clock
+    :param failed: told of each exception that the user's `positions` raise
+    """
+
+    def __init__(
+        self,
+        locked_table: Callable[[], AbstractContextManager[MarketTable]],
+        contract: Callable[[str], Market],
+        now: Callable[[], int],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._locked_table = locked_table
+        self._contract = contract
+        self._now = now
+        self._failed = failed
+        self._unasked = Unasked()
+
+    def note(self, record: UpdateRecord) -> None:
+        """Keep what has changed. With the table locked."""
+        self._unasked.note(record)
+
+    def concerns(self, positions: Callable[[], Iterable[Position]]) -> Concerns:
+        """Makes filters of updates: whether one is about what is held, by what `positions` returns. Where that raises,
+        or gives what cannot be read, it is reported as a callback's error, and all updates are let through: better once
+        too often than not at all."""
+
+        def concerned() -> Callable[[UpdateRecord], bool]:
+            try:
+                ids = {id for _, id in self._held(positions())}
+            except BaseException as error:  # like a callback's own
+                logger.exception("contractInfo: the positions could not be had, so all is told")
+                self._failed(error)
+                return lambda record: True
+            return lambda record: record.id in ids
+
+        return concerned
+
+    def unasked(self) -> list[Universe]:
+        """The universes with changes that `impacts` was not asked about yet."""
+        with self._locked_table() as table:
+            markets = [table.find(id) for id in self._unasked.ids()]
+        return sorted({market_universe(market) for market in markets if market is not None})
+
+    def impacts(self, positions: Iterable[Position], *, are_fresh: bool = False) -> list[PositionImpact]:
+        """What has changed for each of these positions, where something has since this was last asked about its
+        contract. Raises ccxt.BadSymbol or ccxt.BadRequest, and then nothing counts as asked.
+
+        :param are_fresh: they were fetched after the changes were known
+        """
+        held = self._held(positions)
+        with self._locked_table() as table:
+            taken = self._unasked.take({id for _, id in held})
+            contracts = table.contracts()
+            concerned = [(position, contracts[id], taken[id]) for position, id in held if id in taken]
+        now = self._now()
+        try:
+            impacts = [impact_of(*each, now, are_fresh=are_fresh) for each in concerned]
+        except BaseException:
+            with self._locked_table():
+                self._unasked.put_back(taken)
+            raise
+        return [impact for impact in impacts if impact is not None]
+
+    def _held(self, positions: Iterable[Position]) -> list[tuple[Position, str]]:
+        """The open ones of these positions, with the ids of their contracts. Raises ccxt.BadSymbol or
+        ccxt.BadRequest."""
+        try:
+            return [(position, self._id_of(position)) for position in positions if is_open(position)]
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ccxt.BadRequest(f"contractInfo: a position cannot be read: {error!r}") from error
+
+    def _id_of(self, position: Position) -> str:
+        # Binance's id, if it is there: where a contract got a delivery time, ccxt may have given it another symbol.
+        info = position.get("info")
+        id = info.get("symbol") if isinstance(info, Mapping) else None
+        if isinstance(id, str):
+            try:
+                return str(self._contract(id)["id"])
+            except ccxt.BadSymbol:
+                pass
+        return str(self._contract(position["symbol"])["id"])

@@ -1,0 +1,1 @@
+"""What a journal tells: played again, or asked about one contract."""

@@ -1,0 +1,1 @@
+"""What Binance's futures answer and push."""

@@ -1,0 +1,1 @@
+"""From the socket, on threads: connect, prove, receive, reconnect, and compare with REST."""

@@ -1,0 +1,134 @@
+"""When to compare with REST: on demand, on a timer, and once more after a failure or a doubt. On a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import clock
+from ..backoff import Backoff, Uniform
+from ..clock import FOREVER
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+LONGEST_WAIT = 60.0
+"""s; a wait stands still while the machine sleeps, so none is longer."""
+
+
+class Round(NamedTuple):
+    """What came of a comparison: the error that it `failure` with, or None; whether it `is_complete`, or something is
+    waited for that REST did not know; when (s by `clock.now`) it should be done again in any case, or None; and when
+    REST may be asked again at the earliest, beside what the failure says."""
+
+    failure: BaseException | None = None
+    is_complete: bool = True
+    again: float | None = None
+    not_before: float = -FOREVER
+
+
+class Schedule:
+    """Has `compare` called when it is time, one call after the other, on a thread that begins with the first request.
+
+    All methods may be called from any thread.
+
+    :param compare: makes one comparison; blocks
+    :param interval: s between comparisons, give or take a tenth; None: no timer
+    :param backoff: between tries
+    """
+
+    def __init__(
+        self,
+        compare: Callable[[], Round],
+        interval: float | None,
+        backoff: Backoff,
+        uniform: Uniform = random.uniform,
+    ) -> None:
+        self._compare = compare
+        self._interval = interval
+        self._backoff = backoff
+        self._uniform = uniform
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._due = FOREVER
+        self.not_before = -FOREVER
+        """When (s by `clock.now`) REST may be asked again, by its own word (Retry-After)."""
+        self._succeeded = -FOREVER
+        self._is_over = False
+
+    def request(self, delay: float = 0.0) -> None:
+        """Ask for a comparison that begins after `delay` (s), or sooner; later only where REST has asked for that
+        (Retry-After)."""
+        with self._changed:
+            if self._is_over:
+                return
+            self._backoff.reset()
+            self._bring_forward(clock.now() + delay)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-resync", daemon=True)
+                try:
+                    self._thread.start()
+                except BaseException:  # Ctrl-C, say; if the thread runs already, it ends by itself
+                    self._thread = None
+                    raise
+
+    def wait(self, since: float, timeout: float | None) -> bool:
+        """Wait for the success of a comparison that began at `since` (s by `clock.now`) or later.
+
+        :param timeout: s; None: wait for ever
+        :return: whether there was one in time; False, too, where the schedule has ended
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over or self._succeeded >= since, timeout)
+            return self._succeeded >= since
+
+    def end(self) -> None:
+        """Compare no more. Waits for nothing."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the end of the thread, `timeout` s at most."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def _bring_forward(self, due: float) -> None:
+        self._due = min(self._due, due)
+        self._changed.notify_all()
+
+    def _work(self) -> None:
+        while (began := self._next()) is not None:
+            try:
+                result = self._compare()
+            except BaseException as error:  # this thread must not die in silence
+                result = Round(error)
+                with contextlib.suppress(Exception):
+                    logger.exception("contractInfo: the comparison with REST failed")
+            with self._changed:
+                now = clock.now()
+                if result.failure is None:
+                    self._succeeded = began
+                    self._changed.notify_all()
+                self.not_before = max(result.not_before, now + (getattr(result.failure, "retry_after", None) or 0.0))
+                if result.failure is None and result.is_complete:
+                    self._backoff.reset()
+                else:
+                    self._bring_forward(now + self._backoff.next_delay())
+                if result.again is not None:
+                    self._bring_forward(result.again)
+
+    def _next(self) -> float | None:
+        """Wait until it is time; returns when that was, or None at the end."""
+        with self._changed:
+            while not self._is_over and (left := max(self._due, self.not_before) - clock.now()) > 0:
+                self._changed.wait(min(left, LONGEST_WAIT))
+            if self._is_over or self._thread is not threading.current_thread():
+                return None
+            now = clock.now()
+            self._due = FOREVER if self._interval is None else now + self._interval * self._uniform(0.9, 1.1)
+            return now

@@ -1,0 +1,979 @@
+"""The stream: its state, what it counts and tells, and who follows it. It knows no exchange; `reader` does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import ccxt
+
+from .. import clock
+from ..backoff import Backoff, is_final
+from ..clock import FOREVER
+from ..contracts.events import (
+    Arrival,
+    ContractInfoEvent,
+    Outcome,
+    PartialEvent,
+    canary_time,
+    decode,
+    parse_event,
+    salvage_event,
+    unwrap,
+)
+from ..contracts.tiers import is_continuous
+from ..contracts.updates import own_event
+from ..delivery.channel import Channel, Subscription
+from ..errors import CanaryLate, CumulativeMismatch, MalformedEvent, NoThreadError, PushContradicted
+from ..forking import renew_after_fork
+from ..journal.writer import Journal
+from ..markets.missed import Doubts
+from ..positions.leverage_tiers import LeverageTiers
+from ..settings import Settings, stream_settings
+from ..shown import MESSAGE, shown, shown_value, without_secrets
+from ..venue_clock import VenueClock
+from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url
+from ..venues.binance.rest import Answers
+from ..venues.binance.snapshot import Entry, Snapshot
+from ..weak_list import Weakly
+from .dial import proxy_address
+from .follower import Follower
+from .repeats import Repeats
+from .schedule import Round, Schedule
+
+if TYPE_CHECKING:
+    from .reader import Link, Reader
+
+logger = logging.getLogger("ccxt_contractinfo")
+
+GATHER = 0.1
+"""How long (s) to wait for more of a burst of listings before asking REST once for all of them."""
+
+_OF_NO_EFFECT = (Outcome.DUPLICATE, Outcome.IGNORED)  # a tuple: an Outcome is slow to hash
+
+LOOK = 1.0
+"""s; how often to look whether somebody still needs the stream."""
+
+HOLD_BACK = 1.0
+"""How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
+
+
+class ContractInfoStream:
+    """Binance's ``!contractInfo``, received on a thread of its own: connected, proven, reconnected.
+
+    Without an exchange it gives parsed events (`on_event`); exchanges follow it through ``contract_info_stream()`` or
+    ``attach(exchange, stream=...)``. All methods may be called from any thread, callbacks included.
+
+    :param url: base (``wss://host``) or full WebSocket URL; None: Binance's production
+    :param str|None canary: the chatty stream on the same connection that proves delivery (Binance acknowledges
+        subscriptions that deliver nothing, and `!contractInfo` may be silent for hours); None: no proof
+    :param float canary_timeout: s; no canary push for so long, and the connection is dead or misrouted
+    :param float ping_interval: s between the client's own pings
+    :param float ping_timeout: s to wait for a pong
+    :param float connect_timeout: s, for DNS, TCP, TLS and handshake together
+    :param float rotate_after: s; a connection is replaced after that, without a break: Binance cuts it after 24 hours
+    :param float|None resync_interval: s between comparisons of the markets with REST, beside those on connecting; None:
+        only those
+    :param float settle_time: s; an answer of REST that was asked for less than this after a push does not undo the push
+    :param float backoff_base: s; reconnecting waits for a random time up to ``backoff_base * 2**tries``...
+    :param float backoff_max: s; ...and up to this
+    :param int buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
+    :param int max_frame_size: bytes; a larger frame drops the connection
+    :param str|os.PathLike|None journal: path of a file to which each push, each change of the connection, and what REST
+        has answered is appended as it comes (module `journal`); gzip where it ends in ``.gz``. Only this stream may
+        write there: starting another one with the same path raises ccxt.BadRequest. `read_journal` reads it, `replay`
+        plays it. Where it cannot be written to, `on_error` is told, and the stream goes on
+    :param int|None journal_max_size: bytes; a file that has grown so large is set aside, with the time in its name, and
+        a new one begun. Nothing is ever deleted. None: no limit
+    :param float|None journal_max_age: s; the same for a file whose first line is so old. None (the default): no limit.
+        A quiet stream fills about a MB a day, most of it the contracts with which each file begins, so that the size is
+        limit enough
+    :param Callable|None contracts: on an exchange, in ``options['contractInfo']``: a function that takes a market and
+        returns whether to keep it, for loading, listings, comparisons and updates. It may be called on a thread of the
+        plugin. None: all
+    :param proxy: URL of an HTTP or SOCKS proxy
+    :param verify: TLS verification: True, False, or the path of a CA bundle
+    :param headers: of the handshake
+    :raises ccxt.BadRequest: for a setting that does not exist or has an invalid value
+    :raises ccxt.InvalidProxySettings: for a proxy that cannot be read
+    :raises ccxt.NotSupported: for a SOCKS proxy without the library for it
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        proxy: str | None = None,
+        verify: bool | str = True,
+        headers: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        self._settings = Settings.named({"url": url, **settings})
+        endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
+        if proxy is not None:
+            proxy_address(proxy)
+        self._endpoint = endpoint
+        self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
+        limit = self._settings.buffer_size
+        self._events = Channel(
+            "events", key=lambda event: event.id, limit=limit, failed=self.callback_failed, make=own_event
+        )
+        self._states = Channel("states", key=lambda states: states, limit=limit, failed=self.callback_failed)
+        self._errors = Channel("errors", key=type, limit=limit, failed=self._error_callback_failed)
+        self._state = "idle"
+        self._error: ccxt.BaseError | None = None
+        # A signal may interrupt `Condition.__enter__`, which is Python, where it holds the lock already.
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
+        # An exchange lasts for as long as somebody holds it, or somebody is told by it: then it is one of the needed.
+        self._followers: Weakly[Follower] = Weakly()
+        self._left: Weakly[Follower] = Weakly()
+        """Those who come back when somebody starts the stream by hand."""
+        self._needed: tuple[Follower, ...] = ()
+        self._look_due = -FOREVER
+        self._owner: weakref.ref[Any] | None = None
+        self._run: _Run | None = None
+        self._is_ending = False
+        """Whether the end of a run has begun, and was interrupted."""
+        # Those whose markets have not been compared since this moment (s by `clock.now`), or since a proof to come.
+        self._uncompared: weakref.WeakKeyDictionary[Follower, float] = weakref.WeakKeyDictionary()
+        self._proven: set[Link] = set()
+        # Pushes that wait for the first comparison of a new connection, and until when at most.
+        self._held_back: list[Arrival] | None = None
+        self._release_due = FOREVER
+        self._rest_not_before = -FOREVER
+        # When the last push came that could not be believed, until REST has been asked for long enough after it; and
+        # when it was last asked because of that (both in s by `clock.now`).
+        self._disbelieved: float | None = None
+        self._asked_in_doubt = -FOREVER
+        self._venue = VenueClock()
+        self._is_late = False
+        self._repeats = Repeats()
+        self._last_contradicted: Arrival | None = None
+        # While two connections deliver the same: what has come already.
+        self._overlap: set[bytes] | None = None
+        self._counts: Counter[str] = Counter()
+        self._reconnects: Counter[str] = Counter()
+        self._times: dict[str, float] = {}
+        self._connected_since: int | None = None
+        self._last_error = ""
+        self._apart = ""
+        """What was said already of REST going another way."""
+        self._journal = self._own_journal()
+        renew_after_fork(self)
+
+    @classmethod
+    def of(cls, exchange: Any) -> ContractInfoStream:
+        """The stream for an exchange: its ``options['contractInfo']``, urls, environment, proxies, verify, headers."""
+        url, owner = Settings.of(exchange).url, weakref.ref(exchange)
+
+        def find() -> Endpoint:
+            there = owner()
+            endpoint = stream._endpoint if there is None else endpoint_of(there)
+            return endpoint._replace(url=full_url(url or endpoint.url))
+
+        first = endpoint_of(exchange)
+        settings = {**stream_settings(exchange), "url": full_url(url or first.url), "contracts": None}
+        stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
+        stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
+        stream._owner = owner
+        return stream
+
+    def __enter__(self) -> ContractInfoStream:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<ContractInfoStream {self._endpoint.shown} {self._state}>"
+
+    # Start and stop
+
+    def start(self) -> None:
+        """Begin to connect, on a new thread; returns at once. Does nothing where the stream runs. A stopped or failed
+        stream begins again. The markets of all exchanges that follow it are kept true from then on."""
+        with self._lock:
+            self._finish_end()
+            if self._run is not None:
+                return
+            for follower in self._left:
+                self.add(follower)
+            self._start()
+
+    def _start(self) -> None:
+        """The same for those who follow. Where it is interrupted, by Ctrl-C, say, the stream does not run. With the
+        lock."""
+        self._endpoint = self._find_endpoint()
+        self._open_journal()
+        run = _Run(self, self._settings, self._endpoint)
+        run.schedule.not_before = self._rest_not_before
+        before, error_before = self._state, self._error
+        try:
+            self._run = run
+            run.reader.start()
+            self._error, self._last_error = None, ""
+            self._venue, self._is_late = VenueClock(), False
+            self._compare_all()
+            self._set_state("connecting")
+            self._keep_needed()
+            for follower in self._followers:
+                follower.started()
+                self._note_markets(follower)
+            self._tell_apart(self._endpoint.apart)
+        except BaseException as error:
+            self._end(before, _closed_by_user())
+            self._error = error_before
+            if isinstance(error, RuntimeError):
+                raise NoThreadError(f"contractInfo: the stream cannot be started: {error}") from error
+            raise
+
+    def _tell_apart(self, apart: str) -> None:
+        """Say once that the stream cannot go the way of REST, and what to set; it connects all the same."""
+        if apart and apart != self._apart:
+            self._apart = apart
+            text = f"{apart}, which the stream cannot follow; set wssProxy, wsProxy or wsSocksProxy to lead it there"
+            logger.warning("contractInfo: connecting directly: %s", text)
+            self._errors.publish(ccxt.NotSupported(f"contractInfo: connecting directly: {text}"))
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
+        as the timeout lasts. Waiting ``watch_contract_info()`` calls raise ``ccxt.ExchangeClosedByUser``.
+
+        :param timeout: s; returns after that, whatever the network and the callbacks do; a journal on a file
+            system that hangs is the exception
+        """
+        with self._lock:
+            run = self._end("stopped", _closed_by_user())
+            followers = tuple(self._followers)
+        self._finish(run, followers, clock.now() + timeout)
+
+    def _end(self, state: str, error: ccxt.BaseError) -> _Run | None:
+        """End the run, if there is one, and tell the followers; waits for nothing. Where this is interrupted, the
+        reader's thread does the rest: see `ended`. With the lock."""
+        run = self._run
+        if run is not None:
+            try:
+                self._release()
+            finally:
+                self._is_ending = True
+                run.end()
+            self._rest_not_before = run.schedule.not_before
+            self._proven.clear()
+            self._uncompared.clear()
+            self._overlap = self._connected_since = self._disbelieved = None
+            self._needed = ()
+            self._set_state(state)
+            if self._journal is not None:
+                self._journal.close()
+            for follower in self._followers:
+                self._tell_stopped(follower, error)
+            self._run, self._is_ending = None, False
+            self._tell_repeats()
+        return run
+
+    def _finish_end(self) -> None:
+        """Do the rest of an end that was interrupted, before the reader's thread comes to it. With the lock."""
+        if self._is_ending:
+            self._end("stopped", _closed_by_user())
+
+    def _tell_stopped(self, follower: Follower, error: ccxt.BaseError) -> None:
+        try:
+            follower.stopped(error)
+        except Exception as failure:  # the others have to hear of it, too
+            logger.exception("contractInfo: an exchange could not be told that the stream has ended")
+            self.report(failure)
+
+    def _finish(self, run: _Run | None, followers: tuple[Follower, ...], deadline: float) -> None:
+        """Wait for what `_end` has ended, until `deadline` (s by `clock.now`) at most. Without the lock."""
+        if run is not None:
+            run.reader.join(deadline)
+            run.schedule.join(deadline - clock.now())
+        for follower in followers:
+            follower.finish(deadline)
+        if run is not None:
+            for channel in (self._events, self._states, self._errors):
+                channel.finish(deadline)
+
+    @property
+    def state(self) -> str:
+        """One of 'idle', 'connecting', 'syncing' (connected, but not proven yet, or markets not compared yet), 'live',
+        'reconnecting', 'stopped', or 'failed' (for good, see `error`)."""
+        return self._state
+
+    @property
+    def error(self) -> ccxt.BaseError | None:
+        """Why the stream failed for good; None otherwise."""
+        return self._error
+
+    def wait_until_live(self, timeout: float | None = None) -> bool:
+        """Wait until the stream is 'live': routed, proven by a canary push, and the markets of all who follow it
+        compared with REST since.
+
+        :param timeout: s, or None to wait for ever
+        :return: True once it is; False after the timeout, or where it is stopped or has failed
+        """
+        with self._lock:
+            self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
+            return self._state == "live"
+
+    def resync(self, timeout: float | None = 10.0) -> bool:
+        """Compare the markets with REST now, and apply what was missed.
+
+        :param timeout: s to wait for the end of the comparison; 0: do not wait; None: for ever
+        :return: True once a comparison that began after this call has succeeded; False where none has in time (it is
+            tried again, see `on_error`), or where the stream does not run. Without an exchange, there is nothing to
+            compare
+        """
+        run, now = self._run, clock.now()
+        if run is None:
+            return False
+        run.schedule.request()
+        return run.schedule.wait(now, timeout)
+
+    def is_fresh(self, max_age: float | None = None) -> bool:
+        """Whether the markets may be trusted now: the stream is 'live', what it says is not old, no comparison with
+        REST is overdue (the last one that succeeded is not older than two times `resync_interval`, if that is set), and
+        no push that could not be believed waits for one.
+
+        :param max_age: s; how long ago, by Binance's own clock, the last push of the canary may have been said, see
+            `health` (without a canary: how long ago the last frame of any kind may have come). None: `canary_timeout`
+            (without a canary: `ping_interval` and `ping_timeout` together)
+        """
+        settings, now = self._settings, clock.now()
+        age, limit = self._age("frame", now), settings.ping_interval + settings.ping_timeout
+        if settings.canary:
+            age, limit = self._venue.age(now), settings.canary_timeout
+        compared = self._age("resync", now)
+        is_overdue = settings.resync_interval and compared is not None and compared > 2 * settings.resync_interval
+        return (
+            self._state == "live"
+            and age is not None
+            and age <= (limit if max_age is None else max_age)
+            and not is_overdue
+            and self._disbelieved is None
+        )
+
+    # News
+
+    def on_event(self, callback: Callable[[ContractInfoEvent], object]) -> Subscription:
+        """Call `callback(event)` for each push, as a `ContractInfoEvent`, duplicates included."""
+        return self._events.subscribe(callback)
+
+    def on_state(self, callback: Callable[[str, str], object]) -> Subscription:
+        """Call `callback(old, new)` after each change of `state`."""
+        return self._states.subscribe(callback)
+
+    def on_error(self, callback: Callable[[BaseException], object]) -> Subscription:
+        """Call `callback(error)` for each exception: of the network, of parsing, of REST, of callbacks."""
+        return self._errors.subscribe(callback)
+
+    def health(self) -> dict[str, Any]:
+        """How the stream is, as a plain dict of these.
+
+        - `state` (str); `connected_since` (ms since the epoch, or None)
+        - `last_frame_age`, `last_event_age`: s since it came, or None
+        - `last_canary_age`: s since Binance said what the canary's last push says, or None. By Binance's own time in
+          the push, less the smallest delay that any push has shown; so it tells of data that come late
+        - `last_resync_age`: s since the last comparison with REST that succeeded was begun, or None
+        - `events`, `duplicates`, `malformed`, `unknown_values`, `callback_errors`, `dropped_updates`: counts;
+          `reconnects`: counts by cause; with a journal, `journal_lost`: count of lines that could not be written to it
+        - `tiers_error`: why the leverage tiers of an exchange with an API key are unknown, or may be old (str; None:
+          they are not, or there is no key), which touches no other key
+        """
+        now = clock.now()
+        names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
+        dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
+        return {
+            "state": self._state,
+            "connected_since": self._connected_since,
+            "last_frame_age": self._age("frame", now),
+            "last_canary_age": self._venue.age(now),
+            "last_event_age": self._age("event", now),
+            "last_resync_age": self._age("resync", now),
+            **{name: self._counts[name] for name in names},
+            "reconnects": dict(self._reconnects),
+            "dropped_updates": self._events.dropped + dropped,
+            "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
+            **({} if self._journal is None else {"journal_lost": self._journal.lost}),
+        }
+
+    # For those who follow
+
+    @property
+    def settle_time(self) -> float:
+        """The setting of this name, in s."""
+        return self._settings.settle_time
+
+    def add(self, follower: Follower) -> None:
+        """Let a follower have the events from now on, and as soon as the stream is started. It is not 'live' before the
+        follower's markets have been compared."""
+        with self._lock:
+            self._left.discard(follower)
+            if follower in self._followers:
+                return
+            self._followers.add(follower)
+            self._counts["dropped"] -= follower.dropped()
+            if self._run is not None:
+                self._uncompared[follower] = clock.now() if self._proven else FOREVER
+                self._note_markets(follower)
+                self._compare_uncompared()
+                follower.started()
+
+    def follow(self, follower: Follower, is_over: Callable[[], bool]) -> None:
+        """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
+        stop the stream, says that somebody has stopped it for the caller already."""
+        with self._lock:
+            if is_over():
+                return
+            self._finish_end()
+            if self._state == "failed" and self._error is not None:
+                raise copy.copy(self._error)
+            if self._run is None:
+                self._start()
+            self.add(follower)
+            follower.started()
+            self._keep_needed()
+
+    def leave(self, follower: Follower, timeout: float, *, is_own: bool, may_return: bool) -> None:
+        """Let a follower have no more events; stop where nobody else has them.
+
+        :param timeout: s, see `stop`
+        :param is_own: the stream was made for this follower, and stops even where it was started without it
+        :param may_return: it has those of a later start by hand, though not of one by another follower
+        """
+        with self._lock:
+            was_followed = follower in self._followers
+            is_last = all(each is follower for each in self._followers)
+            run = self._end("stopped", _closed_by_user()) if is_last and (was_followed or is_own) else None
+            if was_followed and self._run is not None:
+                self._tell_stopped(follower, _closed_by_user())
+            if was_followed:
+                self._followers.discard(follower)
+                self._counts["dropped"] += follower.dropped()
+            if may_return:
+                self._left.add(follower)
+            self._uncompared.pop(follower, None)
+            self._update_state()
+        self._finish(run, (follower,), clock.now() + timeout)
+
+    def ask_again(self, delay: float = 0.0) -> None:
+        """Compare with REST once more, after `delay` (s); does nothing where the stream does not run."""
+        run = self._run
+        if run is not None:
+            run.schedule.request(delay)
+
+    def answered(
+        self,
+        snapshot: Snapshot,
+        brackets: Mapping[str, list[Entry]] | None,
+        brackets_asked: float,
+        is_parted: bool = False,
+    ) -> None:
+        """An answer of REST's is applied now. With the lock of the markets.
+
+        :param is_parted: there is no key any more, so that no brackets are an account's own
+        """
+        if self._journal is not None:
+            with self._reported():
+                self._journal.rest(snapshot, brackets, brackets_asked, is_parted)
+
+    def in_order(self) -> contextlib.AbstractContextManager[object]:
+        """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
+        order. To be entered before the lock of the markets."""
+        return contextlib.nullcontext() if self._journal is None else self._lock
+
+    def shortcomings(self) -> str:
+        """What else to say where nothing was heard for a while: the state and its reason, if it is not 'live'."""
+        state, error = self._state, self._last_error
+        if state == "live":
+            return ""
+        because = f"; the last error: {error}" if error else ""
+        return f", and the stream is not live but {state!r}{because}"
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether what REST has answered is of interest."""
+        return self._journal is not None
+
+    def report(self, error: BaseException) -> None:
+        """Give an error to those who listen to them."""
+        self._note_error(error)
+        self._errors.publish(error)
+
+    def _note_error(self, error: BaseException) -> None:
+        self._last_error = shown(error, MESSAGE)  # the error itself may hold on to all that it went through
+        if isinstance(error, MalformedEvent):
+            with self._lock:
+                self._counts["malformed"] += 1
+
+    def callback_failed(self, error: BaseException) -> None:
+        """Count and report the exception of a callback."""
+        with self._lock:
+            self._counts["callback_errors"] += 1
+        self._errors.publish(error)
+
+    # For the threads that read: see `reader.Listener`
+
+    def connected(self, link: Link) -> None:
+        """The handshake is done."""
+        with self._lock:
+            if self._is_current(link):
+                self._note_connection("opened")
+            if self._is_current(link) and not self._proven:
+                self._held_back = [] if len(self._followers) else None
+                self._connected_since = link.since
+                self._set_state("syncing")
+
+    def proven(self, link: Link) -> None:
+        """The connection delivers."""
+        with self._lock:
+            if self._is_current(link):
+                self._proven.add(link)
+                self._connected_since = link.since
+                for follower, since in self._uncompared.items():
+                    self._uncompared[follower] = min(since, clock.now())
+                self._compare_uncompared()
+
+    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
+        """The connection is gone, or could not be made; there will be another try, or none.
+
+        :param tries: how many have failed since the last one that held
+        :param delay: s until the next one
+        """
+        with self._lock:
+            if not self._is_current(link):
+                return
+            cause = getattr(error, "cause", "other")
+            self._proven.discard(link)
+            self._forget_overlap()
+            self._note_connection("lost", cause=cause, error=shown(error, MESSAGE))
+            if is_final(error) and not self._proven:
+                self._error = error
+                logger.error("contractInfo: failed for good: %s", error)
+                self._end("failed", error)
+            else:
+                self._reconnects[cause] += 1
+                logger.warning("contractInfo: reconnecting, try %d in %.1f s: %s", tries, delay, error)
+                if not self._proven:
+                    self._release()
+                    self._compare_all()
+                    self._connected_since = None
+                    self._set_state("reconnecting")
+        self.report(error)
+
+    def ended(self, reader: Reader, error: BaseException | None) -> None:
+        """A reader's thread comes to its end, as it was told to, or by an error."""
+        with self._lock:
+            if self._run is None or self._run.reader is not reader:
+                return
+            if error is None:
+                self._end("stopped", _closed_by_user())
+                return
+            reason = shown_value(error)
+            self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {reason}; start it anew")
+            self._end("failed", self._error)
+            logger.error("contractInfo: failed for good: %s", self._error)
+            self.report(self._error)
+
+    def replacing(self, link: Link, cause: str) -> None:
+        """The connection is going to be replaced, and goes on until its successor is proven."""
+        with self._lock:
+            if self._is_current(link):
+                logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
+                self._note_connection("replacing", cause=cause)
+                self._reconnects[cause] += 1
+                self._overlap = set()
+
+    def released(self, link: Link) -> None:
+        """A connection that was replaced has been let go."""
+        with self._lock:
+            self._proven.discard(link)
+            self._forget_overlap()
+            self._note_connection("released")
+
+    def received(self, link: Link, data: bytes, now: float) -> None:
+        """Take a message that came at `now` (s by `clock.now`). Never raises."""
+        for follower in self._followers:
+            follower.log_frame("message", data)
+        try:
+            self._understood(link, data, now)
+        except ccxt.BaseError as error:
+            if isinstance(error, MalformedEvent):
+                self._not_understood(link, data, now)
+            self._complain(error, getattr(error, "field", None), now)
+
+    def _complain(self, error: ccxt.BaseError, about: Hashable, now: float) -> None:
+        """Log and report an error in what came; one about the same thing only once in a while."""
+        with self._lock:
+            is_new = self._repeats.is_new(type(error).__name__, about, now)
+        if is_new:
+            logger.warning("%s", error)
+            self.report(error)
+        else:
+            self._note_error(error)
+
+    def heard(self, now: float) -> None:
+        """The peer has shown a sign of life."""
+        self._times["frame"] = now
+
+    def sent(self, text: str) -> None:
+        """A message went out."""
+        for follower in self._followers:
+            follower.log_frame("sending", text)
+
+    def due(self) -> float:
+        """When (s by `clock.now`) `tick` should be called, at the latest."""
+        return min(self._release_due, self._look_due, self._repeats.due)
+
+    def tick(self, now: float) -> None:
+        """Pushes wait no longer than `HOLD_BACK`, and what nobody needs any more ends."""
+        if now >= self._release_due:
+            with self._lock:
+                self._release()
+        if now >= self._look_due:
+            with self._lock:
+                self._look()
+        if now >= self._repeats.due:
+            self._tell_repeats()
+
+    def _tell_repeats(self) -> None:
+        with self._lock:
+            count = self._repeats.counted()
+        if count:
+            text = f"contractInfo: {count} more messages could not be believed, which were not told one by one"
+            logger.warning("%s", text)
+            self._errors.publish(ccxt.BadResponse(text))
+
+    def _keep_needed(self) -> None:
+        """Keep the exchanges that somebody is told by. With the lock."""
+        self._look_due = clock.now() + LOOK
+        self._needed = tuple(each for each in self._followers if each.is_needed())
+
+    def _look(self) -> None:
+        """End where this was made for an exchange, and neither that nor another one has anything of it any more. With
+        the lock."""
+        self._keep_needed()
+        is_unused = self._owner is not None and not len(self._followers)
+        if is_unused and not any(channel.is_subscribed for channel in (self._events, self._states, self._errors)):
+            logger.info("contractInfo: no exchange follows the stream any more")
+            self._end("stopped", _closed_by_user())
+
+    def _understood(self, link: Link, data: bytes, now: float) -> None:
+        payload = unwrap(decode(data))
+        if type(payload) is dict and payload.get("e") == "contractInfo":
+            event: ContractInfoEvent | None
+            try:
+                event, failure = parse_event(payload), None
+            except MalformedEvent as refused:
+                event, failure = salvage_event(payload), refused
+            self._event(link, event, failure, data, now)
+            return
+        match payload:
+            case {"error": error, "id": _}:
+                said = shown(without_secrets(str(error), self._endpoint.url))
+                raise ccxt.BadRequest(f"contractInfo: {self._endpoint.shown} refused a subscription: {said}")
+            case {"result": _, "id": _}:
+                pass
+            case {"e": "serverShutdown"} | {"event": {"e": "serverShutdown"}}:
+                link.server_shuts_down(now)
+            case {"e": str()} | [*_]:  # nothing else is subscribed to
+                self._canary(link, payload, now)
+            case _:
+                raise MalformedEvent("push", payload, "a push or a reply of Binance's")
+
+    def _canary(self, link: Link, payload: Any, now: float) -> None:
+        time = canary_time(payload)
+        if time:  # else it is not known when it was said, and it proves nothing
+            with self._lock:
+                if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
+                    self._overlap = None  # what came before this push, on either connection, has been seen
+                self._venue.pushed(time, now)
+                self._tell_late(now)
+        link.canary(time, now)
+
+    def _tell_late(self, now: float) -> None:
+        """Say once that what comes is old, and once that it is not any more. With the lock."""
+        age = self._venue.age(now) or 0.0
+        was_late, self._is_late = self._is_late, age > self._settings.canary_timeout
+        if self._is_late and not was_late:
+            url, canary = self._endpoint.shown, self._settings.canary
+            late = CanaryLate(f"{url}: {canary} comes {age:.1f} s late, and so does all else; is_fresh() is False")
+            logger.warning("contractInfo: %s", late)
+            self.report(late)
+        elif was_late and not self._is_late:
+            logger.info("contractInfo: %s is not late any more", self._settings.canary)
+
+    def _not_understood(self, link: Link, data: bytes, now: float) -> None:
+        """It may have been a push of anything."""
+        with self._lock:
+            if self._journal is not None:
+                self._journal.push(data, now, is_held=self._held_back is not None, is_whole=False)
+            if self._is_current(link):
+                self.disbelieve(now)
+
+    def disbelieve(self, now: float) -> None:
+        """Something came at `now` (s by `clock.now`) that cannot be believed, or that makes what is known doubtful: see
+        to it that REST is asked at once, and again when no cache answers any more; but, however much of the kind comes,
+        only once in each settle time. Until then the markets are not fresh. With the lock."""
+        if not len(self._followers):
+            return
+        is_first, self._disbelieved = self._disbelieved is None, now
+        if is_first:
+            self.ask_again(max(0.0, self._asked_in_doubt + self._patience - now))
+
+    def contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
+        """A push says otherwise than `known`, which came before it and claims to be newer. With the lock."""
+        if arrival is self._last_contradicted:  # several exchanges have it
+            return
+        self._last_contradicted = arrival
+        id, now = arrival.event.id, arrival.received
+        error = PushContradicted(id, arrival.event.event_time, known.event_time, self._venue.time(now))
+        self._complain(error, id, now)
+        self.disbelieve(now)
+
+    @property
+    def _patience(self) -> float:
+        return max(self.settle_time, GATHER)
+
+    def _event(
+        self, link: Link, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
+    ) -> None:
+        """Take a push.
+
+        :param event: what of it can be believed; None: nothing
+        :param error: what cannot; None: all can
+        """
+        with self._lock:
+            if not self._is_current(link):
+                return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
+            is_repeated = self._overlap is not None and data in self._overlap
+            if self._journal is not None:
+                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
+            self._times["event"] = now
+            is_told = event is not None and not isinstance(event, PartialEvent)
+            self._counts["events"] += is_told
+            if event is not None and is_told:
+                self._counts["unknown_values"] += event.has_unknown_value
+            if is_repeated:
+                self._counts["duplicates"] += is_told
+                return
+            if self._overlap is not None:
+                self._overlap.add(data)
+            if error is not None:
+                self._complain(error, (None if event is None else event.id, error.field), now)
+                self.disbelieve(now)
+            if event is None:
+                return
+            if event.brackets and not is_continuous(event.brackets):
+                self._report_differences(event, now)
+            if self._held_back is None:
+                self._deliver(Arrival(event, now))
+                return
+            if not self._held_back:
+                self._release_due = now + HOLD_BACK
+            self._held_back.append(Arrival(event, now))
+
+    def _report_differences(self, event: ContractInfoEvent, now: float) -> None:
+        if differences := LeverageTiers(event).cumulative_differences:
+            self._complain(CumulativeMismatch(event.id, differences), event.id, now)
+
+    def _release(self) -> list[Arrival]:
+        """Deliver what was held back; returns what of it has changed anything. With the lock."""
+        held, self._held_back, self._release_due = self._held_back or [], None, FOREVER
+        if held:
+            self._note("release")
+        return [arrival for arrival in held if self._deliver(arrival)]
+
+    def _deliver(self, arrival: Arrival) -> bool:
+        """Hand a push to all followers, then tell it; returns whether it has changed anything. With the lock."""
+        outcomes = [self._handed(follower, arrival) for follower in self._followers]
+        if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
+            self._counts["duplicates"] += 1
+        if not isinstance(arrival.event, PartialEvent):
+            self._events.publish(arrival.event)
+        if Outcome.UNLISTED in outcomes:
+            self.ask_again(GATHER)
+        return Outcome.APPLIED in outcomes
+
+    def _handed(self, follower: Follower, arrival: Arrival) -> Outcome:
+        try:
+            return follower.handle(arrival)
+        except Exception as error:
+            logger.exception("contractInfo: %s could not be applied", arrival.event)
+            self.report(error)
+            self.ask_again(self.settle_time)
+            return Outcome.IGNORED
+
+    # Comparing with REST
+
+    def _compare_uncompared(self) -> None:
+        """See to it that those are compared who have not been. With the lock."""
+        if self._proven and len(self._followers):
+            self.ask_again()
+        self._update_state()
+
+    def _compare_all(self) -> None:
+        """All markets have to be compared anew, once a connection is proven. With the lock."""
+        self._uncompared.clear()
+        self._uncompared.update(dict.fromkeys(self._followers, FOREVER))
+
+    def _compare(self, run: _Run) -> Round:
+        """Compare the markets of all followers with REST. On the thread of the schedule."""
+        answers, began, doubts = Answers(), clock.now(), Doubts()
+        if self._disbelieved is not None:
+            self._asked_in_doubt = began
+        for follower in self._followers:
+            try:
+                doubt = follower.compare(answers, self.settle_time, lambda: run is not self._run)
+            except Exception as error:
+                doubt = Doubts()
+                doubt.failed(error)
+            if doubt.failure is None:
+                doubt.unsettled(self._compared(run, follower, began))
+            doubts.add(doubt)
+        if run is not self._run:
+            return Round()
+        return self._concluded(doubts, answers, began)._replace(not_before=answers.not_before)
+
+    def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
+        """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
+        changed shortly before, if it comes from a cache, and after a gap no push has told of that."""
+        with self._lock:
+            if run is not self._run or self._uncompared.get(follower, FOREVER) > began:
+                return None
+            settled = self._uncompared.pop(follower) + self.settle_time
+            return settled if settled > began else None
+
+    def _concluded(self, doubts: Doubts, answers: Answers, began: float) -> Round:
+        for error in {id(error): error for error in doubts.errors}.values():  # several exchanges may share an answer
+            logger.warning("contractInfo: in the comparison with REST: %s", error)
+            self.report(error)
+        with self._lock:
+            for time, came in answers.times:
+                self._venue.answered(time, came)
+            released = self._release()
+            if doubts.failure is None:
+                self._times["resync"] = began
+                for arrival in released:
+                    doubts.unsettled(arrival.received + self.settle_time)
+                if self._disbelieved is not None and self._disbelieved + self.settle_time <= began:
+                    self._disbelieved = None
+            if self._disbelieved is not None:
+                doubts.unsettled(max(self._disbelieved, began) + self._patience)
+            self._update_state()
+            is_complete = not any(follower.is_waiting() for follower in self._followers)
+            again = min((time for time in (doubts.again, doubts.retry) if time is not None), default=None)
+            return Round(doubts.failure, is_complete, again)
+
+    # The journal
+
+    def _own_journal(self) -> Journal | None:
+        settings = self._settings
+        if settings.journal is None:
+            return None
+        return Journal(settings.journal, settings.journal_max_size, settings.journal_max_age, self._journal_failed)
+
+    def _open_journal(self) -> None:
+        if self._journal is not None:
+            try:
+                self._journal.open(url=self._endpoint.shown, settle_time=self.settle_time)
+            except BlockingIOError as error:
+                raise ccxt.BadRequest(f"contractInfo: {self._journal.path}: {error.strerror}") from error
+
+    def _note(self, kind: str, **fields: Any) -> None:
+        if self._journal is not None:
+            self._journal.note(kind, **fields)
+
+    def _note_connection(self, event: str, **fields: str) -> None:
+        self._note("connection", event=event, url=self._endpoint.shown, **fields)
+
+    def _note_markets(self, follower: Follower) -> None:
+        if self._journal is not None:
+            with self._reported():
+                for known in follower.known():
+                    self._journal.markets(known.snapshot, known.brackets, known.left_out, known.since)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # markets of a user's own making may hold anything
+            logger.exception("contractInfo: the markets could not be written to the journal")
+            self.report(error)
+
+    def _journal_failed(self, error: OSError) -> None:
+        logger.error("contractInfo: the journal cannot be written to, and is tried again and again: %s", error)
+        self._errors.publish(error)
+
+    # State
+
+    def _forget_overlap(self) -> None:
+        """Without a canary, nothing tells when all that two connections delivered has come. With the lock."""
+        if not self._settings.canary:
+            self._overlap = None
+
+    def _is_current(self, link: Link) -> bool:
+        return self._run is not None and link.reader is self._run.reader
+
+    def _update_state(self) -> None:
+        """With the lock."""
+        if self._proven:
+            self._set_state("syncing" if len(self._uncompared) else "live")
+
+    def _set_state(self, state: str) -> None:
+        old, self._state = self._state, state
+        self._condition.notify_all()
+        if old != state:
+            self._states.publish((old, state))
+            self._note("state", old=old, new=state)
+            logger.info("contractInfo: %s, was %s", state, old)
+
+    def _age(self, what: str, now: float) -> float | None:
+        return now - self._times[what] if what in self._times else None
+
+    def _error_callback_failed(self, error: BaseException) -> None:
+        with self._lock:
+            self._counts["callback_errors"] += 1  # and not reported: the next one would fail, too
+
+    def after_fork(self) -> None:
+        """See `forking`: the connection is the parent's."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.reader.abandon()
+            self._state, self._connected_since = "idle", None
+            self._times.clear()
+            self._proven.clear()
+            self._uncompared.clear()
+            self._held_back, self._overlap, self._release_due = None, None, FOREVER
+            self._needed = ()
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
+
+
+class _Run:
+    """One run of a stream, from `start` to its end: what reads, and what compares with REST."""
+
+    def __init__(self, stream: ContractInfoStream, settings: Settings, endpoint: Endpoint) -> None:
+        # With it comes websocket-client, for which a program need not wait that only imports this package.
+        from .reader import Reader
+
+        backoff = Backoff(settings.backoff_base, settings.backoff_max)
+        self.reader = Reader(stream, settings, endpoint)
+        self.schedule = Schedule(lambda: stream._compare(self), settings.resync_interval, backoff)
+
+    def end(self) -> None:
+        """Make the threads end, whatever they wait for. From any thread."""
+        self.schedule.end()
+        self.reader.end()
+
+
+def _closed_by_user() -> ccxt.ExchangeClosedByUser:
+    return ccxt.ExchangeClosedByUser("the contract info stream was stopped")

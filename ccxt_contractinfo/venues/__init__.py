@@ -1,0 +1,1 @@
+"""What an exchange says: how to reach it, what each message is, and what its REST answers."""

@@ -1,0 +1,127 @@
+"""Where the stream connects, and through what: worked out from an exchange's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import ccxt
+
+from ...shown import shown_url
+from ..stand_in import way_apart
+
+PRODUCTION = "wss://fstream.binance.com"
+SANDBOX = "wss://fstream.binancefuture.com"  # for demo trading too
+CONTRACT_INFO = "!contractInfo"
+
+
+class Endpoint(NamedTuple):
+    """An address and the way to it.
+
+    `url` is a full WebSocket URL; `proxy` the URL of an HTTP or SOCKS proxy, or None; `verify` True, False, or the path
+    of a CA bundle, as requests has it; `headers` go into the handshake. `apart` says in words how the exchange's REST
+    goes another way, which the stream cannot follow; empty where it does not.
+    """
+
+    url: str
+    proxy: str | None = None
+    verify: bool | str = True
+    headers: Mapping[str, str] = MappingProxyType({})
+    apart: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown."""
+        return shown_url(self.url)
+
+
+def split_url(url: str, schemes: Collection[str]) -> SplitResult | None:
+    """The parts of a URL that has one of these schemes, a host, and a port that can be, if any; None of another."""
+    try:
+        parts = urlsplit(url)
+        is_meant = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or no address
+        return None
+    return parts if is_meant else None
+
+
+def full_url(url: str | None) -> str:
+    """The URL to connect to.
+
+    :param url: None (production), a base without a path (it gets the route that Binance delivers market streams on), or
+        a full URL, which is used as it is
+    :raises ccxt.BadRequest: where it is no WebSocket URL
+    """
+    url = url or PRODUCTION
+    parts = split_url(url, ("ws", "wss"))
+    if parts is None:
+        raise ccxt.BadRequest(
+            f"contractInfo: the url {shown_url(url)!r} should be like wss://host or wss://host:port/path"
+        )
+    if parts.path in ("", "/") and not parts.query:
+        return f"{url.rstrip('/')}/market/ws"
+    return url
+
+
+def routed(url: str) -> str:
+    """Put the route of the market streams into a URL of ccxt.pro's, as ccxt.pro itself does: ``.../ws`` becomes
+    ``.../market/ws``; a URL that has one already, or that leads through a bridge (with a second ``://``), is kept."""
+    if url.count("://") == 1 and url.endswith("/ws") and not url.endswith("/market/ws"):
+        return f"{url[: -len('/ws')]}/market/ws"
+    return url
+
+
+def named_streams(url: str) -> set[str]:
+    """The streams that the URL itself subscribes to: ``/ws/a/b`` or ``/stream?streams=a/b``."""
+    parts = urlsplit(url)
+    query = [value for name, _, value in (item.partition("=") for item in parts.query.split("&")) if name == "streams"]
+    path = parts.path.partition("/ws/")[2]
+    return {name for text in (*query, path) for name in text.split("/") if name}
+
+
+def endpoint_of(exchange: Any) -> Endpoint:
+    """The endpoint for an exchange, without ``options['contractInfo']``: its own WebSocket URL where it has one
+    (``urls['api']['ws']['linear']``; one connection carries USDⓈ-M and COIN-M), else by its environment; its proxies,
+    TLS verification, headers and user agent.
+
+    :raises ccxt.InvalidProxySettings: where its proxy settings contradict each other
+    """
+    url = own_url(exchange) or f"{SANDBOX if is_sandbox(exchange) else PRODUCTION}/ws"
+    proxies: list[str | None] = exchange.check_ws_proxy_settings()
+    verify = exchange.verify if getattr(exchange, "validateServerSsl", True) else False
+    proxy = next(filter(None, proxies), None)
+    return Endpoint(routed(url), proxy, verify, _headers(exchange), "" if proxy else _apart(exchange))
+
+
+def _apart(exchange: Any) -> str:
+    """Those ways of REST that ccxt has no setting for which leads a WebSocket there. `httpsProxy` and its like are none
+    of them: they have `wssProxy` and its like beside them, and whoever sets one without the other means it."""
+    urls = exchange.urls["api"]
+    url = (urls.get("fapiPublic") or urls.get("dapiPublic")) if isinstance(urls, dict) else None
+    way = way_apart(exchange, url) if isinstance(url, str) else None
+    return "" if way is None else f"REST goes by {way}"
+
+
+def own_url(exchange: Any) -> str | None:
+    """The exchange's own WebSocket URL, without a route, where it has one."""
+    sockets = exchange.urls["api"].get("ws") if isinstance(exchange.urls["api"], dict) else None
+    url: str | None = sockets.get("linear") if isinstance(sockets, dict) else None
+    return url
+
+
+def is_sandbox(exchange: Any) -> bool:
+    """Whether the exchange's environment is sandbox or demo, and not production."""
+    options = exchange.options
+    return bool(exchange.isSandboxModeEnabled or options.get("sandboxMode") or options.get("enableDemoTrading"))
+
+
+def _headers(exchange: Any) -> dict[str, str]:
+    headers = dict(exchange.headers or {})
+    agent = exchange.userAgent or getattr(exchange, "user_agent", None)
+    if isinstance(agent, str):
+        headers["User-Agent"] = agent
+    elif isinstance(agent, dict):
+        headers.update(agent)
+    return headers

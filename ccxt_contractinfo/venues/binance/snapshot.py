@@ -1,0 +1,447 @@
+"""What REST says of all contracts at one time, and the events that it amounts to. Pure.
+
+exchangeInfo is a megabyte, and most answers say what the one before said: an answer is taken apart only where it
+differs from that one; of the others the `Contents` are kept.
+
+What is sick in an answer (an entry that lacks something, half of a character, NaN) spoils nothing else in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import ccxt
+import orjson
+
+from ...contracts.events import (
+    COIN_MARGINED,
+    NEVER,
+    USD_MARGINED,
+    Bracket,
+    ContractInfoEvent,
+    PartialEvent,
+    if_whole,
+    is_never,
+)
+from ...contracts.tiers import brackets_of
+from ...errors import MalformedEvent
+from ...shown import shown, shown_value
+
+Universe = Literal["linear", "inverse"]
+"""ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
+
+Entry = Mapping[str, Any]
+"""What exchangeInfo says of a contract, or leverageBracket of a bracket, as it came."""
+
+_DIGITS = 20
+"""No time has so many."""
+
+_SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d{1,15})(?!\d)')
+
+_PLAIN = "JSON without NaN, half characters, and numbers or lists beyond all bounds"
+_NAMED = "an entry that names its contract"
+
+_OF_CONTRACTS = {"pair", "contractType", "contractStatus", "deliveryDate", "onboardDate", "marginAsset"}
+"""What entries of contracts have, and those of spot markets and options have not."""
+_OF_MARKETS = {"baseAsset": str, "quoteAsset": str, "marginAsset": str, "filters": list}
+"""What ccxt makes names, precision and limits of."""
+_PRECISIONS = (
+    *("pricePrecision", "priceScale", "quantityPrecision", "quantityScale"),
+    *("baseAssetPrecision", "quotePrecision"),
+)
+_DECIMALS = 100
+"""No number has so many."""
+
+
+class State(NamedTuple):
+    """Those values of an entry that an event can change; None where the entry lacks one.
+
+    Times are ms, whatever type they came in, and each that means "never" is `NEVER`, so that two states are equal where
+    they say the same. What cannot be understood is as it came."""
+
+    status: Any
+    contract_type: Any
+    delivery_date: Any
+    onboard_date: Any
+
+
+class Contents(NamedTuple):
+    """What an exchangeInfo says: the `State` of each contract by id, and the hash of the text that said so. What of it
+    cannot be believed: by contract id, and of entries of which nobody can say whose they are."""
+
+    states: Mapping[str, State]
+    hash: int
+    malformed: Mapping[str, MalformedEvent] = {}
+    nameless: tuple[MalformedEvent, ...] = ()
+
+
+class Snapshot:
+    """One answer of exchangeInfo.
+
+    `asked` (s by `clock.now`) is when it was asked for, `time` (ms) when it was given, by Binance's clock; without
+    `has_time`, by one's own. Of entries with one id, the last whole one counts; what is no JSON is left out of its
+    entry.
+
+    :param text: the answer
+    :param now: ms; the time where the answer has no serverTime
+    :param previous: those of an earlier answer, of the same universe, which this one may repeat
+    :raises ccxt.BadResponse: where it is no exchangeInfo, or has not one entry that is whole
+    """
+
+    def __init__(self, text: str, universe: Universe, asked: float, now: int, previous: Contents | None = None) -> None:
+        self.universe: Universe = universe
+        self.asked = asked
+        self._text = text
+        self._entries: _Entries | None = None
+        tail = text.partition('"symbols"')[2]
+        digest = hash(tail)  # of 64 bits: texts that differ do not have the same one by chance
+        if previous is not None and tail and digest == previous.hash:
+            self.contents = previous
+        else:
+            self._entries = _told(text, universe)
+            self.contents = self._entries.contents(digest)
+        time = _SERVER_TIME.search(text)
+        self.has_time = time is not None
+        self.time = int(time[1]) if time else now
+
+    @classmethod
+    def of(cls, entries: Iterable[Any], universe: Universe, asked: float, time: int) -> Snapshot:
+        """An answer that would have these entries, be they whole or not, and this time."""
+        snapshot = object.__new__(cls)
+        entries = list(entries)
+        snapshot.universe, snapshot.asked, snapshot.time, snapshot._text = universe, asked, time, ""
+        snapshot._entries = _Entries(entries, universe, is_plain=_is_plain(entries))
+        snapshot.contents = snapshot._entries.contents(0)
+        return snapshot
+
+    @property
+    def states(self) -> Mapping[str, State]:
+        """The `State` of each contract by id."""
+        return self.contents.states
+
+    @property
+    def malformed(self) -> Mapping[str, MalformedEvent]:
+        """What is wrong with entries, by contract id."""
+        return self.contents.malformed
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether each entry says whose it is: else any contract that seems to be missing may be there."""
+        return not self.contents.nameless
+
+    @property
+    def errors(self) -> list[MalformedEvent]:
+        """All that is to be reported of it."""
+        return [*self.contents.malformed.values(), *self.contents.nameless]
+
+    def lacks(self, id: str) -> bool:
+        """Whether it shows that the venue does not have a contract."""
+        return self.is_clear and id not in self.states
+
+    def entry(self, id: str) -> Entry:
+        """The raw entry of a contract."""
+        return self._by_id()[id]
+
+    def event(self, id: str, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
+        """The state of a contract as an event. Raises `MalformedEvent` where the entry lacks something."""
+        return event_of(self.entry(id), self.universe, self.time, brackets)
+
+    def _by_id(self) -> _Entries:
+        if self._entries is None:
+            self._entries = _told(self._text, self.universe)
+        return self._entries
+
+
+class _Entries(dict[str, Entry]):
+    """The entries of an answer by contract id.
+
+    :param is_plain: all of them can be written as JSON
+    """
+
+    def __init__(self, entries: Iterable[Any], universe: str, *, is_plain: bool) -> None:
+        super().__init__()
+        self.states: dict[str, State] = {}
+        self.whole: set[str] = set()
+        self._malformed: dict[str, MalformedEvent] = {}
+        self._nameless: list[MalformedEvent] = []
+        for place, entry in enumerate(entries):
+            if has_id(entry):
+                kept, faults = (entry, []) if is_plain else _plain(entry)
+                for fault in [*faults, *_misfits(kept)]:
+                    self._note(entry["symbol"], fault)
+                self._take(kept, universe)
+            else:
+                self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, _NAMED))
+
+    def contents(self, hash: int) -> Contents:
+        return Contents(self.states, hash, self._malformed, tuple(self._nameless))
+
+    def _take(self, entry: Entry, universe: str) -> None:
+        id, state = entry["symbol"], state_of(entry, universe)
+        fault = None if _is_whole(state) else _fault(entry, universe)
+        if fault is not None:
+            self._note(id, fault)
+            if id in self.whole:
+                return
+        elif id in self.whole and self[id] != entry:
+            self._note(id, MalformedEvent("symbol", id, "an id that one entry alone has"))
+        if fault is None:
+            self.whole.add(id)
+        self[id], self.states[id] = entry, state
+
+    def _note(self, id: str, fault: MalformedEvent) -> None:
+        self._malformed.setdefault(id, MalformedEvent(f"{id}.{fault.field}", fault.value, fault.expected))
+
+
+def has_id(entry: Any) -> bool:
+    """Whether an entry of exchangeInfo says which contract it is about."""
+    id = entry.get("symbol") if isinstance(entry, Mapping) else None
+    return isinstance(id, str) and bool(id) and (id.isascii() or _is_plain(id))
+
+
+def is_of_contract(entry: Any) -> bool:
+    """Whether an entry of exchangeInfo, whole or not, may be that of a contract, and not of another kind of market."""
+    return not isinstance(entry, Mapping) or not _OF_CONTRACTS.isdisjoint(entry)
+
+
+def is_whole(entry: Entry, universe: str) -> bool:
+    """Whether an entry says all that makes an event."""
+    return _fault(entry, universe) is None
+
+
+def check_market(entry: Entry) -> None:
+    """Raise `MalformedEvent` where an entry lacks what ccxt makes a market of."""
+    for fault in _misfits({**dict.fromkeys(_OF_MARKETS), **entry}):
+        raise fault
+
+
+def believable(entry: Any) -> Entry:
+    """An entry without those of its fields that are no JSON. Raises `MalformedEvent` where a market that is made of it
+    would lack something, or have something else."""
+    if not has_id(entry):
+        raise MalformedEvent("symbol", entry, _NAMED)
+    kept, faults = _plain(entry)
+    for fault in [*_misfits(kept), *(each for each in faults if each.field in _OF_MARKETS)]:
+        raise fault
+    return kept
+
+
+def _plain(entry: Entry) -> tuple[Entry, list[MalformedEvent]]:
+    """An entry without those of its fields that are no JSON, and these."""
+    if _is_plain(entry):
+        return entry, []
+    sick = {name: value for name, value in entry.items() if not _is_plain({name: value})}
+    kept = {name: value for name, value in entry.items() if name not in sick}
+    return kept, [MalformedEvent(ascii(name)[1:-1], value, _PLAIN) for name, value in sick.items()]
+
+
+def _misfits(entry: Entry) -> list[MalformedEvent]:
+    """What of that which ccxt makes a market of is something else."""
+    odd = [
+        MalformedEvent(name, entry[name], f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
+        for name, kind in _OF_MARKETS.items()
+        if name in entry and not isinstance(entry[name], kind)
+    ]
+    return [*odd, *_odd_precisions(entry)]
+
+
+def _is_whole(state: State) -> bool:
+    """Whether a state is as nearly all are; what is wrong with another, `_fault` says."""
+    kinds = type(state.status), type(state.contract_type), type(state.delivery_date), type(state.onboard_date)
+    return kinds == (str, str, int, int) and state.delivery_date >= 0 and bool(state.onboard_date >= 0)
+
+
+def _fault(entry: Entry, universe: str) -> MalformedEvent | None:
+    try:
+        event_of(entry, universe, 0)
+    except MalformedEvent as error:
+        return error
+    return None
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be written as JSON, within other values, and read back as the same."""
+    try:
+        return bool(orjson.loads(orjson.dumps([[[[value]]]])) == [[[[value]]]])
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _decoded(text: str) -> tuple[Any, bool]:
+    """What a text says, understood as far as ccxt does, and whether all that is plain JSON. Raises ValueError or
+    RecursionError."""
+    try:
+        value = orjson.loads(text)
+        orjson.dumps([[[[value]]]])  # it reads deeper lists than it writes
+    except (TypeError, ValueError):
+        return json.loads(text), False
+    return value, True
+
+
+def check_precisions(entry: Entry) -> None:
+    """Raise `MalformedEvent` for a precision that cannot be meant: ccxt writes out each decimal, and never ends."""
+    for fault in _odd_precisions(entry):
+        raise fault
+
+
+def _odd_precisions(entry: Entry) -> Iterator[MalformedEvent]:
+    for name in _PRECISIONS:
+        with contextlib.suppress(ValueError):  # what is no whole number, ccxt refuses itself
+            if abs(int(str(entry.get(name)))) > _DECIMALS:
+                yield MalformedEvent(name, entry[name], "a number of decimals")
+
+
+def state_of(entry: Entry, universe: str) -> State:
+    """What an entry of exchangeInfo, or ccxt's `info` that was made of it, says of its contract."""
+    get = entry.get
+    delivery = time_of(get("deliveryDate"))
+    if type(delivery) is int and is_never(delivery):
+        delivery = NEVER
+    return State(get(status_name(universe)), get("contractType"), delivery, time_of(get("onboardDate")))
+
+
+def time_of(value: Any) -> Any:
+    """A time of an entry in ms, also where it is text, as in older versions' `info`; what is no whole number, as it
+    came."""
+    return int(value) if type(value) is str and value.isdecimal() and len(value) < _DIGITS else value
+
+
+def status_name(universe: str) -> str:
+    """What exchangeInfo calls the status: COIN-M has its own word."""
+    return "contractStatus" if universe == "inverse" else "status"
+
+
+def event_of(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
+    """What a raw entry of exchangeInfo says, as an event.
+
+    :param time: ms; of the answer
+    :param brackets: the contract's, where REST has told other ones than were known
+    :raises MalformedEvent: where the entry lacks something, or holds a wrong type
+    """
+    state = state_of(entry, universe)
+    return ContractInfoEvent(
+        id=_text("symbol", entry.get("symbol")),
+        event_time=time,
+        pair=entry.get("pair"),
+        contract_type=_text("contractType", state.contract_type),
+        delivery_time=_time("deliveryDate", state.delivery_date),
+        onboard_time=_time("onboardDate", state.onboard_date),
+        status=_text(status_name(universe), state.status),
+        brackets=tuple(brackets),
+        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        raw=entry,
+    )
+
+
+def salvage_entry(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
+    """What is whole in an entry that `event_of` refuses, as an event; the parameters are as there."""
+    state = state_of(entry, universe)
+    told: dict[str, Any] = {
+        "contract_type": if_whole(lambda: _text("contractType", state.contract_type)),
+        "delivery_time": if_whole(lambda: _time("deliveryDate", state.delivery_date)),
+        "onboard_time": if_whole(lambda: _time("onboardDate", state.onboard_date)),
+        "status": if_whole(lambda: _text("status", state.status)),
+    }
+    return PartialEvent(
+        id=entry["symbol"],
+        event_time=time,
+        pair=entry.get("pair"),
+        **told,
+        brackets=tuple(brackets),
+        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        raw=entry,
+        untold=frozenset(name for name, value in told.items() if value is None),
+    )
+
+
+class LeverageBrackets(dict[str, list[Entry]]):
+    """What leverageBracket says: the raw brackets by contract id.
+
+    `coefficients` has the `notionalCoef` of those contracts whose brackets were adjusted for the account, so that they
+    are not those of the public; `malformed` says, by contract id, what could not be understood, and is left out.
+    """
+
+    def __init__(
+        self, brackets: Mapping[str, list[Entry]] | None = None, coefficients: Mapping[str, float] | None = None
+    ) -> None:
+        super().__init__(brackets or {})
+        self.coefficients: dict[str, float] = dict(coefficients or {})
+        self.malformed: dict[str, MalformedEvent] = {}
+
+
+def brackets_by_id(text: str) -> LeverageBrackets:
+    """What an answer of leverageBracket says; one contract that cannot be understood does not spoil the others, and of
+    entries with one id the last whole one counts. Raises ccxt.BadResponse where there is no contract in it that can."""
+    found = LeverageBrackets()
+    try:
+        entries, is_plain = _decoded(text)
+    except (ValueError, RecursionError) as error:
+        raise ccxt.BadResponse(
+            f"leverageBracket has no list of brackets: {shown_value(error)} in {shown(text)}"
+        ) from error
+    for entry in entries if isinstance(entries, list) else [entries]:
+        name = entry["symbol"] if has_id(entry) else "leverageBracket"
+        try:
+            if not has_id(entry):
+                raise MalformedEvent("symbol", entry, _NAMED)
+            _take_brackets(found, name, entry, is_plain=is_plain)
+        except MalformedEvent as error:
+            found.malformed[name] = MalformedEvent(f"{name}.{error.field}", error.value, error.expected)
+    if not isinstance(entries, list) or (entries and not found):
+        raise ccxt.BadResponse(f"leverageBracket has no list of brackets: {shown(text)}")
+    found.coefficients = {id: coefficient for id, coefficient in found.coefficients.items() if coefficient != 1}
+    return found
+
+
+def _take_brackets(found: LeverageBrackets, id: str, entry: Mapping[str, Any], *, is_plain: bool) -> None:
+    coefficient = {id: _coefficient(entry.get("notionalCoef"))}
+    if id not in found:
+        found.coefficients.update(coefficient)
+    brackets = entry.get("brackets")
+    if not isinstance(brackets, list):
+        raise MalformedEvent("brackets", brackets, "a list, as in leverageBracket")
+    if not is_plain and not _is_plain(brackets):
+        raise MalformedEvent("brackets", brackets, _PLAIN)
+    brackets_of(brackets)
+    found[id] = brackets
+    found.coefficients.update(coefficient)
+
+
+def _coefficient(value: Any) -> float:
+    """Leverage brackets without a coefficient were not adjusted."""
+    if value is None:
+        return 1.0
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError, OverflowError):
+            if 0 < (coefficient := float(value)) < float("inf"):
+                return coefficient
+    raise MalformedEvent("notionalCoef", value, "a number above 0")
+
+
+def _told(text: str, universe: str) -> _Entries:
+    try:
+        answer, is_plain = _decoded(text)
+        symbols = answer["symbols"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {shown_value(error)} in {shown(text)}") from error
+    found = _Entries(symbols if isinstance(symbols, list) else (), universe, is_plain=is_plain)
+    # One without anything whole, believed, would mean that every contract is gone, or may be anything.
+    if not found.whole:
+        raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or none of them is whole: {shown(text)}")
+    return found
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise MalformedEvent(name, value, "a text, as in exchangeInfo")
+
+
+def _time(name: str, value: Any) -> int:
+    if type(value) is int and value >= 0:
+        return value
+    raise MalformedEvent(name, value, "a time in ms since the epoch")

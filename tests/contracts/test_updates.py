@@ -1,0 +1,152 @@
+"""The update that users get."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ccxt
+import pytest
+
+from ccxt_contractinfo.contracts.changes import Market, apply_event, complete
+from ccxt_contractinfo.contracts.events import parse_event
+from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
+
+NEVER = 4133404800000
+SCHEDULED = 1790000000000
+QUARTER = 1790323200000
+IOTA: dict[str, Any] = {
+    "e": "contractInfo",
+    "E": 1669356423908,
+    "s": "IOTAUSDT",
+    "ps": "IOTAUSDT",
+    "ct": "PERPETUAL",
+    "dt": NEVER,
+    "ot": 1569398400000,
+    "cs": "TRADING",
+    "bks": [
+        {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
+        {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
+    ],
+}
+
+
+def market_of(id: str = "IOTAUSDT", contract_type: str = "PERPETUAL", delivery: int = NEVER) -> Market:
+    """The contract as ccxt parses it and the package completes it."""
+    return complete(
+        ccxt.binanceusdm().parse_market(
+            {
+                "symbol": id,
+                "pair": "IOTAUSDT",
+                "contractType": contract_type,
+                "deliveryDate": delivery,
+                "onboardDate": 1569398400000,
+                "status": "TRADING",
+                "baseAsset": "IOTA",
+                "quoteAsset": "USDT",
+                "marginAsset": "USDT",
+                "pricePrecision": 4,
+                "quantityPrecision": 1,
+                "filters": [],
+            }
+        )
+    )
+
+
+def updated(market: Market, push: dict[str, Any], listed: bool = False) -> ContractInfo:
+    event = parse_event(push)
+    return UpdateRecord(event, apply_event(market, event, listed=listed), "stream").update()
+
+
+def test_the_documented_push() -> None:
+    """The documented push is told in ccxt's names, with the raw push in `info`."""
+    update = updated(market_of(), IOTA)
+    tiers = update.pop("tiers")  # type: ignore[misc]
+    assert {
+        "info": IOTA,
+        "id": "IOTAUSDT",
+        "symbol": "IOTA/USDT:USDT",
+        "timestamp": 1669356423908,
+        "datetime": "2022-11-25T06:07:03.908Z",
+        "contractType": "PERPETUAL",
+        "status": "TRADING",
+        "active": True,
+        "created": 1569398400000,
+        "expiry": None,
+        "delisting": None,
+        "tierChanges": None,
+        "kinds": ["tiers"],
+        "previous": {"leverageTiers": None},
+        "source": "stream",
+    } == update
+    assert [(0.0, 5000.0, 50.0), (5000.0, 25000.0, 20.0)] == [
+        (tier["minNotional"], tier["maxNotional"], tier["maxLeverage"]) for tier in tiers
+    ]
+
+
+def test_an_update_has_the_fields_of_its_type() -> None:
+    """An update is a plain dict of exactly the declared fields, and goes through JSON."""
+    update = updated(market_of(), IOTA)
+    assert dict is type(update)
+    assert set(ContractInfo.__annotations__) == set(update)
+    assert update == json.loads(json.dumps(update))
+
+
+@pytest.mark.parametrize("brackets", [[], None], ids=["empty", "null"])
+def test_a_push_without_brackets(brackets: Any) -> None:
+    """Without brackets an update has no tiers, though the market goes on having them."""
+    known = apply_event(market_of(), parse_event(IOTA)).market
+    update = updated(known, {**IOTA, "cs": "TRADING_HALT", "bks": brackets})
+    assert update["tiers"] is None
+    assert (["halted", "status"], {"status": "TRADING", "active": True}) == (update["kinds"], update["previous"])
+    assert ("TRADING_HALT", False) == (update["status"], update["active"])
+
+
+def test_a_repeated_bracket_push_carries_its_tiers() -> None:
+    """Tiers are there whenever the push carried brackets, also where only the status changed."""
+    known = apply_event(market_of(), parse_event(IOTA)).market
+    update = updated(known, {**IOTA, "cs": "SETTLING"})
+    assert known["leverageTiers"] == update["tiers"]
+    assert ["settling", "status"] == update["kinds"]
+
+
+def test_a_perpetual_that_is_delisted() -> None:
+    """A scheduled delisting is told beside the status that still is TRADING."""
+    update = updated(market_of(), {**IOTA, "dt": SCHEDULED, "bks": []})
+    assert (SCHEDULED, None, True, ["delisting"]) == (
+        update["delisting"],
+        update["expiry"],
+        update["active"],
+        update["kinds"],
+    )
+
+
+def test_a_future_that_is_delivered() -> None:
+    """A future's update has its expiry and its own symbol."""
+    market = market_of("IOTAUSDT_260925", "CURRENT_QUARTER", QUARTER)
+    push = {**IOTA, "s": "IOTAUSDT_260925", "ct": "CURRENT_QUARTER", "dt": QUARTER, "cs": "DELIVERING", "bks": []}
+    update = updated(market, push)
+    assert ("IOTA/USDT:USDT-260925", QUARTER, None) == (update["symbol"], update["expiry"], update["delisting"])
+
+
+def test_a_listing() -> None:
+    """A listing has nothing previous, and carries the tiers that came with it."""
+    update = updated(market_of(), {**IOTA, "cs": "PENDING_TRADING"}, listed=True)
+    assert (["listed", "tiers"], {}, False) == (update["kinds"], update["previous"], update["active"])
+    assert 2 == len(update["tiers"] or ())
+
+
+def test_a_time_beyond_the_calendar() -> None:
+    """A time that no calendar has is told in ms alone."""
+    update = updated(market_of(), {**IOTA, "E": 2**63 - 1})
+    assert (2**63 - 1, None) == (update["timestamp"], update["datetime"])
+
+
+def test_what_was_pushed_goes_before_what_rest_says() -> None:
+    """The status and the type of an update are those of its push."""
+    update = updated(market_of(), {**IOTA, "cs": "UNHEARD_OF", "ct": "PERPETUAL_DELIVERING", "dt": SCHEDULED})
+    assert ("UNHEARD_OF", "PERPETUAL_DELIVERING", "IOTA/USDT:USDT") == (
+        update["status"],
+        update["contractType"],
+        update["symbol"],
+    )

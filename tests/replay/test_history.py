@@ -1,0 +1,155 @@
+"""What a journal says of one contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ccxt_contractinfo as cci
+from ccxt_contractinfo.replay.history import last_tier_change
+from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.conftest import eventually, go_live
+from tests.journals import HALT, START, answer, pushed, written
+from tests.samples import CUT, ONBOARD, PUSHED, SCHEDULED, entry, told_by_rest
+
+UNKNOWN = dict.fromkeys(
+    ("id", "symbol", "timestamp", "status", "active", "contractType", "created", "expiry", "delisting", "tiers")
+)
+
+
+def test_a_contract_at_a_time(tmp_path: Path) -> None:
+    """Status, dates and tiers are as pushes and REST have told them until then; what nobody has told is None."""
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry()),
+        pushed(2_000, bks=PUSHED),
+        {"kind": "push", "time": 2_500, "clock": 2.5, "raw": "{"},
+        pushed(3_000, dt=SCHEDULED),
+        pushed(4_000, "OTHERUSDT"),
+        pushed(1_500, **HALT) | {"time": 5_000, "clock": 5.0},  # older than the one before
+        answer("rest", 60_000, brackets={"IOTAUSDT": told_by_rest(CUT)}),
+        answer("rest", 70_000, gone=["IOTAUSDT"]),
+    )
+
+    def at(time: int, symbol: str = "IOTAUSDT") -> dict[str, Any]:
+        return cci.contract_at(path, symbol, time)
+
+    assert UNKNOWN == at(1_001)
+    assert UNKNOWN == at(99_999, "NONEUSDT")
+    first = at(1_500)
+    assert ("IOTAUSDT", "IOTA/USDT:USDT", "TRADING", True, None) == tuple(
+        first[name] for name in ("id", "symbol", "status", "active", "tiers")
+    )
+    assert (ONBOARD, None, "PERPETUAL", 1_002) == tuple(
+        first[name] for name in ("created", "delisting", "contractType", "timestamp")
+    )
+    assert [50.0, 20.0] == [tier["maxLeverage"] for tier in at(2_000)["tiers"]]
+    assert (None, SCHEDULED) == (at(2_999)["delisting"], at(3_000)["delisting"])
+    assert (at(3_000), "TRADING") == (at(5_000), at(5_000)["status"])
+    assert [25.0, 10.0] == [tier["maxLeverage"] for tier in at(60_000)["tiers"]]
+    assert (None, False) == tuple(at(70_000)[name] for name in ("status", "active"))
+    assert at(60_000) == at(60_000, "IOTA/USDT:USDT")
+
+
+def test_a_contract_that_was_only_pushed(tmp_path: Path) -> None:
+    """It is known by its id, until REST completes it."""
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry("BTCUSDT")),
+        pushed(2_000, bks=PUSHED, cs="PENDING_TRADING"),
+        answer("rest", 3_000),
+        answer("rest", 4_000, entry(status="PENDING_TRADING")),
+    )
+    before, still, after = (cci.contract_at(path, "IOTAUSDT", time) for time in (2_000, 3_000, 4_000))
+    assert (None, "PENDING_TRADING", 2) == (before["symbol"], before["status"], len(before["tiers"]))
+    assert before == still
+    assert ("IOTA/USDT:USDT", "PENDING_TRADING", 2) == (after["symbol"], after["status"], len(after["tiers"]))
+    assert [["listed", "tiers"]] == [update["kinds"] for update in cci.replay(path, cci.binanceusdm())]
+
+
+def test_a_dated_future_expires(tmp_path: Path) -> None:
+    """The delivery time of a future is its expiry, that of COIN-M's, too."""
+    future = entry("BTCUSD_260925", contractType="CURRENT_QUARTER", deliveryDate=SCHEDULED)
+    path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, future, universe="inverse"))
+    state = cci.contract_at(path, "BTCUSD_260925", 2_000)
+    assert (SCHEDULED, None) == (state["expiry"], state["delisting"])
+
+
+def test_the_last_change_of_tiers(tmp_path: Path) -> None:
+    """The tiers before their last change, and since, by pushes and REST alike, and when that was; None where they were
+    unknown."""
+    told = [answer("markets", 1_002, entry()), pushed(2_000, bks=PUSHED), pushed(3_000, **HALT)]
+    later = [pushed(4_000, bks=CUT), answer("rest", 60_000, brackets={"IOTAUSDT": told_by_rest(CUT)})]
+
+    def leverages(*entries: dict[str, Any]) -> list[list[float] | None]:
+        path = written(tmp_path / "a.jsonl", START, *entries)
+        found = last_tier_change(path, "IOTAUSDT")
+        return [tiers and [tier["maxLeverage"] for tier in tiers] for tiers in (found.before, found.tiers)]
+
+    assert [None, None] == leverages(*told[:1])
+    assert [None, [50.0, 20.0]] == leverages(*told)
+    assert [[50.0, 20.0], [25.0, 10.0]] == leverages(*told, *later)
+    found = last_tier_change(tmp_path / "a.jsonl", "IOTA/USDT:USDT")
+    assert ("IOTAUSDT", "IOTA/USDT:USDT", "USDT", 4_000) == found[:4]
+    assert (None,) * 6 == last_tier_change(tmp_path / "a.jsonl", "OTHERUSDT")
+
+
+def test_an_answer_that_is_cut_off_has_to_be_given_twice(tmp_path: Path) -> None:
+    """A contract that vanishes together with many others is gone only when the next answer says so, too."""
+    others = [f"A{number}USDT" for number in range(40)]
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry(), *map(entry, others)),
+        answer("rest", 60_000, gone=["IOTAUSDT", *others[:20]]),
+        answer("rest", 70_000),
+    )
+    assert ["TRADING", None] == [cci.contract_at(path, "IOTAUSDT", time)["status"] for time in (60_000, 70_000)]
+    assert [] == [update for update in cci.replay(path, cci.binanceusdm()) if update["timestamp"] < 70_000]
+
+
+def test_tiers_of_a_listing_have_its_symbol(tmp_path: Path) -> None:
+    """Tiers that were pushed before REST completed the contract are its own afterwards."""
+    told = [answer("markets", 1_002, entry("BTCUSDT")), pushed(2_000, bks=PUSHED), answer("rest", 60_000, entry())]
+    path = written(tmp_path / "a.jsonl", START, *told)
+    assert (2_000, None) == (last_tier_change(path, "IOTAUSDT").time, last_tier_change(path, "IOTAUSDT").before)
+    (tier, _) = cci.contract_at(path, "IOTAUSDT", 60_000)["tiers"]
+    assert ("IOTA/USDT:USDT", "USDT") == (tier["symbol"], tier["currency"])
+
+
+def test_a_time_to_come_hides_nothing(tmp_path: Path) -> None:
+    """A line whose time the clock had wrong does not hide those behind it."""
+    glitch = {**pushed(2_000), "time": 9_000_000}
+    path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, entry()), glitch, pushed(3_000, **HALT))
+    assert "TRADING_HALT" == cci.contract_at(path, "IOTAUSDT", 4_000)["status"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "id"),
+    [
+        ("BTC/USDT", "BTCUSDT"),
+        ("BTC/USDT:USDT", "BTCUSDT"),
+        ("BTCUSDT", "BTCUSDT"),
+        ("BTC/USD", "BTCUSD_PERP"),
+        ("BTC/USDT:BTC", None),
+        ("btc/usdt", None),
+        ("BTC", None),
+    ],
+)
+def test_symbols_are_resolved_as_ccxt_resolves_them(
+    tmp_path: Path, sim: BinanceSimulator, symbol: str, id: str | None
+) -> None:
+    """Without the currency of the margin, a symbol is the perpetual, as for `exchange.market()`; letters count."""
+    path = tmp_path / "a.jsonl"
+    with sim.connect(cci.binance({"options": {"contractInfo": {"journal": path}}})) as exchange:
+        go_live(exchange)
+        sim.set_brackets("BTCUSDT", PUSHED)
+        sim.set_brackets("BTCUSD_PERP", PUSHED)
+        eventually(lambda: exchange.contract_info_stream().health()["events"] == 2)
+    assert id == cci.contract_at(path, symbol, 2**60)["id"]
+    change = last_tier_change(path, symbol)
+    assert (id, id is not None) == (change.id, change.tiers is not None)

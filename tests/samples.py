@@ -1,0 +1,112 @@
+"""Contracts for tests, as REST and as the stream tell of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import ccxt
+import orjson
+
+from ccxt_contractinfo.contracts.changes import Market, complete, keep_name
+from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, parse_event, salvage_event
+from ccxt_contractinfo.venues.binance.snapshot import Snapshot, Universe
+
+NEVER = 4133404800000
+ONBOARD = 1569398400000
+SCHEDULED = 1790000000000  # 2026-09-21T14:13:20Z
+SERVER_TIME = 1700000000000
+FILTERS = [
+    {"filterType": "PRICE_FILTER", "minPrice": "0.0001", "maxPrice": "200000", "tickSize": "0.0001"},
+    {"filterType": "LOT_SIZE", "minQty": "0.1", "maxQty": "10000000", "stepSize": "0.1"},
+]
+PUSHED = [
+    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
+    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
+]
+"""Brackets by the names of the stream."""
+CUT = [{**PUSHED[0], "ma": 25, "mi": 11}, {**PUSHED[1], "ma": 10, "mi": 1}]
+"""The same with half the leverage."""
+_EXCHANGES = {"linear": ccxt.binanceusdm(), "inverse": ccxt.binancecoinm()}
+
+
+def entry(id: str = "IOTAUSDT", **changes: Any) -> dict[str, Any]:
+    """An entry of exchangeInfo; of COIN-M where the id is one of its."""
+    is_inverse = "USD_" in id
+    base = id.partition("USD")[0]
+    return {
+        "symbol": id,
+        "pair": id.partition("_")[0],
+        "contractType": "PERPETUAL",
+        "deliveryDate": NEVER,
+        "onboardDate": ONBOARD,
+        "contractStatus" if is_inverse else "status": "TRADING",
+        "baseAsset": base,
+        "quoteAsset": "USD" if is_inverse else "USDT",
+        "marginAsset": base if is_inverse else "USDT",
+        "pricePrecision": 4,
+        "quantityPrecision": 1,
+        **({"contractSize": 10} if is_inverse else {}),
+        "filters": FILTERS,
+        **changes,
+    }
+
+
+def market_of(entry: dict[str, Any]) -> Market:
+    """What ccxt makes of an entry, complete, under the name that users know."""
+    exchange = _EXCHANGES["inverse" if "contractSize" in entry else "linear"]
+    return complete(keep_name(exchange.parse_market(copy.deepcopy(entry))))
+
+
+def spot_market(id: str = "IOTAUSDT") -> Market:
+    """A spot market, which may have the id of a contract."""
+    base = id.removesuffix("USDT")
+    return {"id": id, "symbol": f"{base}/USDT", "spot": True, "swap": False, "future": False, "info": {"symbol": id}}
+
+
+def push(id: str = "IOTAUSDT", time: int = SERVER_TIME, **changes: Any) -> ContractInfoEvent:
+    """A push that says what `entry` says, but for some fields."""
+    fields = {"s": id, "ps": id.partition("_")[0], "ct": "PERPETUAL", "dt": NEVER, "ot": ONBOARD, "cs": "TRADING"}
+    return parse_event({"e": "contractInfo", "E": time, **fields, **changes})
+
+
+def arrival(id: str = "IOTAUSDT", time: int = SERVER_TIME, received: float = 100.0, **changes: Any) -> Arrival:
+    """The same, as it came."""
+    return Arrival(push(id, time, **changes), received)
+
+
+def part(time: int, without: str, received: float = 100.0, **changes: Any) -> Arrival:
+    """What is whole in a push that lacks a field."""
+    raw = {name: value for name, value in push(time=time, **changes).raw.items() if name != without}
+    event = salvage_event(raw)
+    assert event is not None
+    return Arrival(event, received)
+
+
+def exchange_info(entries: Iterable[Any], time: int = SERVER_TIME) -> str:
+    """The text of an answer of exchangeInfo."""
+    return orjson.dumps({"timezone": "UTC", "serverTime": time, "symbols": list(entries)}).decode()
+
+
+def snapshot(
+    *entries: dict[str, Any], asked: float = 100.0, time: int = SERVER_TIME, universe: Universe = "linear"
+) -> Snapshot:
+    """An answer of exchangeInfo, asked for at `asked`."""
+    return Snapshot(exchange_info(entries, time), universe, asked, 0)
+
+
+def told_by_rest(brackets: Iterable[dict[str, Any]], universe: Universe = "linear") -> list[dict[str, Any]]:
+    """Pushed brackets by the names of leverageBracket."""
+    kind = "qty" if universe == "inverse" else "notional"
+    return [
+        {
+            "bracket": each["bs"],
+            "initialLeverage": each["ma"],
+            f"{kind}Cap": each["bnc"],
+            f"{kind}Floor": each["bnf"],
+            "maintMarginRatio": each["mmr"],
+            "cum": each["cf"],
+        }
+        for each in brackets
+    ]
