@@ -62,7 +62,7 @@ class Process:
                 assert pipe is not None
                 pipe.close()
 
-    def tell(self, **request: Any) -> None:
+    def notify(self, **request: Any) -> None:
         """Send a line; `heard` has the answer."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # `heard` says why
@@ -84,7 +84,7 @@ class Process:
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a line, and return the answer."""
-        self.tell(**request)
+        self.notify(**request)
         return self.heard()
 
     def _read_errors(self) -> None:

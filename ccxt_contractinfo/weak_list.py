@@ -13,7 +13,7 @@ _item = operator.methodcaller("__call__")
 """Of a weak reference: its item, or None."""
 
 
-class Weakly(Generic[_T]):
+class WeakList(Generic[_T]):
     """Objects that are always true, in the order in which they came, for as long as somebody else holds them. Not
     thread-safe, but it may be iterated while it changes.
 

@@ -10,8 +10,8 @@ import ccxt
 import orjson
 
 from ccxt_contractinfo.contracts.changes import Market, complete, keep_name
-from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, parse_event, salvage_event
-from ccxt_contractinfo.venues.binance.snapshot import Snapshot, Universe
+from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, SubType, parse_event, salvage_event
+from ccxt_contractinfo.venues.binance.snapshot import Snapshot
 
 NEVER = 4133404800000
 ONBOARD = 1569398400000
@@ -90,15 +90,15 @@ def exchange_info(entries: Iterable[Any], time: int = SERVER_TIME) -> str:
 
 
 def snapshot(
-    *entries: dict[str, Any], asked: float = 100.0, time: int = SERVER_TIME, universe: Universe = "linear"
+    *entries: dict[str, Any], asked: float = 100.0, time: int = SERVER_TIME, sub_type: SubType = "linear"
 ) -> Snapshot:
     """An answer of exchangeInfo, asked for at `asked`."""
-    return Snapshot(exchange_info(entries, time), universe, asked, 0)
+    return Snapshot(exchange_info(entries, time), sub_type, asked, 0)
 
 
-def told_by_rest(brackets: Iterable[dict[str, Any]], universe: Universe = "linear") -> list[dict[str, Any]]:
+def told_by_rest(brackets: Iterable[dict[str, Any]], sub_type: SubType = "linear") -> list[dict[str, Any]]:
     """Pushed brackets by the names of leverageBracket."""
-    kind = "qty" if universe == "inverse" else "notional"
+    kind = "qty" if sub_type == "inverse" else "notional"
     return [
         {
             "bracket": each["bs"],

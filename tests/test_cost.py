@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
-from ccxt_contractinfo.markets.live_dict import LiveMapping
+from ccxt_contractinfo.markets.live_dict import LiveDict
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import go_live
@@ -180,7 +180,7 @@ def test_another_exchange_on_the_stream_costs_little(make: Callable[..., Any], p
 def test_what_a_push_never_does(sim: BinanceSimulator, push: Push, mocker: MockerFixture) -> None:
     """A push about a known contract asks REST for nothing, goes over no table of markets, and uses no deep_extend."""
     for name in ("__iter__", "copy", "keys", "values", "items"):
-        mocker.patch.object(LiveMapping, name, side_effect=AssertionError(f"LiveMapping.{name}"))
+        mocker.patch.object(LiveDict, name, side_effect=AssertionError(f"LiveMapping.{name}"))
     mocker.patch.object(ccxt.Exchange, "deep_extend", side_effect=AssertionError("deep_extend"))
     requests = len(sim.requests)
     for kind in CALLS:

@@ -61,7 +61,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 def _spin(bench: Bench, bot: Process, rate: int, seconds: int) -> float:
     """How many turns a second the bot's thread makes, at so many pushes a second."""
-    bot.tell(do="spin", seconds=seconds)
+    bot.notify(do="spin", seconds=seconds)
     if rate:
         bench.server.ask(do="pace", kind="status", count=rate * seconds, rate=rate)
     turns: float = bot.heard()["turns"]
@@ -70,7 +70,7 @@ def _spin(bench: Bench, bot: Process, rate: int, seconds: int) -> float:
 
 def _wait(bench: Bench, bot: Process, event: str) -> float:
     """The longest time (ms) for which the bot's thread was kept waiting, around an event."""
-    bot.tell(do="spin", seconds=WINDOW, resync=event == "resync")
+    bot.notify(do="spin", seconds=WINDOW, resync=event == "resync")
     time.sleep(WINDOW / 3)
     if event.startswith("push"):
         bench.server.ask(do="burst", kind="brackets" if "brackets" in event else "status", count=1)

@@ -25,7 +25,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         with Process(__name__, {"port": bench.port, "way": way, "seconds": seconds}) as bot:
             bot.heard()
             before = bench.server.ask(do="sent")
-            bot.tell()
+            bot.notify()
             bench.server.ask(do="pace", kind="status", count=PUSHES * seconds, rate=PUSHES)
             found = bot.heard()
             after = bench.server.ask(do="sent")

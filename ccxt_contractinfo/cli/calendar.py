@@ -12,9 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..contracts.changes import is_contract, iso8601, market_universe
+from ..contracts.changes import is_contract, iso8601, market_sub_type
+from ..contracts.events import SubType
 from ..contracts.upcoming import Upcoming, upcoming
-from ..venues.binance.snapshot import Universe
 from .options import (
     Failure,
     connected_exchange,
@@ -85,10 +85,10 @@ def _calendar(arguments: argparse.Namespace) -> int:
                 pass  # each is in the markets when it is told
         now = time.time_ns() // 1_000_000
         everything = upcoming(exchange.markets.values(), now, FAR)
-        universes = {market_universe(market) for market in exchange.markets.values() if is_contract(market)}
+        sub_types = {market_sub_type(market) for market in exchange.markets.values() if is_contract(market)}
     until = now + int(arguments.days * DAY)
     if arguments.ics:
-        _write_calendar(arguments.ics, everything, until, now, earlier, universes)
+        _write_calendar(arguments.ics, everything, until, now, earlier, sub_types)
         return 0
     ahead = [each for each in everything if each.time <= until]
     if is_for_people(arguments):
@@ -124,13 +124,13 @@ def _write_calendar(
     until: int,
     now: int,
     earlier: Mapping[str, Any],
-    universes: Collection[Universe],
+    sub_types: Collection[SubType],
 ) -> None:
     from .calendar_file import calendar_of, uid_of
 
     # What is in the file already is brought up to date, however far ahead it is.
     ahead = [each for each in everything if each.time <= until or uid_of(each) in earlier]
-    content = calendar_of(ahead, now, earlier, universes)
+    content = calendar_of(ahead, now, earlier, sub_types)
     if name == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

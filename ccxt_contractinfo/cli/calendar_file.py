@@ -8,9 +8,9 @@ from typing import Any
 
 from icalendar import Alarm, Calendar, Event
 
+from ..contracts.events import SubType
 from ..contracts.upcoming import Upcoming
 from ..shown import shown
-from ..venues.binance.snapshot import Universe
 from . import formatting
 
 SUMMARIES = {
@@ -47,7 +47,7 @@ def calendar_of(
     ahead: Iterable[Upcoming],
     now: int,
     earlier: Mapping[str, Any] | None = None,
-    universes: Collection[Universe] = ("linear", "inverse"),
+    sub_types: Collection[SubType] = ("linear", "inverse"),
 ) -> bytes:
     """The file. Imported again, an event whose time has moved takes the place of what was imported before.
 
@@ -55,7 +55,7 @@ def calendar_of(
     :param now: ms; when the events were as they are
     :param earlier: the events of the file before. Those that would still lie ahead, and are not in `ahead`, stay as
         cancelled until their time is past, so that calendar programs take them off
-    :param universes: of what contracts `ahead` tells; the earlier events of others stay as they are
+    :param sub-types: of what contracts `ahead` tells; the earlier events of others stay as they are
     """
     calendar, left = Calendar(), dict(earlier or {})
     calendar.add("prodid", _PRODUCT)
@@ -65,7 +65,7 @@ def calendar_of(
         calendar.add_component(_event(each, now, left.pop(uid_of(each), None)))
     for event in left.values():
         if event["dtstart"].dt > _utc(now):
-            is_void = event.get("status") != "CANCELLED" and _universe(event) in universes
+            is_void = event.get("status") != "CANCELLED" and _sub_type(event) in sub_types
             calendar.add_component(_cancelled(event, now) if is_void else event)
     content: bytes = calendar.to_ical()
     return content
@@ -109,7 +109,7 @@ def _sequence(now: int, earlier: Any) -> int:
     return max(now // 60_000, 0 if earlier is None else int(earlier.get("sequence", 0)) + 1)
 
 
-def _universe(event: Any) -> Universe:
+def _sub_type(event: Any) -> SubType:
     """That of the contract of an event."""
     symbol = str(event["summary"]).split()[0]
     quote, _, settle = symbol.partition("/")[2].partition(":")

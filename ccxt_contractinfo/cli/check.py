@@ -26,7 +26,7 @@ import ccxt
 
 from .. import clock
 from ..clock import FOREVER
-from ..contracts.events import canary_time, decode, unwrap
+from ..contracts.events import SubType, canary_time, decode, unwrap
 from ..errors import ProtocolViolation
 from ..extras import how_to_install
 from ..settings import Settings
@@ -35,7 +35,6 @@ from ..stream.dial import proxy_address
 from ..stream.reader import Link, Reader
 from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
 from ..venues.binance.rest import Rest
-from ..venues.binance.snapshot import Universe
 from .options import (
     PROXIES,
     connected_exchange,
@@ -191,7 +190,7 @@ def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) ->
         Choice("environment", environment, chosen_by),
         Choice("WebSocket", endpoint.shown, why),
         _proxy_choice("WebSocket proxy", exchange, PROXIES[3:]),
-        *(Choice("REST", _rest_url(exchange, universe), "ccxt's urls") for universe in _universes(exchange)),
+        *(Choice("REST", _rest_url(exchange, sub_type), "ccxt's urls") for sub_type in _sub_types(exchange)),
         _proxy_choice("REST proxy", exchange, PROXIES[:3]),
         Choice("API key", "given" if is_keyed else "none", of_key),
         Choice("timeouts", "{:g} s, {:g} s, {:g} s".format(*limits), "connection, canary, REST"),
@@ -233,13 +232,13 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _universes(exchange: Any) -> tuple[Universe, ...]:
-    both: dict[str, tuple[Universe, ...]] = {"binanceusdm": ("linear",), "binancecoinm": ("inverse",)}
+def _sub_types(exchange: Any) -> tuple[SubType, ...]:
+    both: dict[str, tuple[SubType, ...]] = {"binanceusdm": ("linear",), "binancecoinm": ("inverse",)}
     return both.get(exchange.id, ("linear", "inverse"))
 
 
-def _rest_url(exchange: Any, universe: Universe) -> str:
-    return shown_url(exchange.urls["api"]["fapiPublic" if universe == "linear" else "dapiPublic"])
+def _rest_url(exchange: Any, sub_type: SubType) -> str:
+    return shown_url(exchange.urls["api"]["fapiPublic" if sub_type == "linear" else "dapiPublic"])
 
 
 # The steps
@@ -395,19 +394,19 @@ class _Probe:
 
 
 def _rest_results(exchange: Any) -> Iterator[Result]:
-    rest, universes = Rest(exchange), _universes(exchange)
+    rest, sub_types = Rest(exchange), _sub_types(exchange)
     proxy = _proxy_setting(exchange, PROXIES[:3])
-    asked = _taken("rest", lambda: _contracts(rest, universes), proxy)
+    asked = _taken("rest", lambda: _contracts(rest, sub_types), proxy)
     yield asked
     if asked.status == "failed":
         for step in ("clock", "key"):
             yield Result(step, "skipped", None, "it needs REST")
         return
-    yield _clock(exchange, universes[0], proxy)
+    yield _clock(exchange, sub_types[0], proxy)
     if rest.key is None:
         yield Result("key", "skipped", None, "the environment has none")
     else:
-        yield _taken("key", lambda: _brackets(rest, universes), proxy)
+        yield _taken("key", lambda: _brackets(rest, sub_types), proxy)
 
 
 def _taken(step: str, ask: Callable[[], str], proxy: str) -> Result:
@@ -420,17 +419,17 @@ def _taken(step: str, ask: Callable[[], str], proxy: str) -> Result:
     return Result(step, "ok", (clock.now() - began) * 1000, detail)
 
 
-def _contracts(rest: Rest, universes: tuple[Universe, ...]) -> str:
-    states = [state for universe in universes for state in rest.snapshot(universe).states.values()]
+def _contracts(rest: Rest, sub_types: tuple[SubType, ...]) -> str:
+    states = [state for sub_type in sub_types for state in rest.snapshot(sub_type).states.values()]
     return f"{len(states)} contracts, {sum(state.status == 'TRADING' for state in states)} of them trading"
 
 
-def _brackets(rest: Rest, universes: tuple[Universe, ...]) -> str:
-    return f"leverage brackets of {sum(len(rest.brackets(universe)) for universe in universes)} contracts"
+def _brackets(rest: Rest, sub_types: tuple[SubType, ...]) -> str:
+    return f"leverage brackets of {sum(len(rest.brackets(sub_type)) for sub_type in sub_types)} contracts"
 
 
-def _clock(exchange: Any, universe: Universe, proxy: str) -> Result:
-    ask = exchange.fapiPublicGetTime if universe == "linear" else exchange.dapiPublicGetTime
+def _clock(exchange: Any, sub_type: SubType, proxy: str) -> Result:
+    ask = exchange.fapiPublicGetTime if sub_type == "linear" else exchange.dapiPublicGetTime
     began, shortest, skew = clock.now(), FOREVER, 0.0
     try:
         for _ in range(3):  # the first one has to connect

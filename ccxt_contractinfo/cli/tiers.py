@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from .. import clock
-from ..contracts.changes import Market, iso8601, market_universe
+from ..contracts.changes import Market, iso8601, market_sub_type
 from ..positions.leverage_tiers import LeverageTiers
 from ..replay.history import last_tier_change
 from ..shown import shown
@@ -191,7 +191,7 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
     """The tiers of a contract; first, where they changed while this waited, those that they took the place of."""
     symbol, known = market["symbol"], None
     if exchange._contract_info().has_key:
-        told = exchange.fetch_leverage_tiers([symbol], {"subType": market_universe(market)})
+        told = exchange.fetch_leverage_tiers([symbol], {"subType": market_sub_type(market)})
         known = LeverageTiers(told.get(symbol), market)
     deadline = clock.now() + wait
     while (left := deadline - clock.now()) > 0:

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import ccxt
 
-from ..venues.binance.snapshot import Universe, is_whole, status_name, time_of
-from .events import NEVER, ContractInfoEvent, PartialEvent, is_never
+from ..venues.binance.snapshot import is_whole, status_name, time_of
+from .events import NEVER, ContractInfoEvent, PartialEvent, SubType, is_never
 from .tiers import (
     NUMBERS,
     are_equal,
@@ -79,8 +79,8 @@ def is_contract(market: Mapping[str, Any]) -> bool:
     return bool((market.get("swap") or market.get("future")) and (market.get("linear") or market.get("inverse")))
 
 
-def market_universe(market: Mapping[str, Any]) -> Universe:
-    """Which universe a contract belongs to."""
+def market_sub_type(market: Mapping[str, Any]) -> SubType:
+    """Which sub-type a contract belongs to."""
     return "inverse" if market.get("inverse") else "linear"
 
 
@@ -322,7 +322,7 @@ def _is_perpetual(info: Mapping[str, Any]) -> bool:
 
 
 def _is_whole(market: Mapping[str, Any]) -> bool:
-    return is_whole(market.get("info") or {}, market_universe(market))
+    return is_whole(market.get("info") or {}, market_sub_type(market))
 
 
 def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:
@@ -331,7 +331,7 @@ def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _status_name(market: Mapping[str, Any]) -> str:
-    return status_name(market_universe(market))
+    return status_name(market_sub_type(market))
 
 
 def _limits(market: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import orjson
 
 from ..errors import MalformedEvent
+
+SubType = Literal["linear", "inverse"]
+"""ccxt's words for contracts that are margined in the quote currency, and in the base coin."""
 
 STATUSES = frozenset(
     {

@@ -140,7 +140,7 @@ def own_event(event: ContractInfoEvent) -> ContractInfoEvent:
 
 
 def tier_directions(update: ContractInfo) -> set[str]:
-    """Which way an update's leverage tiers went: see `tierchanges.DIRECTIONS`. Where they were not known before, they
+    """Which way an update's leverage tiers went: see `tier_changes.DIRECTIONS`. Where they were not known before, they
     may well have tightened, so that whoever asks for that is told; a listing has none before that could."""
     return _directions(update["kinds"], update["previous"].get("leverageTiers"), update["tiers"])
 

@@ -16,7 +16,7 @@ import ccxt
 from .. import clock
 from ..callbacks import check_callback, name_of
 from ..forking import renew_after_fork
-from ..weak_list import Weakly
+from ..weak_list import WeakList
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -119,7 +119,7 @@ class Channel:
         self.limit = limit
         self._history: deque[Any] = deque(maxlen=history)
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._watchers: Weakly[_Receiver] = Weakly()
+        self._watchers: WeakList[_Receiver] = WeakList()
         renew_after_fork(self)
 
     @property
@@ -210,7 +210,7 @@ class Channel:
             subscription.after_fork()
         for watcher in self._watchers:
             watcher.after_fork()
-        self._watchers = Weakly()
+        self._watchers = WeakList()
 
 
 class Subscription:

@@ -17,10 +17,11 @@ import ccxt
 
 from .. import clock
 from ..backoff import Uniform
+from ..contracts.events import SubType
 from ..markets.missed import Doubts
 from ..shown import MESSAGE, shown
 from ..venues.binance.rest import Answers, Rest
-from ..venues.binance.snapshot import LeverageBrackets, Snapshot, Universe
+from ..venues.binance.snapshot import LeverageBrackets, Snapshot
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -73,8 +74,8 @@ class AccountBrackets:
 
     def ask(
         self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, doubts: Doubts, late: Late
-    ) -> dict[Universe, tuple[LeverageBrackets, float]]:
-        """The brackets of the universes of these snapshots, and when (s by `clock.now`) they were asked for; without
+    ) -> dict[SubType, tuple[LeverageBrackets, float]]:
+        """The brackets of the sub-types of these snapshots, and when (s by `clock.now`) they were asked for; without
         those that are not asked for now, cannot be had, or are late.
 
         :param account: what the key is, and whatever else decides which account is asked; None: there is no key
@@ -86,12 +87,12 @@ class AccountBrackets:
             return {}
         if account != self._account:
             self._forget(account)
-        due = [snapshot for snapshot in snapshots if self._is_due(snapshot.universe, answers, doubts)]
+        due = [snapshot for snapshot in snapshots if self._is_due(snapshot.sub_type, answers, doubts)]
         if not due:
             return {}
 
-        def brackets(universe: Universe, doubts: Doubts) -> LeverageBrackets | None:
-            return self._brackets(rest, universe, answers, doubts)
+        def brackets(sub_type: SubType, doubts: Doubts) -> LeverageBrackets | None:
+            return self._brackets(rest, sub_type, answers, doubts)
 
         asking = _Asking(due, brackets, late)
         self._asking = weakref.ref(asking)
@@ -102,64 +103,64 @@ class AccountBrackets:
         """See `forking`: the thread is the parent's."""
         self._asking = None
 
-    def _is_due(self, universe: Universe, answers: Answers, doubts: Doubts) -> bool:
+    def _is_due(self, sub_type: SubType, answers: Answers, doubts: Doubts) -> bool:
         if self._account is None or self._is_refused:
             return False
-        not_before = max(self._not_before.get(universe, -clock.FOREVER), answers.not_before)
+        not_before = max(self._not_before.get(sub_type, -clock.FOREVER), answers.not_before)
         if clock.now() < not_before:
             doubts.retry_at(not_before)
             return False
         return True
 
-    def _brackets(self, rest: Rest, universe: Universe, answers: Answers, doubts: Doubts) -> LeverageBrackets | None:
-        if not self._is_due(universe, answers, doubts):  # the other universe has met a limit
+    def _brackets(self, rest: Rest, sub_type: SubType, answers: Answers, doubts: Doubts) -> LeverageBrackets | None:
+        if not self._is_due(sub_type, answers, doubts):  # the other sub-type has met a limit
             return None
         try:
-            brackets = rest.brackets(universe)
+            brackets = rest.brackets(sub_type)
         except Exception as error:  # a user's own class may raise anything
-            self._failed(universe, error, answers, doubts)
+            self._failed(sub_type, error, answers, doubts)
             return None
-        self._succeeded(universe, brackets, doubts)
+        self._succeeded(sub_type, brackets, doubts)
         return brackets
 
     def _forget(self, account: object) -> None:
         self._account = account
         self._is_refused = False
-        self._tries: dict[Universe, int] = {}
-        self._not_before: dict[Universe, float] = {}
-        self._errors: dict[Universe, str] = {}
-        self._told: dict[Universe, set[str]] = {universe: set() for universe in get_args(Universe)}
+        self._tries: dict[SubType, int] = {}
+        self._not_before: dict[SubType, float] = {}
+        self._errors: dict[SubType, str] = {}
+        self._told: dict[SubType, set[str]] = {sub_type: set() for sub_type in get_args(SubType)}
 
-    def _failed(self, universe: Universe, error: Exception, answers: Answers, doubts: Doubts) -> None:
-        self._errors[universe] = f"{type(error).__name__}: {shown(error, MESSAGE)}"
-        self._tell(universe, _reason(error), error, doubts)
+    def _failed(self, sub_type: SubType, error: Exception, answers: Answers, doubts: Doubts) -> None:
+        self._errors[sub_type] = f"{type(error).__name__}: {shown(error, MESSAGE)}"
+        self._tell(sub_type, _reason(error), error, doubts)
         if _is_refusal(error):
             self._is_refused = True
             return
-        tries = self._tries[universe] = self._tries.get(universe, 0) + 1
+        tries = self._tries[sub_type] = self._tries.get(sub_type, 0) + 1
         delay = min(self._longest_retry, self._first_retry * 2.0 ** min(tries - 1, 63)) * self._uniform(0.9, 1.1)
         asked_for = getattr(error, "retry_after", None) or 0.0
-        not_before = self._not_before[universe] = clock.now() + max(delay, asked_for)
+        not_before = self._not_before[sub_type] = clock.now() + max(delay, asked_for)
         doubts.retry_at(not_before)
         if getattr(error, "status", None) in _TOO_MANY and isinstance(error, ccxt.BaseError):
             answers.limited(error)
 
-    def _succeeded(self, universe: Universe, brackets: LeverageBrackets, doubts: Doubts) -> None:
-        told, self._told[universe] = self._told[universe], set()
-        self._tries.pop(universe, None)
-        self._not_before.pop(universe, None)
-        self._errors.pop(universe, None)
+    def _succeeded(self, sub_type: SubType, brackets: LeverageBrackets, doubts: Doubts) -> None:
+        told, self._told[sub_type] = self._told[sub_type], set()
+        self._tries.pop(sub_type, None)
+        self._not_before.pop(sub_type, None)
+        self._errors.pop(sub_type, None)
         for error in brackets.malformed.values():
-            self._errors.setdefault(universe, f"{type(error).__name__}: {error}")
+            self._errors.setdefault(sub_type, f"{type(error).__name__}: {error}")
             if str(error) in told:
-                self._told[universe].add(str(error))
+                self._told[sub_type].add(str(error))
             else:
-                self._tell(universe, str(error), error, doubts)
+                self._tell(sub_type, str(error), error, doubts)
 
-    def _tell(self, universe: Universe, reason: str, error: Exception, doubts: Doubts) -> None:
+    def _tell(self, sub_type: SubType, reason: str, error: Exception, doubts: Doubts) -> None:
         if not any(reason in told for told in self._told.values()):
             doubts.errors.append(error)
-        self._told[universe].add(reason)
+        self._told[sub_type].add(reason)
 
 
 class _Asking:
@@ -168,7 +169,7 @@ class _Asking:
     def __init__(
         self,
         due: list[Snapshot],
-        brackets: Callable[[Universe, Doubts], LeverageBrackets | None],
+        brackets: Callable[[SubType, Doubts], LeverageBrackets | None],
         late: Late,
     ) -> None:
         self.is_over = False
@@ -177,14 +178,14 @@ class _Asking:
         self._late = late
         self._lock = threading.Lock()
         self._is_late = False
-        self._given: dict[Universe, tuple[LeverageBrackets, float]] = {}
+        self._given: dict[SubType, tuple[LeverageBrackets, float]] = {}
         self._doubts = Doubts()
         self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-account", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wait(self, timeout: float, doubts: Doubts) -> dict[Universe, tuple[LeverageBrackets, float]]:
+    def wait(self, timeout: float, doubts: Doubts) -> dict[SubType, tuple[LeverageBrackets, float]]:
         """What came within `timeout` s; the rest is given to `late`."""
         self._thread.join(timeout)
         with self._lock:
@@ -203,13 +204,13 @@ class _Asking:
 
     def _ask(self, snapshot: Snapshot) -> None:
         asked, doubts = clock.now(), Doubts()
-        brackets = self._brackets(snapshot.universe, doubts)
+        brackets = self._brackets(snapshot.sub_type, doubts)
         with self._lock:
             is_late = self._is_late
             if not is_late:
                 self._doubts.add(doubts)
                 if brackets is not None:
-                    self._given[snapshot.universe] = brackets, asked
+                    self._given[snapshot.sub_type] = brackets, asked
         if is_late:
             self._late(snapshot, brackets, asked, doubts)
 

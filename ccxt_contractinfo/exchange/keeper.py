@@ -1,5 +1,5 @@
 """What keeps one exchange's markets true: it patches the exchange and knows nothing of blocking or waiting, so that the
-synchronous face (`mixin`) and others beside it can stand on it."""
+synchronous face (`sync`) and others beside it can stand on it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ..contracts.changes import (
     is_contract,
     is_gone,
     keep_name,
-    market_universe,
+    market_sub_type,
     one_each,
 )
-from ..contracts.events import Arrival, Bracket, Outcome
+from ..contracts.events import Arrival, Bracket, Outcome, SubType
 from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
 from ..contracts.updates import UpdateRecord, own
 from ..delivery.channel import Channel
 from ..errors import MalformedEvent
 from ..forking import renew_after_fork
-from ..markets.live_dict import LiveMapping
+from ..markets.live_dict import LiveDict
 from ..markets.missed import Doubts
 from ..markets.table import MarketTable
-from ..markets.waiting import universe_of
-from ..positions.held import Holdings
+from ..markets.waiting import sub_type_of
+from ..positions.held import HeldPositions
 from ..settings import Settings, contracts_filter, serves_tiers
 from ..shown import printable, shown_value
 from ..stream.follower import Known
@@ -46,7 +46,6 @@ from ..venues.binance.snapshot import (
     Entry,
     LeverageBrackets,
     Snapshot,
-    Universe,
     believable,
     check_market,
     has_id,
@@ -95,7 +94,7 @@ class MarketKeeper:
         contracts_filter(exchange)
         self._rest = Rest(exchange)
         self.account = AccountBrackets()
-        self.holdings = Holdings(
+        self.holdings = HeldPositions(
             self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
         self.table = MarketTable(exchange.milliseconds())
@@ -112,7 +111,7 @@ class MarketKeeper:
         if not exchange.markets or not isinstance(exchange.markets, dict) or self._is_in_step():
             return self.table
         markets = exchange.markets
-        if isinstance(markets, LiveMapping) and markets.table.markets is markets:
+        if isinstance(markets, LiveDict) and markets.table.markets is markets:
             self._join(markets.table)
             exchange.markets_by_id = self.table.by_id
             return self.table
@@ -186,7 +185,7 @@ class MarketKeeper:
                 loaded,
                 asked,
                 now,
-                self.universes(),
+                self.sub_types(),
                 self._settle_time(),
                 is_whole=is_whole,
                 unwanted=unwanted,
@@ -231,25 +230,25 @@ class MarketKeeper:
         if self.stream is None or not self.stream.has_journal or not self.is_following:
             return
         try:
-            for universe, group in _by_universe(filter(is_contract, markets)).items():
+            for sub_type, group in _by_sub_type(filter(is_contract, markets)).items():
                 entries = [market["info"] for market in group]
-                entries += [entry for entry in sick if self._may_be_of(universe, entry)]
-                snapshot = Snapshot.of(entries, universe, asked, now)
+                entries += [entry for entry in sick if self._may_be_of(sub_type, entry)]
+                snapshot = Snapshot.of(entries, sub_type, asked, now)
                 self.stream.answered(snapshot, None, asked)
         except Exception as error:  # markets of a user's own making may hold anything
             logger.exception("contractInfo: the markets could not be written to the journal")
             self.report(error)
 
-    def _may_be_of(self, universe: Universe, entry: Any) -> bool:
-        """Whether an entry may be that of a known contract of a universe."""
+    def _may_be_of(self, sub_type: SubType, entry: Any) -> bool:
+        """Whether an entry may be that of a known contract of a sub-type."""
         known = self.table.find(entry["symbol"]) if has_id(entry) else None
-        return not has_id(entry) or (known is not None and market_universe(known) == universe)
+        return not has_id(entry) or (known is not None and market_sub_type(known) == sub_type)
 
-    def load_leverage_brackets(self, universe: Universe, load: Callable[[Any], Any]) -> Any:
+    def load_leverage_brackets(self, sub_type: SubType, load: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
         has been pushed since it was asked for.
 
-        :param universe: the one that is asked for; ccxt asks for one at a time, and would forget the other
+        :param sub-type: the one that is asked for; ccxt asks for one at a time, and would forget the other
         :param load: ccxt's own, of an exchange
         """
 
@@ -264,29 +263,29 @@ class MarketKeeper:
         fresh.pop("options")
         with self._locked_table() as table:
             known = self.exchange.options.get("leverageBrackets") or {}
-            other = {symbol for symbol, market in table.markets.items() if market_universe(market) != universe}
+            other = {symbol for symbol, market in table.markets.items() if market_sub_type(market) != sub_type}
             loaded = {symbol: brackets for symbol, brackets in known.items() if symbol in other}
             loaded.update(options["leverageBrackets"])
             for market, event in table.brackets_newer_than(asked, self._settle_time()):
-                if self._covers(loaded, market_universe(market)):
+                if self._covers(loaded, market_sub_type(market)):
                     loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
             self.exchange.options["leverageBrackets"] = loaded
             for name, value in fresh.items():
                 setattr(self.exchange, name, value)
         return loaded
 
-    def has_brackets(self, universe: Universe) -> bool:
-        """Whether ccxt's own table of leverage brackets is loaded, as far as it is of a universe."""
+    def has_brackets(self, sub_type: SubType) -> bool:
+        """Whether ccxt's own table of leverage brackets is loaded, as far as it is of a sub-type."""
         loaded = self.exchange.options.get("leverageBrackets")
-        if not loaded or universe not in self.universes():
+        if not loaded or sub_type not in self.sub_types():
             return loaded is not None
-        return self._covers(loaded, universe)
+        return self._covers(loaded, sub_type)
 
-    def _covers(self, loaded: Mapping[str, Any], universe: Universe) -> bool:
-        """Whether a table by symbols has contracts of a universe."""
+    def _covers(self, loaded: Mapping[str, Any], sub_type: SubType) -> bool:
+        """Whether a table by symbols has contracts of a sub-type."""
         markets = self.table.markets
         known = (markets[symbol] for symbol in list(loaded) if symbol in markets)
-        return any(is_contract(market) and market_universe(market) == universe for market in known)
+        return any(is_contract(market) and market_sub_type(market) == sub_type for market in known)
 
     def fetch_leverage_tiers(
         self, symbols: Iterable[str] | None, fetch: Callable[[], dict[str, list[LeverageTier]]]
@@ -336,9 +335,9 @@ class MarketKeeper:
         if source.markets is markets and source.markets_by_id is by_id:
             source.markets, source.markets_by_id = self.exchange.markets, self.exchange.markets_by_id
 
-    def universes(self) -> set[Universe]:
-        """The universes that the exchange loads: 'linear', 'inverse' or both."""
-        return {universe for universe in get_args(Universe) if self._trades(universe)}
+    def sub_types(self) -> set[SubType]:
+        """The sub-types that the exchange loads: 'linear', 'inverse' or both."""
+        return {sub_type for sub_type in get_args(SubType) if self._trades(sub_type)}
 
     def contract(self, symbol: str) -> Market:
         """The contract of a symbol or an id, as ``exchange.market()`` resolves it. Raises ccxt.BadSymbol."""
@@ -434,7 +433,7 @@ class MarketKeeper:
     def handle(self, arrival: Arrival) -> Outcome:
         """Apply a push."""
         event = arrival.event
-        universe = universe_of(event)
+        sub_type = sub_type_of(event)
         while True:  # as `_locked_table` does; but a context of its own is much for a push
             table = self.in_step()
             with table.lock:
@@ -442,38 +441,38 @@ class MarketKeeper:
                     if not table.markets:
                         table.note(arrival)
                         return Outcome.IGNORED
-                    outcome = table.handle(arrival, universe, self._trades)
+                    outcome = table.handle(arrival, sub_type, self._trades)
                     contradicted = table.contradicted
                     break
         if event.brackets and event.id in table.adjusted.ids and self.has_key and self.is_following and self.stream:
             self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
-        if outcome is Outcome.APPLIED and table.is_doubtful(event, universe):
+        if outcome is Outcome.APPLIED and table.is_doubtful(event, sub_type):
             self._ask_again(self._settle_time())
         if contradicted is not None and self.stream is not None:
             self.stream.contradicted(arrival, contradicted)
         return outcome
 
-    def _trades(self, universe: Universe | None) -> bool:
+    def _trades(self, sub_type: SubType | None) -> bool:
         setting = self.exchange.options.get("fetchMarkets")
         types = setting.get("types") if isinstance(setting, dict) else setting
-        return universe is not None and (universe in types if isinstance(types, list) else True)
+        return sub_type is not None and (sub_type in types if isinstance(types, list) else True)
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
         """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
         errors."""
         doubts, snapshots = Doubts(), []
-        for universe in sorted(self.universes() if self.in_step().markets else ()):
+        for sub_type in sorted(self.sub_types() if self.in_step().markets else ()):
             try:
-                snapshots.append(answers.snapshot(self._rest, universe))
+                snapshots.append(answers.snapshot(self._rest, sub_type))
             except ccxt.BaseError as error:
-                doubts.failed(error)  # the other universe is compared all the same
+                doubts.failed(error)  # the other sub-type is compared all the same
 
         def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, doubts: Doubts) -> None:
             self._late(snapshot, brackets, asked, settle_time, doubts, is_over)
 
         told = self.account.ask(self._rest, self._account(), snapshots, answers, doubts, late)
         for snapshot in snapshots:
-            brackets, brackets_asked = told.get(snapshot.universe, (None, snapshot.asked))
+            brackets, brackets_asked = told.get(snapshot.sub_type, (None, snapshot.asked))
             self.answered(
                 snapshot, brackets, brackets_asked, settle_time, doubts, is_over, has_account=self._has_account()
             )
@@ -534,9 +533,9 @@ class MarketKeeper:
             listings, currencies = self._listings(table, snapshot, doubts)
             with self._in_order(), table.lock:
                 if table is self.table and not is_over():
-                    is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.universe))
+                    is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.sub_type))
                     if is_parted:
-                        table.know_coefficients(snapshot.universe, {})
+                        table.know_coefficients(snapshot.sub_type, {})
                     if self.stream is not None:
                         self.stream.answered(snapshot, brackets, brackets_asked, is_parted)
                     doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
@@ -549,29 +548,29 @@ class MarketKeeper:
         with self._locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
             adjusted, left_out, since = table.adjusted.copy(), sorted(table.choice.left_out), dict(table.choice.since)
-        groups = _by_universe(contracts)
+        groups = _by_sub_type(contracts)
         now, time = clock.now(), self.exchange.milliseconds()
         snapshots = {
-            universe: Snapshot.of([market["info"] for market in group], universe, now, time)
-            for universe, group in groups.items()
+            sub_type: Snapshot.of([market["info"] for market in group], sub_type, now, time)
+            for sub_type, group in groups.items()
         }
         for error in [error for snapshot in snapshots.values() for error in snapshot.errors]:
             self.report(error)
         return [
             Known(
-                snapshots[universe],
+                snapshots[sub_type],
                 LeverageBrackets(
                     {
                         market["id"]: [tier["info"] for tier in market["leverageTiers"]]
                         for market in group
                         if "leverageTiers" in market
                     },
-                    adjusted.coefficients(universe),
+                    adjusted.coefficients(sub_type),
                 ),
                 left_out,
-                since.get(universe),
+                since.get(sub_type),
             )
-            for universe, group in groups.items()
+            for sub_type, group in groups.items()
         ]
 
     def forget_markets(self) -> None:
@@ -581,21 +580,21 @@ class MarketKeeper:
         self.table = MarketTable(self.exchange.milliseconds())
         self.table.sharers.add(self)
 
-    def know_choice(self, universe: Universe, left_out: Iterable[str], since: int | None) -> None:
+    def know_choice(self, sub_type: SubType, left_out: Iterable[str], since: int | None) -> None:
         """Know already which contracts the user left out, or that the next answer shows that: see `Choice`."""
         with self._locked_table() as table:
             table.choice.left_out.update(left_out)
-            table.choice.since[universe] = since
+            table.choice.since[sub_type] = since
 
-    def know_brackets(self, universe: Universe, brackets: LeverageBrackets) -> None:
-        """Put in the raw leverage brackets of the contracts of a universe as what was known already."""
+    def know_brackets(self, sub_type: SubType, brackets: LeverageBrackets) -> None:
+        """Put in the raw leverage brackets of the contracts of a sub-type as what was known already."""
         with self._locked_table() as table:
-            table.know_coefficients(universe, brackets)
+            table.know_coefficients(sub_type, brackets)
             for id, entries in brackets.items():
                 market = table.find(id)
                 if market is not None:
                     now = self.exchange.milliseconds()
-                    told = salvage_entry(market["info"], universe, now, brackets_of(entries))
+                    told = salvage_entry(market["info"], sub_type, now, brackets_of(entries))
                     table.publish(apply_brackets(market, told).market)
 
     def is_needed(self) -> bool:
@@ -649,7 +648,7 @@ class MarketKeeper:
 
     # What the table tells
 
-    def tell(self, record: UpdateRecord) -> None:
+    def notify(self, record: UpdateRecord) -> None:
         """See `published.Sharer`."""
         self.holdings.note(record)
         if self.is_following:
@@ -659,7 +658,7 @@ class MarketKeeper:
         """See `published.Sharer`."""
         loaded = self.exchange.options.get("leverageBrackets")
         # ccxt would take a single symbol for the whole table.
-        if loaded and self._covers(loaded, market_universe(market)):
+        if loaded and self._covers(loaded, market_sub_type(market)):
             loaded[market["symbol"]] = to_leverage_brackets(brackets)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
@@ -730,13 +729,13 @@ class MarketKeeper:
             return
         there = {id(arrival) for _, arrival in table.waiting.all()}
         with old.lock:
-            waiting = [(universe, arrival) for universe, arrival in old.waiting.all() if id(arrival) not in there]
+            waiting = [(sub_type, arrival) for sub_type, arrival in old.waiting.all() if id(arrival) not in there]
             old.sharers.discard(self)
         with table.lock:
             table.sharers.add(self)
         self.table = table
-        for universe, arrival in waiting:
-            table.handle(arrival, universe)
+        for sub_type, arrival in waiting:
+            table.handle(arrival, sub_type)
         if table.waiting.has_hope(clock.now()):
             self._ask_again()
 
@@ -764,10 +763,10 @@ def _is_ccxts(function: Any) -> bool:
     return module.startswith(("ccxt.", f"{__package__}.")) and not hasattr(function, "__wrapped__")
 
 
-def _by_universe(contracts: Iterable[Market]) -> dict[Universe, list[Market]]:
-    groups: dict[Universe, list[Market]] = {}
+def _by_sub_type(contracts: Iterable[Market]) -> dict[SubType, list[Market]]:
+    groups: dict[SubType, list[Market]] = {}
     for market in contracts:
-        groups.setdefault(market_universe(market), []).append(market)
+        groups.setdefault(market_sub_type(market), []).append(market)
     return groups
 
 

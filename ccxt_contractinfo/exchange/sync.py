@@ -121,7 +121,7 @@ class ContractInfoMixin:
 
         :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
         :param kinds: one or a list of kinds of change (`KINDS`); None: all. Also 'tiers_tightened' and
-            'tiers_loosened', for those changes of tiers that do (`tierchanges.directions`); the first where the tiers
+            'tiers_loosened', for those changes of tiers that do (`tier_changes.directions`); the first where the tiers
             were not known before, too
         :param positions: called on the callback's thread, once for all updates that wait there, it returns ccxt
             position structures; told is only what concerns the contract of one that is open. Where it raises, that is
@@ -214,7 +214,7 @@ class ContractInfoMixin:
 
         :param positions: ccxt position structures, as fresh as may be; empty ones are passed over. None: they are
             fetched here, in the caller's thread, with the exchange's API key, if something has changed at all. Where
-            only one of two universes can be fetched, the other's error is given to the stream's ``on_error``
+            only one of two sub-types can be fetched, the other's error is given to the stream's ``on_error``
         :raises ccxt.ArgumentsRequired: without positions, where there is no key
         :raises ccxt.BadSymbol: for a position in a contract that the exchange does not have
         :raises ccxt.BadRequest: for a position that cannot be read; then nothing counts as asked
@@ -229,16 +229,16 @@ class ContractInfoMixin:
         return keeper.holdings.impacts(positions)
 
     def _positions(self, keeper: MarketKeeper) -> list[Position]:
-        """The positions of the universes in which something has changed. Where one cannot be had, that is reported, and
+        """The positions of the sub-types in which something has changed. Where one cannot be had, that is reported, and
         asked for again by the next call; where none can, it is raised."""
         positions: list[Position] = []
-        universes, errors = keeper.holdings.unasked(), []
-        for universe in universes:
+        sub_types, errors = keeper.holdings.unasked(), []
+        for sub_type in sub_types:
             try:
-                positions += self.fetch_positions(None, {"subType": universe})  # type: ignore[attr-defined]
+                positions += self.fetch_positions(None, {"subType": sub_type})  # type: ignore[attr-defined]
             except ccxt.BaseError as error:
                 errors.append(error)
-        if errors and len(errors) == len(universes):
+        if errors and len(errors) == len(sub_types):
             raise errors[0]
         for each in errors:
             keeper.report(each)
@@ -298,19 +298,19 @@ class ContractInfoMixin:
 
     def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but brackets that were pushed since they were asked for stay, readers see the new ones only when
-        all are there, and those of the other universe (linear, inverse) stay where an exchange has both."""
+        all are there, and those of the other sub-type (linear, inverse) stay where an exchange has both."""
         ccxts = super(ContractInfoMixin, type(self)).load_leverage_brackets  # type: ignore[misc]
         keeper = self._loaded_keeper()
-        universe, _ = self.handle_sub_type_and_params("loadLeverageBrackets", None, params, "linear")  # type: ignore[attr-defined]
-        if not reload and keeper.has_brackets(universe):
+        sub_type, _ = self.handle_sub_type_and_params("loadLeverageBrackets", None, params, "linear")  # type: ignore[attr-defined]
+        if not reload and keeper.has_brackets(sub_type):
             return ccxts(self, reload, params)
-        return keeper.load_leverage_brackets(universe, lambda exchange: ccxts(exchange, True, params))
+        return keeper.load_leverage_brackets(sub_type, lambda exchange: ccxts(exchange, True, params))
 
     def fetch_leverage_tiers(self, symbols: Iterable[str] | None = None, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but brackets that were pushed since they were asked for are in the answer.
 
         Without an API key, and with ``options['contractInfo']['serveTiers']``, the answer is what is known, by symbol:
-        the tiers that were pushed, of all universes that the exchange loads. A symbol that was asked for and whose
+        the tiers that were pushed, of all sub-types that the exchange loads. A symbol that was asked for and whose
         tiers are unknown has None, and the log names it; where all are asked for, only those known are there.
 
         :raises ccxt.BadRequest: where serveTiers is not True or False

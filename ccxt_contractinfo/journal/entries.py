@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, get_args
 
 import orjson
 
+from ..contracts.events import SubType
 from ..contracts.tiers import brackets_of
 from ..errors import MalformedEvent
-from ..venues.binance.snapshot import Universe
 
 _LAST = 253402300799999
 """ms; the end of the year 9999."""
@@ -67,7 +67,7 @@ _TIME = _Value(lambda value: type(value) is int and 0 <= value <= _LAST, "a time
 _IDS = _Value(_are_texts, "a list of contract ids")
 _RAW = _Value(lambda value: isinstance(value, dict | str | bytes), "a JSON object, a text, or a list of one base64")
 _ANSWER = {
-    "universe": _Value(lambda value: value in get_args(Universe), f"one of {', '.join(get_args(Universe))}"),
+    "universe": _Value(lambda value: value in get_args(SubType), f"one of {', '.join(get_args(SubType))}"),
     "complete": _FLAG,
     "asked": _CLOCK,
     "brackets_asked": _CLOCK,

@@ -1,6 +1,6 @@
 """The journal: what a stream was told, one JSON object a line, written as it comes and read back in order.
 
-Whoever is given the same things in the same order comes to the same markets: see `replaying`. The kinds of entries,
+Whoever is given the same things in the same order comes to the same markets: see `replay`. The kinds of entries,
 each with `kind` (str) and `time` (int, ms since the epoch, when it was written; of a push, when it came):
 
 =========== ==========================================================================================================
@@ -12,18 +12,18 @@ each with `kind` (str) and `time` (int, ms since the epoch, when it was written;
               was not even UTF-8 (in the file: a list of their base64). `held` (True): it waits for the next
               ``release``; `repeated` (True): two connections overlap, and the other one has brought it, too
 ``release``   the pushes that were held back, until a comparison with REST was done, are applied now
-``markets``   the contracts that an exchange knew when it began to follow: `universe` ('linear', 'inverse'),
+``markets``   the contracts that an exchange knew when it began to follow: `sub-type` ('linear', 'inverse'),
               `entries` (list of raw entries of exchangeInfo), `gone` (list of ids), `brackets` (dict of raw entries of
               leverageBracket by contract id), `cleared` (list of ids), `complete` (bool), `server_time` (ms),
               `asked` and `brackets_asked` (s, as `clock`)
 ``rest``      what REST has answered, as it is applied: the same fields. Where `complete` is False, what the entry
-              before of its universe said still holds, but for these `entries`, the ids in `gone`, and these `brackets`
+              before of its sub-type said still holds, but for these `entries`, the ids in `gone`, and these `brackets`
               (of a contract in `cleared` there are none any more). `brackets` is None where REST was not asked for them
               `coefficients` (dict of float by contract id; it may be absent) says which of all the brackets of the
-              universe were adjusted for the account: pushes of brackets of these contracts were not believed. Absent,
+              sub-type were adjusted for the account: pushes of brackets of these contracts were not believed. Absent,
               none was where `brackets` is a dict; where that is None, what was said before still holds
               In a ``markets`` entry, and absent where they say nothing: `left_out` (list of ids) has the contracts that
-              stay out because the user left them out; `since` (ms) means that the next ``rest`` entry of the universe
+              stay out because the user left them out; `since` (ms) means that the next ``rest`` entry of the sub-type
               shows which ones these are: those that are new in it, and were not onboarded later
 ``missing``   lines that could not be written, because the disk was full, say: `count` (int)
 =========== ==========================================================================================================
@@ -94,7 +94,7 @@ class NotAFileError(ccxt.BadRequest, OSError):
 
 
 class _Told(NamedTuple):
-    """What a file has of a universe: the last answer, its states, the brackets until then, and those given with it."""
+    """What a file has of a sub-type: the last answer, its states, the brackets until then, and those given with it."""
 
     snapshot: Snapshot
     states: Mapping[str, State]
@@ -149,7 +149,7 @@ class Journal:
         """Whether the file cannot be renamed; then it grows on."""
         self._missing = 0
         self._told: dict[str, _Told] = {}
-        """What the file has of each universe."""
+        """What the file has of each sub-type."""
         renew_after_fork(self)
 
     def open(self, **header: Any) -> None:
@@ -210,14 +210,14 @@ class Journal:
     def markets(
         self, snapshot: Snapshot, brackets: _Brackets, left_out: list[str] | None = None, since: int | None = None
     ) -> None:
-        """What an exchange knows that begins to follow; of each universe, the first after `open` counts.
+        """What an exchange knows that begins to follow; of each sub-type, the first after `open` counts.
 
         :param left_out: the ids of contracts that the user left out
         :param since: ms; when the markets were loaded, if the next answer shows what was left out
         """
         choice = {**({"left_out": left_out} if left_out else {}), **({} if since is None else {"since": since})}
         with self._lock:
-            if snapshot.universe not in self._told:
+            if snapshot.sub_type not in self._told:
                 self._answer("markets", snapshot, brackets, snapshot.asked, **choice)
 
     def rest(
@@ -228,7 +228,7 @@ class Journal:
         :param is_parted: there is no key any more, so that no brackets are an account's own
         """
         with self._lock:
-            told = self._told.get(snapshot.universe)
+            told = self._told.get(snapshot.sub_type)
             if told is None or told.snapshot is not snapshot or told.given is not brackets or is_parted:
                 parted: dict[str, Any] = {"coefficients": {}} if is_parted else {}
                 self._answer("rest", snapshot, brackets, brackets_asked, **parted)
@@ -252,13 +252,13 @@ class Journal:
         brackets_asked: float,
         **others: Any,
     ) -> None:
-        universe, states = snapshot.universe, snapshot.states
+        sub_type, states = snapshot.sub_type, snapshot.states
 
         def line() -> bytes:
-            told = self._told.get(universe)
+            told = self._told.get(sub_type)
             known, known_brackets = (told.states, told.brackets or {}) if told else ({}, {})
             fields: dict[str, Any] = {
-                "universe": universe,
+                "universe": sub_type,
                 "complete": told is None,
                 "asked": snapshot.asked,
                 "brackets_asked": brackets_asked,
@@ -276,11 +276,11 @@ class Journal:
             return _line(kind, {**fields, **others})
 
         if self._put(line):
-            told = self._told.get(universe)
+            told = self._told.get(sub_type)
             still = told.brackets if told and brackets is None else brackets
             if told and not snapshot.is_clear:  # what it does not name may be there
                 states = {**told.states, **states}
-            self._told[universe] = _Told(snapshot, states, still, brackets)
+            self._told[sub_type] = _Told(snapshot, states, still, brackets)
 
     def _put(self, line: bytes | Callable[[], bytes]) -> bool:
         """Write a line, in a file that has room for it; returns whether it was.

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 
 from ..contracts.events import Arrival
 from ..venues.binance.snapshot import Entry, LeverageBrackets
-from .newest import Pushes
+from .newest import NewestPushes
 
 
 class AdjustedBrackets:
-    """Which contracts these are, by REST's last answer on each universe. Not thread-safe."""
+    """Which contracts these are, by REST's last answer on each sub-type. Not thread-safe."""
 
     def __init__(self) -> None:
         self.ids: frozenset[str] = frozenset()
@@ -30,14 +30,14 @@ class AdjustedBrackets:
         other.ids, other._coefficients, other._pushed = self.ids, dict(self._coefficients), dict(self._pushed)
         return other
 
-    def coefficients(self, universe: str) -> Mapping[str, float]:
-        """Those of a universe by contract id; none is 1."""
-        return self._coefficients.get(universe, {})
+    def coefficients(self, sub_type: str) -> Mapping[str, float]:
+        """Those of a sub-type by contract id; none is 1."""
+        return self._coefficients.get(sub_type, {})
 
-    def learn(self, universe: str, brackets: Mapping[str, list[Entry]], pushes: Pushes) -> None:
-        """Take over what an answer says; `pushes` forget the brackets of the contracts that it names."""
+    def learn(self, sub_type: str, brackets: Mapping[str, list[Entry]], pushes: NewestPushes) -> None:
+        """Take over what an answer says; `newest` forget the brackets of the contracts that it names."""
         coefficients = brackets.coefficients if isinstance(brackets, LeverageBrackets) else {}
-        self._coefficients[universe] = coefficients
+        self._coefficients[sub_type] = coefficients
         self.ids = frozenset().union(*self._coefficients.values())
         for id in coefficients:
             self._note(pushes.forget_brackets(id))

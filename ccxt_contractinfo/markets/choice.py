@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..contracts.changes import Market, is_gone, market_universe
-from ..venues.binance.snapshot import Snapshot, Universe
+from ..contracts.changes import Market, is_gone, market_sub_type
+from ..contracts.events import SubType
+from ..venues.binance.snapshot import Snapshot
 
 
 class Choice:
@@ -25,8 +26,8 @@ class Choice:
         self.attached_at = attached_at
         self.left_out: set[str] = set()
         """The contracts that stay out."""
-        self.since: dict[Universe, int | None] = {}
-        """Of each universe that markets were loaded of: when that was, if the next answer has yet to show what was left
+        self.since: dict[SubType, int | None] = {}
+        """Of each sub-type that markets were loaded of: when that was, if the next answer has yet to show what was left
         out; None once that is known."""
         self._loaded: set[str] = set()
         """The contracts that a loading has brought; others have come as news."""
@@ -61,27 +62,27 @@ class Choice:
     def choose(
         self,
         chosen: Collection[str],
-        universes: Iterable[Universe],
+        sub_types: Iterable[SubType],
         left: Mapping[str, Market],
         unwanted: Iterable[str],
         loaded_at: int | None,
     ) -> None:
-        """These contracts of these universes are the user's own choice.
+        """These contracts of these sub-types are the user's own choice.
 
         :param left: known contracts that are not among them, and do not stay
         :param unwanted: contracts that he does not want to have at all
         :param loaded_at: None where nobody knows
         """
-        for universe in universes:
-            if self.since.get(universe, 0) is not None:  # else it is known what the venue had at first
-                self.since[universe] = self.attached_at if loaded_at is None else loaded_at
+        for sub_type in sub_types:
+            if self.since.get(sub_type, 0) is not None:  # else it is known what the venue had at first
+                self.since[sub_type] = self.attached_at if loaded_at is None else loaded_at
         self._dropped = {id: market for id, market in {**self._dropped, **left}.items() if id not in chosen}
         self.left_out = (self.left_out | left.keys() | set(unwanted)).difference(chosen)
         self._loaded.update(chosen)
 
-    def take_all(self, brought: Iterable[str], universes: Iterable[Universe], unwanted: Iterable[str]) -> None:
-        """These are all contracts that the venue has in these universes, but for the unwanted ones."""
-        self.since.update(dict.fromkeys(universes, None))
+    def take_all(self, brought: Iterable[str], sub_types: Iterable[SubType], unwanted: Iterable[str]) -> None:
+        """These are all contracts that the venue has in these sub-types, but for the unwanted ones."""
+        self.since.update(dict.fromkeys(sub_types, None))
         self.left_out, self._dropped = set(unwanted), {}
         self._loaded.update(brought)
 
@@ -97,7 +98,7 @@ class Choice:
 
     def is_new(self, market: Market) -> bool:
         """Whether a contract that is not known is new at the venue, and not only here."""
-        since = self.since.get(market_universe(market))
+        since = self.since.get(market_sub_type(market))
         return market["id"] not in self.left_out and (since is None or is_later(market.get("created"), since))
 
     def is_news(self, market: Market) -> bool:
@@ -106,21 +107,21 @@ class Choice:
 
     # Answers
 
-    def was_never_loaded(self, universe: Universe) -> bool:
-        """Whether markets were loaded, but none of this universe, so that an answer has what they should have had."""
-        return universe not in self.since
+    def was_never_loaded(self, sub_type: SubType) -> bool:
+        """Whether markets were loaded, but none of this sub-type, so that an answer has what they should have had."""
+        return sub_type not in self.since
 
-    def made_up_for(self, universe: Universe) -> None:
+    def made_up_for(self, sub_type: SubType) -> None:
         """An answer has brought what a loading should have brought."""
-        self.since[universe] = None
+        self.since[sub_type] = None
 
-    def is_open(self, universe: Universe) -> bool:
+    def is_open(self, sub_type: SubType) -> bool:
         """Whether it is not known yet what was left out."""
-        return self.since.get(universe) is not None
+        return self.since.get(sub_type) is not None
 
-    def is_later(self, universe: Universe, onboarded: int | None) -> bool:
+    def is_later(self, sub_type: SubType, onboarded: int | None) -> bool:
         """Whether a contract was onboarded (ms) after the loading of which it is not known what was left out."""
-        since = self.since.get(universe)
+        since = self.since.get(sub_type)
         return since is not None and is_later(onboarded, since)
 
     def decide(self, snapshot: Snapshot, known: Collection[str]) -> list[str]:
@@ -128,20 +129,20 @@ class Choice:
 
         :param known: contracts
         """
-        since = self.since.get(snapshot.universe)
+        since = self.since.get(snapshot.sub_type)
         if since is None:
             return []
-        self.since[snapshot.universe] = None
+        self.since[snapshot.sub_type] = None
         found = [
             id for id, state in snapshot.states.items() if id not in known and not is_later(state.onboard_date, since)
         ]
         self.left_out.update(found)
         return found
 
-    def dropped(self, universe: Universe) -> dict[str, Market]:
-        """The contracts of a universe that a later choice did not have, and of which an answer has to show whether the
+    def dropped(self, sub_type: SubType) -> dict[str, Market]:
+        """The contracts of a sub-type that a later choice did not have, and of which an answer has to show whether the
         venue has them."""
-        return {id: market for id, market in self._dropped.items() if market_universe(market) == universe}
+        return {id: market for id, market in self._dropped.items() if market_sub_type(market) == sub_type}
 
     def shown(self, dropped: Iterable[str], gone: Iterable[str]) -> None:
         """An answer has shown of these whether the venue has them; some of them are gone, and stay as such."""

@@ -11,7 +11,7 @@ import ccxt
 _MISSING = object()
 
 
-class LiveMapping(dict[str, Any]):
+class LiveDict(dict[str, Any]):
     """A dict to which one thread may add while others iterate over it or copy it, in whatever way a dict can be.
 
     Each iteration goes over the keys that were there when it began; its views are live, as a dict's are. It copies,
@@ -51,7 +51,7 @@ class LiveMapping(dict[str, Any]):
         for key, value in dict(*args, **kwargs).items():
             self[key] = value
 
-    def __ior__(self, other: Any) -> LiveMapping:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> LiveDict:  # type: ignore[override,misc]
         self.update(other)
         return self
 
@@ -109,7 +109,7 @@ class LiveMapping(dict[str, Any]):
 
 
 class _Keys(KeysView[str]):
-    _mapping: LiveMapping
+    _mapping: LiveDict
 
     def __reversed__(self) -> Iterator[str]:
         return reversed(self._mapping)
@@ -119,7 +119,7 @@ class _Keys(KeysView[str]):
 
 
 class _Values(ValuesView[Any]):
-    _mapping: LiveMapping
+    _mapping: LiveDict
 
     def __iter__(self) -> Iterator[Any]:
         return (value for _, value in _items(self._mapping, iter(self._mapping)))
@@ -132,7 +132,7 @@ class _Values(ValuesView[Any]):
 
 
 class _Items(ItemsView[str, Any]):
-    _mapping: LiveMapping
+    _mapping: LiveDict
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return _items(self._mapping, iter(self._mapping))
@@ -144,7 +144,7 @@ class _Items(ItemsView[str, Any]):
         return f"dict_items({list(self)!r})"
 
 
-def _items(mapping: LiveMapping, keys: Iterator[str]) -> Iterator[tuple[str, Any]]:
+def _items(mapping: LiveDict, keys: Iterator[str]) -> Iterator[tuple[str, Any]]:
     """The items of these keys, but for those that a user has deleted meanwhile."""
     for key in keys:
         if (value := mapping.get(key, _MISSING)) is not _MISSING:
@@ -152,14 +152,14 @@ def _items(mapping: LiveMapping, keys: Iterator[str]) -> Iterator[tuple[str, Any
 
 
 def _teach_ccxt() -> None:
-    """Have ccxt take a `LiveMapping` for the dict that it is. Its ``to_array`` asks for exactly a dict, and all its
+    """Have ccxt take a `LiveDict` for the dict that it is. Its ``to_array`` asks for exactly a dict, and all its
     exchanges, sync, async and pro, inherit that one. Nothing else of ccxt is replaced."""
     base = next(each for each in ccxt.Exchange.__mro__ if "to_array" in vars(each))
     ccxts = base.to_array
 
     @functools.wraps(ccxts)
     def to_array(value: Any) -> Any:
-        return ccxts(dict(value) if isinstance(value, LiveMapping) else value)
+        return ccxts(dict(value) if isinstance(value, LiveDict) else value)
 
     base.to_array = staticmethod(to_array)
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..contracts.changes import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_universe, vanish
+from ..contracts.changes import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_sub_type, vanish
 from ..contracts.events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent
 from ..contracts.tiers import are_equal, brackets_of, to_leverage_tiers
 from ..errors import MalformedEvent
 from ..venues.binance.snapshot import Entry, Snapshot, State, has_id, salvage_entry, state_of, status_name
-from .newest import Pushes
+from .newest import NewestPushes
 
 
-class News(NamedTuple):
+class Finding(NamedTuple):
     """What REST has told of a contract, and what that changes."""
 
     event: ContractInfoEvent
@@ -67,7 +67,7 @@ class Doubts:
         self.unsettled(float("-inf"))
 
     def unsettled(self, until: float | None) -> bool:
-        """Whether a push was not undone, because it is not settled (see `Pushes`); then it is noted."""
+        """Whether a push was not undone, because it is not settled (see `NewestPushes`); then it is noted."""
         if until is not None:
             self.again = until if self.again is None else max(until, self.again)
         return until is not None
@@ -82,12 +82,12 @@ def missed(
     known: Mapping[str, Market],
     snapshot: Snapshot,
     brackets: Mapping[str, list[Entry]] | None,
-    pushes: Pushes,
+    pushes: NewestPushes,
     settle_time: float,
-) -> tuple[list[News], Doubts]:
+) -> tuple[list[Finding], Doubts]:
     """What a snapshot tells that is not known.
 
-    :param known: the contracts of the snapshot's universe by id
+    :param known: the contracts of the snapshot's sub-type by id
     :param brackets: raw leverage brackets by contract id, not older than the snapshot; None where they are unknown
     :param settle_time: s
     """
@@ -105,12 +105,12 @@ def missed(
     return news, doubts
 
 
-def listed(market: Market, event: ContractInfoEvent) -> News:
+def listed(market: Market, event: ContractInfoEvent) -> Finding:
     """A contract that was not known, `complete`, or that is there again."""
-    return News(event, apply_event(market, event, listed=True))
+    return Finding(event, apply_event(market, event, listed=True))
 
 
-def vanished(market: Market, time: int) -> News:
+def vanished(market: Market, time: int) -> Finding:
     """A contract that an answer given at `time` (ms) does not have."""
     info = market["info"]
     event = ContractInfoEvent(
@@ -120,22 +120,22 @@ def vanished(market: Market, time: int) -> News:
         contract_type=info.get("contractType") or "",
         delivery_time=market["expiry"] or market["delisting"] or NEVER,
         onboard_time=market.get("created") or 0,
-        status=info.get(status_name(market_universe(market))) or "",
+        status=info.get(status_name(market_sub_type(market))) or "",
         brackets=(),
         symbol_type=COIN_MARGINED if market.get("inverse") else USD_MARGINED,
         raw=info,
     )
-    return News(event, vanish(market))
+    return Finding(event, vanish(market))
 
 
 def differs(market: Market, state: State) -> bool:
     """Whether REST says something else of a contract than is known."""
-    return state_of(market["info"], market_universe(market)) != state
+    return state_of(market["info"], market_sub_type(market)) != state
 
 
 def differences(market: Market, state: State) -> frozenset[str]:
     """The names of an event's fields in which REST says something else of a contract than is known."""
-    known = state_of(market["info"], market_universe(market))
+    known = state_of(market["info"], market_sub_type(market))
     names = ("status", "contract_type", "delivery_time", "onboard_time")  # in the order of `State`
     return frozenset(name for name, told, was in zip(names, state, known, strict=True) if told != was)
 
@@ -145,10 +145,10 @@ def _missed(
     snapshot: Snapshot,
     state: State,
     raw: list[Entry] | None,
-    pushes: Pushes,
+    pushes: NewestPushes,
     settle_time: float,
     doubts: Doubts,
-) -> list[News]:
+) -> list[Finding]:
     id, asked = market["id"], snapshot.asked
     is_other = differs(market, state) and not doubts.unsettled(
         pushes.unsettled_until(id, asked, settle_time, differences(market, state))
@@ -167,7 +167,7 @@ def _missed(
     if "leverageTiers" not in market:
         change.previous.pop("leverageTiers", None)  # they are known now; nobody can say that they changed
         change = change._replace(kinds=[kind for kind in change.kinds if kind != "tiers"])
-    return [News(event, change)]
+    return [Finding(event, change)]
 
 
 def _told(market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...]) -> ContractInfoEvent | None:
@@ -177,7 +177,7 @@ def _told(market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...]) -> 
         return snapshot.event(market["id"], brackets)
     except MalformedEvent:
         entry = snapshot.entry(market["id"])
-        whole = salvage_entry(entry, snapshot.universe, snapshot.time, brackets)
+        whole = salvage_entry(entry, snapshot.sub_type, snapshot.time, brackets)
         return None if is_gone(market) else filled_in(whole, market)
 
 

@@ -9,7 +9,7 @@ from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent
 from ..venue_clock import FAR_OFF
 
 
-class Pushes:
+class NewestPushes:
     """The newest push of each contract, and the newest one that carried brackets.
 
     Pushes are ordered by event time, wherever and whenever they came. Times are s by `clock.now`. Not thread-safe.
@@ -21,9 +21,9 @@ class Pushes:
         self._whole: dict[str, Arrival] = {}
         """Where the newest push of a contract is a `PartialEvent`: the newest one before that was none."""
 
-    def copy(self) -> Pushes:
+    def copy(self) -> NewestPushes:
         """The same, to go on by itself."""
-        other = Pushes()
+        other = NewestPushes()
         other._newest, other._bracketed, other._whole = dict(self._newest), dict(self._bracketed), dict(self._whole)
         return other
 

@@ -21,20 +21,20 @@ from ..contracts.changes import (
     is_gone,
     is_relisted,
     keep_name,
-    market_universe,
+    market_sub_type,
     with_state,
     with_tiers,
 )
-from ..contracts.events import Arrival, ContractInfoEvent, Outcome, PartialEvent
+from ..contracts.events import Arrival, ContractInfoEvent, Outcome, PartialEvent, SubType
 from ..errors import MalformedEvent
-from ..venues.binance.snapshot import Contents, Entry, Snapshot, State, Universe, event_of, has_id, state_of
+from ..venues.binance.snapshot import Contents, Entry, Snapshot, State, event_of, has_id, state_of
 from .adjusted import AdjustedBrackets
 from .choice import Choice
-from .live_dict import LiveMapping
-from .missed import Doubts, News, brackets_told, differs, listed, missed, vanished
-from .newest import Pushes
+from .live_dict import LiveDict
+from .missed import Doubts, Finding, brackets_told, differs, listed, missed, vanished
+from .newest import NewestPushes
 from .views import PublishedMarkets
-from .waiting import WaitingRoom
+from .waiting import PendingListings
 
 LONG_AGO = float("-inf")
 
@@ -58,11 +58,11 @@ class MarketTable(PublishedMarkets):
     def __init__(self, attached_at: int = 0) -> None:
         super().__init__()
         self.choice = Choice(attached_at)
-        self.waiting = WaitingRoom()
+        self.waiting = PendingListings()
         self.adjusted = AdjustedBrackets()
-        self._pushes = Pushes()
+        self._pushes = NewestPushes()
         self._asked: dict[str, float] = {}
-        """When the newest answer on each universe was asked for."""
+        """When the newest answer on each sub-type was asked for."""
         self._answered_at: dict[str | None, int] = {}
         """Of what time (ms, by Binance's clock) that answer was."""
         self._listed: dict[str, float] = {}
@@ -70,9 +70,9 @@ class MarketTable(PublishedMarkets):
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
         """When REST was asked for brackets that were not known, and the event that has them."""
         self._missing: dict[str, frozenset[str]] = {}
-        """What each universe's last answer lacked of what is known."""
+        """What each sub-type's last answer lacked of what is known."""
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
-        """What the last answer on each universe said, and the version of the markets that it agreed with."""
+        """What the last answer on each sub-type said, and the version of the markets that it agreed with."""
         self._was_kept_up = False
         self._last: ContractInfoEvent | None = None
         self._outcome = Outcome.IGNORED
@@ -98,8 +98,8 @@ class MarketTable(PublishedMarkets):
             table._answered_at = dict(self._answered_at)
             table._brackets, table._listed = dict(self._brackets), dict(self._listed)
             table._was_kept_up = self._is_kept_up
-            for universe, arrival in self.waiting.all():
-                table.waiting.hold(arrival, universe)
+            for sub_type, arrival in self.waiting.all():
+                table.waiting.hold(arrival, sub_type)
             return table
 
     @property
@@ -111,12 +111,12 @@ class MarketTable(PublishedMarkets):
     # A push
 
     def handle(
-        self, arrival: Arrival, universe: Universe | None, trades: Callable[[Universe | None], bool] = bool
+        self, arrival: Arrival, sub_type: SubType | None, trades: Callable[[SubType | None], bool] = bool
     ) -> Outcome:
         """Apply a push, and tell all sharers.
 
-        :param universe: the one the event belongs to, or None where it belongs to none
-        :param trades: whether the exchange trades a universe
+        :param sub-type: the one the event belongs to, or None where it belongs to none
+        :param trades: whether the exchange trades a sub-type
         """
         event = arrival.event
         with self.lock:
@@ -134,8 +134,8 @@ class MarketTable(PublishedMarkets):
             elif event.id in self.choice.left_out:
                 self._pushes.remember(arrival)  # for the day when it is loaded
                 outcome = Outcome.IGNORED
-            elif universe is not None and trades(universe):
-                outcome = Outcome.UNLISTED if self.waiting.hold(arrival, universe) else Outcome.HELD
+            elif sub_type is not None and trades(sub_type):
+                outcome = Outcome.UNLISTED if self.waiting.hold(arrival, sub_type) else Outcome.HELD
             else:
                 outcome = Outcome.IGNORED
             self._last, self._outcome = event, outcome
@@ -159,10 +159,10 @@ class MarketTable(PublishedMarkets):
             for arrival in self.waiting.release(id):
                 self._pushes.remember(arrival)
 
-    def is_doubtful(self, event: ContractInfoEvent, universe: Universe | None) -> bool:
+    def is_doubtful(self, event: ContractInfoEvent, sub_type: SubType | None) -> bool:
         """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
         with self.lock:
-            return event.event_time <= self._answered_at.get(universe, -1)
+            return event.event_time <= self._answered_at.get(sub_type, -1)
 
     def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
         newer = self._pushes.newer(event)
@@ -185,7 +185,7 @@ class MarketTable(PublishedMarkets):
         if not change.changed:
             return Outcome.DUPLICATE
         self.publish(change.market)
-        self.tell(event, change, "stream")
+        self.notify(event, change, "stream")
         return Outcome.APPLIED
 
     def _apply_part(self, market: Market | None, event: PartialEvent, arrival: Arrival) -> Outcome:
@@ -196,14 +196,14 @@ class MarketTable(PublishedMarkets):
 
     # A snapshot
 
-    def know_coefficients(self, universe: Universe, brackets: Mapping[str, list[Entry]]) -> None:
+    def know_coefficients(self, sub_type: SubType, brackets: Mapping[str, list[Entry]]) -> None:
         """Know already which contracts have brackets of the account's own."""
         with self.lock:
-            self.adjusted.learn(universe, brackets, self._pushes)
+            self.adjusted.learn(sub_type, brackets, self._pushes)
 
     def has_newer(self, snapshot: Snapshot) -> bool:
         """Whether an answer was applied that was asked for later."""
-        return snapshot.asked < self._asked.get(snapshot.universe, LONG_AGO)
+        return snapshot.asked < self._asked.get(snapshot.sub_type, LONG_AGO)
 
     def unlisted(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
@@ -230,15 +230,15 @@ class MarketTable(PublishedMarkets):
         :param brackets_asked: when the brackets were asked for, if that was later than the snapshot
         """
         with self.lock:
-            universe, asked = snapshot.universe, snapshot.asked
-            if asked < self._asked.get(universe, LONG_AGO):
+            sub_type, asked = snapshot.sub_type, snapshot.asked
+            if asked < self._asked.get(sub_type, LONG_AGO):
                 return Doubts()  # another stream has brought a newer one
-            self._asked[universe] = asked
+            self._asked[sub_type] = asked
             if brackets is not None:
-                self.adjusted.learn(universe, brackets, self._pushes)
+                self.adjusted.learn(sub_type, brackets, self._pushes)
             if self._agrees(snapshot, brackets):
                 return Doubts()
-            is_first = self.choice.was_never_loaded(universe)
+            is_first = self.choice.was_never_loaded(sub_type)
             self._leave_out(snapshot)
             for sharer in self.sharers:
                 sharer.publish_currencies(currencies)
@@ -255,26 +255,26 @@ class MarketTable(PublishedMarkets):
             known = self._settled_contracts(snapshot)
             news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
             doubts.add(undecided)
-            dropped = self.choice.dropped(universe)
+            dropped = self.choice.dropped(sub_type)
             news += [vanished(each, snapshot.time) for id, each in dropped.items() if snapshot.lacks(id)]
             gone = frozenset(event.id for event, change in news if is_gone(change.market))
-            if self._is_believed(universe, gone, len(known) + len(dropped), doubts):
+            if self._is_believed(sub_type, gone, len(known) + len(dropped), doubts):
                 shown = dropped if snapshot.is_clear else dropped.keys() & snapshot.states.keys()
                 self.choice.shown(shown, dropped.keys() & gone)
             else:
                 doubts.unsettled(asked + settle_time)
                 news = [each for each in news if each.event.id not in gone]
-            unheard: list[News] = []
+            unheard: list[Finding] = []
             for id in [id for id in unknown if id in listings and id not in known]:
                 with contextlib.suppress(MalformedEvent):  # which is noted already
                     told = brackets_told((brackets or {}).get(id), id, doubts)
                     (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
                     self._listed[id] = asked
             if is_first:
-                self.choice.made_up_for(universe)
+                self.choice.made_up_for(sub_type)
             if not news and doubts.are_none() and snapshot.states.keys() - known.keys() <= self.choice.left_out:
-                self._agreed[universe] = (snapshot.contents, brackets, self.version)
-            self._answered_at[universe] = snapshot.time
+                self._agreed[sub_type] = (snapshot.contents, brackets, self.version)
+            self._answered_at[sub_type] = snapshot.time
             for event, change in [*unheard, *news]:
                 self.publish(change.market)
                 self._pushes.forget_future(event.id, snapshot.time)
@@ -288,10 +288,10 @@ class MarketTable(PublishedMarkets):
 
     def _leave_out(self, snapshot: Snapshot) -> None:
         """Find out what the user left out, by the first answer on markets of his own choice."""
-        universe = snapshot.universe
-        known = [id for id, market in self._contracts.items() if market_universe(market) == universe]
+        sub_type = snapshot.sub_type
+        known = [id for id, market in self._contracts.items() if market_sub_type(market) == sub_type]
         missing = sum(id not in snapshot.states for id in known)
-        if self.choice.is_open(universe) and (_are_many(missing, len(known)) or not snapshot.is_clear):
+        if self.choice.is_open(sub_type) and (_are_many(missing, len(known)) or not snapshot.is_clear):
             return  # it may be cut off somewhere, and then the next one would be full of news
         announced = {id for id in self.waiting.ids() if self.waiting.is_announced(id)}
         for id in self.choice.decide(snapshot, self._contracts.keys() | announced):
@@ -299,21 +299,21 @@ class MarketTable(PublishedMarkets):
 
     def _unknown(self, snapshot: Snapshot) -> list[str]:
         """The contracts of a snapshot that are to be listed."""
-        is_open = self.choice.is_open(snapshot.universe)
+        is_open = self.choice.is_open(snapshot.sub_type)
         unknown = []
         for id, state in snapshot.states.items():
             market = self._contracts.get(id)
             if market is not None:
                 if is_relisted(market, state.status, state.onboard_date):
                     unknown.append(id)
-            elif id not in self.choice.left_out and (not is_open or self._is_surely_new(id, state, snapshot.universe)):
+            elif id not in self.choice.left_out and (not is_open or self._is_surely_new(id, state, snapshot.sub_type)):
                 unknown.append(id)
         return unknown
 
-    def _is_surely_new(self, id: str, state: State, universe: Universe) -> bool:
+    def _is_surely_new(self, id: str, state: State, sub_type: SubType) -> bool:
         """Whether a contract is news, whatever it turns out that the user has left out."""
         announced = id in self.waiting and self.waiting.is_announced(id)
-        return announced or self.choice.is_later(universe, state.onboard_date)
+        return announced or self.choice.is_later(sub_type, state.onboard_date)
 
     def _goes_on_waiting(self, id: str, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
         """Whether a new contract is still waited for that was pushed under the id of one that went away, where an
@@ -329,27 +329,27 @@ class MarketTable(PublishedMarkets):
 
     def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
         """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
-        if snapshot.universe not in self._agreed:
+        if snapshot.sub_type not in self._agreed:
             return False
-        contents, known, version = self._agreed[snapshot.universe]
+        contents, known, version = self._agreed[snapshot.sub_type]
         return contents is snapshot.contents and version == self.version and all(each is known for each in brackets)
 
-    def _is_believed(self, universe: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
+    def _is_believed(self, sub_type: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
         """Whether an answer is believed that lacks these of so many known contracts. Where they are many, a second
         answer has to say so, too: the first may be cut off somewhere."""
-        is_believed = not _are_many(len(missing), known) or self._missing.get(universe) == missing
-        self._missing[universe] = missing
+        is_believed = not _are_many(len(missing), known) or self._missing.get(sub_type) == missing
+        self._missing[sub_type] = missing
         if not is_believed:
-            error = f"exchangeInfo lacks {len(missing)} of {known} {universe} contracts at once: asked again"
+            error = f"exchangeInfo lacks {len(missing)} of {known} {sub_type} contracts at once: asked again"
             doubts.errors.append(ccxt.BadResponse(error))
         return is_believed
 
-    def announce(self, news: list[News]) -> None:
+    def announce(self, news: list[Finding]) -> None:
         """Tell all sharers what an answer of REST's has brought, now that it is published."""
         if any("listed" in change.kinds for _, change in news):
             self.publish_names()
         for event, change in news:
-            self.tell(event, change, "resync")
+            self.notify(event, change, "resync")
 
     # Markets that come as a whole
 
@@ -358,17 +358,17 @@ class MarketTable(PublishedMarkets):
         markets: Iterable[Market],
         asked: float | None,
         now: int,
-        universes: set[Universe],
+        sub_types: set[SubType],
         settle_time: float,
         *,
         is_whole: bool = True,
         unwanted: Iterable[str] = (),
         sick: Collection[Any] = (),
-    ) -> tuple[list[News], Doubts]:
+    ) -> tuple[list[Finding], Doubts]:
         """Take over freshly loaded markets, as new mappings.
 
         What is newer than they are, or what REST does not tell, is kept: pushes and later answers, leverage tiers, and
-        contracts of `universes` that went away (inactive). Spot markets stay as they are.
+        contracts of `sub-types` that went away (inactive). Spot markets stay as they are.
 
         :param markets: ccxt's markets, in its order, under the symbols that `named` gave them
         :param asked: when the loading began; None where nobody knows: then only those contracts are news that were
@@ -382,20 +382,20 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             known, merged = self.contracts(), []
             news, doubts = [], Doubts()
-            known_universes = {market_universe(market) for market in known.values()}
+            known_sub_types = {market_sub_type(market) for market in known.values()}
             fresh = {market["id"] for market in markets if is_contract(market)}
             is_venues = is_whole and asked is not None
-            answered = self._answered(markets, known, universes, doubts) if is_venues else universes
+            answered = self._answered(markets, known, sub_types, doubts) if is_venues else sub_types
             for market in markets:
                 if not is_contract(market):
                     merged.append(market)
                     continue
                 id = market["id"]
-                is_first = market_universe(market) not in known_universes
+                is_first = market_sub_type(market) not in known_sub_types
                 taken, told = self._taken(complete(market), known.get(id), is_first, asked, now, settle_time, doubts)
                 merged.append(taken)
                 news += told if id not in self.waiting else []
-            missing = {id: each for id, each in known.items() if id not in fresh and market_universe(each) in universes}
+            missing = {id: each for id, each in known.items() if id not in fresh and market_sub_type(each) in sub_types}
             for entry in sick:
                 doubts.unreadable(entry)
             stay = missing if not all(map(has_id, sick)) else missing.keys() & {entry["symbol"] for entry in sick}
@@ -404,12 +404,12 @@ class MarketTable(PublishedMarkets):
             kept = {id: market for id, market in kept.items() if id not in unwanted}
             if is_venues:
                 news += self._gone(kept, there, known, answered, asked, now, settle_time, doubts)
-                brought = {market_universe(market) for market in markets if is_contract(market)}
+                brought = {market_sub_type(market) for market in markets if is_contract(market)}
                 self.choice.take_all(fresh, brought & answered, unwanted)
             else:
                 loaded_at = None if asked is None else now - int((clock.now() - asked) * 1000)
                 left = {id: each for id, each in missing.items() if id not in kept and id not in unwanted}
-                self.choice.choose(fresh, universes, left, unwanted, loaded_at)
+                self.choice.choose(fresh, sub_types, left, unwanted, loaded_at)
             if asked is None:
                 is_news = self.choice.is_news
                 news = [each for each in news if "listed" in each.change.kinds and is_news(each.change.market)]
@@ -419,7 +419,7 @@ class MarketTable(PublishedMarkets):
                 self.keep_in_step(*copies)
             if asked is None:
                 return news, doubts
-            self._asked.update((universe, max(asked, self._asked.get(universe, LONG_AGO))) for universe in answered)
+            self._asked.update((sub_type, max(asked, self._asked.get(sub_type, LONG_AGO))) for sub_type in answered)
             return news, doubts
 
     def _gone(
@@ -427,27 +427,27 @@ class MarketTable(PublishedMarkets):
         kept: dict[str, Market],
         there: Mapping[str, Market],
         known: Mapping[str, Market],
-        answered: set[Universe],
+        answered: set[SubType],
         asked: float | None,
         now: int,
         settle_time: float,
         doubts: Doubts,
-    ) -> list[News]:
+    ) -> list[Finding]:
         """What is told of the contracts that a whole loading has not brought, though not of those that are `there`; in
         `kept`, those that are gone become so."""
         found = [
             vanished(market, now)
             for market in kept.values()
-            if market_universe(market) in answered
+            if market_sub_type(market) in answered
             and not is_gone(market)
             and market["id"] not in there
             and not self._is_newer(market, asked, settle_time, doubts)
         ]
-        news: list[News] = []
-        for universe in sorted(answered):
-            here = [each for each in found if market_universe(each.change.market) == universe]
-            count = sum(market_universe(market) == universe for market in known.values())
-            if self._is_believed(universe, frozenset(each.event.id for each in here), count, doubts):
+        news: list[Finding] = []
+        for sub_type in sorted(answered):
+            here = [each for each in found if market_sub_type(each.change.market) == sub_type]
+            count = sum(market_sub_type(market) == sub_type for market in known.values())
+            if self._is_believed(sub_type, frozenset(each.event.id for each in here), count, doubts):
                 kept.update((each.event.id, each.change.market) for each in here)
                 news += here
             else:
@@ -475,7 +475,7 @@ class MarketTable(PublishedMarkets):
         by_id: dict[str, list[Market]],
         now: int = 0,
         is_wanted: Callable[[Market], bool] = lambda market: True,
-    ) -> list[News]:
+    ) -> list[Finding]:
         """Take over markets that somebody put in place of this table's own, under the symbols that users know; those
         dicts, which others may hold, are from now on kept in step.
 
@@ -499,7 +499,7 @@ class MarketTable(PublishedMarkets):
             missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
             kept = self.choice.kept(missing, merged, is_loaded=False)
             left = {id: each for id, each in missing.items() if id not in kept}
-            self.choice.choose(fresh, get_args(Universe), left, unwanted, None)
+            self.choice.choose(fresh, get_args(SubType), left, unwanted, None)
             self.publish_mappings(_in_order(kept, merged))
             self.keep_in_step(markets, by_id)
             return news
@@ -513,8 +513,8 @@ class MarketTable(PublishedMarkets):
 
     # What a user does to the mappings
 
-    def put_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
-        """See `LiveMapping`: a contract of his is followed, too."""
+    def put_by_user(self, mapping: LiveDict, key: str, value: Any) -> None:
+        """See `LiveDict`: a contract of his is followed, too."""
         with self.lock:
             if mapping is self.markets:
                 value = [{**value, "symbol": key}] if isinstance(value, dict) else []
@@ -525,8 +525,8 @@ class MarketTable(PublishedMarkets):
                     self.publish(self._adopted(market, self.find(market["id"])))
                     self.choice.put_in(market["id"])
 
-    def deleted_by_user(self, mapping: LiveMapping, key: str, value: Any) -> None:
-        """See `LiveMapping`: a contract of which either view has lost its item is left out."""
+    def deleted_by_user(self, mapping: LiveDict, key: str, value: Any) -> None:
+        """See `LiveDict`: a contract of which either view has lost its item is left out."""
         with self.lock:
             ids = []
             if mapping is self.markets:
@@ -542,18 +542,18 @@ class MarketTable(PublishedMarkets):
         return all_markets(self.markets, self.by_id)
 
     def _answered(
-        self, fresh: Iterable[Market], known: Mapping[str, Market], universes: set[Universe], doubts: Doubts
-    ) -> set[Universe]:
-        """The universes that markets were really loaded of: where REST answers with something else than exchangeInfo,
+        self, fresh: Iterable[Market], known: Mapping[str, Market], sub_types: set[SubType], doubts: Doubts
+    ) -> set[SubType]:
+        """The sub-types that markets were really loaded of: where REST answers with something else than exchangeInfo,
         ccxt takes that for no markets at all."""
-        here = {market_universe(market) for market in fresh if is_contract(market)}
-        silent = {market_universe(market) for market in known.values() if market_universe(market) in universes} - here
-        for universe in sorted(silent):
+        here = {market_sub_type(market) for market in fresh if is_contract(market)}
+        silent = {market_sub_type(market) for market in known.values() if market_sub_type(market) in sub_types} - here
+        for sub_type in sorted(silent):
             doubts.errors.append(
-                ccxt.BadResponse(f"load_markets() has brought no {universe} contracts: the known stay")
+                ccxt.BadResponse(f"load_markets() has brought no {sub_type} contracts: the known stay")
             )
             doubts.unsettled(LONG_AGO)
-        return universes - silent
+        return sub_types - silent
 
     def _taken(
         self,
@@ -564,15 +564,15 @@ class MarketTable(PublishedMarkets):
         now: int,
         settle_time: float,
         doubts: Doubts,
-    ) -> tuple[Market, list[News]]:
+    ) -> tuple[Market, list[Finding]]:
         """A market that was just loaded, with what is known beyond it, and what is news in it.
 
         :param old: the same contract as known, if it is
-        :param is_first: no other contract of its universe is known, so that it is not news that there is this one
+        :param is_first: no other contract of its sub-type is known, so that it is not news that there is this one
         """
-        id, universe, kept = market["id"], market_universe(market), market
+        id, sub_type, kept = market["id"], market_sub_type(market), market
         if old is None:
-            if asked is not None and asked < self._asked.get(universe, LONG_AGO):
+            if asked is not None and asked < self._asked.get(sub_type, LONG_AGO):
                 doubts.unsettled(asked)  # a newer answer did not have it
             if is_gone(market) and asked is None:
                 return market, []  # nobody knows which pushes are newer
@@ -582,11 +582,11 @@ class MarketTable(PublishedMarkets):
             if asked is not None and asked < self._listed.get(id, LONG_AGO):
                 return old, []
             kept = with_tiers(market, old)
-            if not differs(old, state_of(market["info"], universe)):
+            if not differs(old, state_of(market["info"], sub_type)):
                 # The same in other numbers, maybe: a "never" has several.
                 return with_state(kept, old) if self._is_newer(old, asked, settle_time, Doubts()) else kept, []
             kept = with_state(kept, old)
-            state = state_of(market["info"], universe)
+            state = state_of(market["info"], sub_type)
             is_same = not is_relisted(old, state.status, state.onboard_date)
             if is_same and self._goes_on_waiting(id, asked, settle_time, doubts):
                 return kept, []
@@ -595,14 +595,14 @@ class MarketTable(PublishedMarkets):
             if is_gone(market):
                 return with_tiers(market, old), [vanished(old, now)]
         try:
-            event = event_of(market["info"], universe, now)
+            event = event_of(market["info"], sub_type, now)
         except MalformedEvent as error:
             doubts.malformed(id, error)
             doubts.unsettled(LONG_AGO)  # a comparison takes what is whole in it
             return kept, []
         if old is None or is_relisted(old, event.status, event.onboard_time):
             return market, [listed(market, event)]
-        return with_tiers(market, old), [News(event, apply_event(old, event))]
+        return with_tiers(market, old), [Finding(event, apply_event(old, event))]
 
     def _pushed(self, market: Market, asked: float | None, settle_time: float, doubts: Doubts) -> Market:
         """A contract that nobody was told of, with what was pushed that the answer asked for then is older than."""
@@ -616,7 +616,7 @@ class MarketTable(PublishedMarkets):
         if asked is None:
             return self._is_kept_up
         is_unsettled = doubts.unsettled(self._pushes.unsettled_until(known["id"], asked, settle_time))
-        return is_unsettled or asked < self._asked.get(market_universe(known), LONG_AGO)
+        return is_unsettled or asked < self._asked.get(market_sub_type(known), LONG_AGO)
 
     def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
         """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
@@ -640,30 +640,30 @@ class MarketTable(PublishedMarkets):
             self._pushes.remember(newer.pop(0))
         self.publish(change.market)
         self.publish_names()
-        self.tell(first, change, "stream")
+        self.notify(first, change, "stream")
         if bracketed is not None:
             self.publish_brackets(change.market, bracketed.brackets)
         for arrival in newer:
             self._apply(self._contracts[id], arrival)
 
     def _settled_contracts(self, snapshot: Snapshot) -> dict[str, Market]:
-        """The contracts of a snapshot's universe by id, but for those that it has to complete."""
+        """The contracts of a snapshot's sub-type by id, but for those that it has to complete."""
         states = snapshot.states
         return {
             id: market
             for id, market in self.contracts().items()
-            if market_universe(market) == snapshot.universe
+            if market_sub_type(market) == snapshot.sub_type
             and id not in self.waiting
             and not (id in states and is_relisted(market, states[id].status, states[id].onboard_date))
         }
 
 
-def _as_listed(market: Market, now: int) -> list[News]:
+def _as_listed(market: Market, now: int) -> list[Finding]:
     """That a contract is new, as of `now` (ms); nothing where it is gone, or its entry says too little."""
     if is_gone(market):
         return []
     with contextlib.suppress(MalformedEvent):
-        return [listed(market, event_of(market["info"], market_universe(market), now))]
+        return [listed(market, event_of(market["info"], market_sub_type(market), now))]
     return []
 
 

@@ -12,8 +12,8 @@ from ..contracts.events import Bracket, ContractInfoEvent
 from ..contracts.tiers import brackets_of
 from ..contracts.updates import Source, UpdateRecord
 from ..forking import renew_after_fork
-from ..weak_list import Weakly
-from .live_dict import LiveMapping
+from ..weak_list import WeakList
+from .live_dict import LiveDict
 
 _by_copy: weakref.WeakValueDictionary[int, PublishedMarkets] = weakref.WeakValueDictionary()
 """Those that keep plain dicts of markets in step, by the id of that dict."""
@@ -25,7 +25,7 @@ class Sharer(Protocol):
     is_following: bool
     """Whether it follows a stream now."""
 
-    def tell(self, record: UpdateRecord) -> None:
+    def notify(self, record: UpdateRecord) -> None:
         """Take what happened, for the exchange's subscribers if it follows a stream, without waiting."""
         ...
 
@@ -52,7 +52,7 @@ class PublishedMarkets:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.sharers: Weakly[Sharer] = Weakly()
+        self.sharers: WeakList[Sharer] = WeakList()
         self.version = 0
         """Grows with each change."""
         self.copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
@@ -141,7 +141,7 @@ class PublishedMarkets:
             ids.setdefault(market["symbol"], []).append(market["id"])
         self._alike = {symbol: alike for symbol, alike in ids.items() if len(alike) > 1}
         """The ids of contracts that have one symbol, where they are several; the last that is not gone is shown."""
-        self.markets, self.by_id = LiveMapping({market["symbol"]: market for market in markets}), LiveMapping(by_id)
+        self.markets, self.by_id = LiveDict({market["symbol"]: market for market in markets}), LiveDict(by_id)
         for symbol in self._alike:
             self._show(symbol)
         self.markets.table = self.by_id.table = self
@@ -168,7 +168,7 @@ class PublishedMarkets:
         table = _by_copy.get(id(markets))
         return table if table is not None and table.copies is not None and table.copies[0] is markets else None
 
-    def tell(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
+    def notify(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
         """Tell the sharers of a change that is published."""
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
         # waits for nobody: telling ends in a backlog.
@@ -176,7 +176,7 @@ class PublishedMarkets:
         if change.kinds:
             record = UpdateRecord(event, change, source)
             for sharer in self.sharers:
-                sharer.tell(record)
+                sharer.notify(record)
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """Let the sharers keep ccxt's own brackets in step, which are by symbol. With the lock."""
@@ -210,4 +210,4 @@ class PublishedMarkets:
 
 
 def _plain(mapping: dict[str, Any]) -> dict[str, Any]:
-    return {} if isinstance(mapping, LiveMapping) else mapping
+    return {} if isinstance(mapping, LiveDict) else mapping

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from collections.abc import KeysView
 
-from ..contracts.events import COIN_MARGINED, USD_MARGINED, Arrival, ContractInfoEvent
-from ..venues.binance.snapshot import Universe
+from ..contracts.events import COIN_MARGINED, USD_MARGINED, Arrival, ContractInfoEvent, SubType
 
 PATIENCE = 3600.0
 """s; how long REST is asked for a contract again and again; after that, only each regular comparison looks for it."""
 
 
-_UNIVERSES: dict[int, Universe] = {USD_MARGINED: "linear", COIN_MARGINED: "inverse"}
+_SUB_TYPES: dict[int, SubType] = {USD_MARGINED: "linear", COIN_MARGINED: "inverse"}
 
 
-class WaitingRoom:
+class PendingListings:
     """The events of unknown contracts, in the order in which they came. Not thread-safe."""
 
     # Of one contract; past it, the first one, which lists it, and the newest ones are kept.
     LIMIT = 1000
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[Universe, list[Arrival]]] = {}
+        self._waiting: dict[str, tuple[SubType, list[Arrival]]] = {}
         self._refused: set[str] = set()
 
     def __contains__(self, id: str) -> bool:
         return id in self._waiting
 
-    def hold(self, arrival: Arrival, universe: Universe) -> bool:
+    def hold(self, arrival: Arrival, sub_type: SubType) -> bool:
         """Let an event wait for its contract, behind those that wait already. Returns whether REST has to be asked: it
         is the first, or the first since the contract was refused."""
         id = arrival.event.id
-        arrivals = self._waiting.setdefault(id, (universe, []))[1]
+        arrivals = self._waiting.setdefault(id, (sub_type, []))[1]
         arrivals.append(arrival)
         if len(arrivals) > self.LIMIT:
             del arrivals[1]
@@ -55,9 +54,9 @@ class WaitingRoom:
         """The contracts that are waited for."""
         return self._waiting.keys()
 
-    def all(self) -> list[tuple[Universe, Arrival]]:
+    def all(self) -> list[tuple[SubType, Arrival]]:
         """All that waits, in the order of each contract."""
-        return [(universe, arrival) for universe, arrivals in self._waiting.values() for arrival in arrivals]
+        return [(sub_type, arrival) for sub_type, arrivals in self._waiting.values() for arrival in arrivals]
 
     def is_announced(self, id: str) -> bool:
         """Whether a push has said of this contract that it does not trade yet, so that it is new."""
@@ -73,12 +72,12 @@ class WaitingRoom:
         return self._waiting.pop(id)[1]
 
 
-def universe_of(event: ContractInfoEvent) -> Universe | None:
-    """Which universe a push is about; None where it is neither USDⓈ-M nor COIN-M.
+def sub_type_of(event: ContractInfoEvent) -> SubType | None:
+    """Which sub-type a push is about; None where it is neither USDⓈ-M nor COIN-M.
 
     Pushes have said so (`st`) since June 2026; before, and on recordings, only the id does: COIN-M ids are
     ``<coin>USD_PERP`` or ``<coin>USD_<date>``.
     """
     if event.symbol_type is None:
         return "inverse" if event.id.partition("_")[0].endswith("USD") and "_" in event.id else "linear"
-    return _UNIVERSES.get(event.symbol_type)
+    return _SUB_TYPES.get(event.symbol_type)

@@ -8,17 +8,17 @@ from contextlib import AbstractContextManager
 
 import ccxt
 
-from ..contracts.changes import Market, market_universe
+from ..contracts.changes import Market, market_sub_type
+from ..contracts.events import SubType
 from ..contracts.updates import UpdateRecord
 from ..delivery.channel import Concerns
 from ..markets.table import MarketTable
-from ..venues.binance.snapshot import Universe
 from .impact import Position, PositionImpact, Unasked, impact_of, is_open
 
 logger = logging.getLogger("ccxt_contractinfo")
 
 
-class Holdings:
+class HeldPositions:
     """Keeps what has changed of an exchange's contracts until somebody asks what that means for his positions.
 
     Its methods may be called from any thread, but for `note`.
@@ -62,11 +62,11 @@ class Holdings:
 
         return concerned
 
-    def unasked(self) -> list[Universe]:
-        """The universes with changes that `impacts` was not asked about yet."""
+    def unasked(self) -> list[SubType]:
+        """The sub-types with changes that `impacts` was not asked about yet."""
         with self._locked_table() as table:
             markets = [table.find(id) for id in self._unasked.ids()]
-        return sorted({market_universe(market) for market in markets if market is not None})
+        return sorted({market_sub_type(market) for market in markets if market is not None})
 
     def impacts(self, positions: Iterable[Position], *, are_fresh: bool = False) -> list[PositionImpact]:
         """What has changed for each of these positions, where something has since this was last asked about its

@@ -17,22 +17,31 @@ from ..contracts.changes import (
     filled_in,
     is_gone,
     keep_name,
-    market_universe,
+    market_sub_type,
     vanish,
     with_state,
     with_tiers,
 )
-from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent, decode, parse_event, salvage_event, unwrap
+from ..contracts.events import (
+    Arrival,
+    ContractInfoEvent,
+    PartialEvent,
+    SubType,
+    decode,
+    parse_event,
+    salvage_event,
+    unwrap,
+)
 from ..contracts.tiers import LeverageTier
 from ..errors import MalformedEvent
 from ..exchange.exchanges import binance
 from ..journal.writer import read_lines
 from ..markets.adjusted import AdjustedBrackets
 from ..markets.missed import missed
-from ..markets.newest import Pushes
-from ..markets.waiting import universe_of
+from ..markets.newest import NewestPushes
+from ..markets.waiting import sub_type_of
 from ..settings import Settings
-from ..venues.binance.snapshot import Entry, LeverageBrackets, Snapshot, Universe, check_precisions
+from ..venues.binance.snapshot import Entry, LeverageBrackets, Snapshot, check_precisions
 
 ANSWERS = ("markets", "rest")
 """The kinds of entries that have what REST has answered."""
@@ -117,7 +126,7 @@ class _History:
         self._symbol = _full_symbol(symbol)
         self._parser = _parser()
         self._settle_time = Settings.settle_time
-        self._pushes = Pushes()
+        self._pushes = NewestPushes()
         self._adjusted = AdjustedBrackets()
         self._said = Said()
         self._is_doubted = False
@@ -127,7 +136,7 @@ class _History:
         """Go on with the next entry."""
         kind, before = entry["kind"], self.market
         if kind == "start":
-            self._settle_time, self._pushes, self._adjusted = entry["settle_time"], Pushes(), AdjustedBrackets()
+            self._settle_time, self._pushes, self._adjusted = entry["settle_time"], NewestPushes(), AdjustedBrackets()
         elif kind == "push":
             self._push(entry)
         elif kind in ANSWERS:
@@ -159,12 +168,12 @@ class _History:
         self._pushes.remember(Arrival(event, entry["clock"]))
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
-        universe, asked = answer["universe"], answer["asked"]
+        sub_type, asked = answer["universe"], answer["asked"]
         if answer["brackets"] is not None or "coefficients" in answer:
-            self._adjusted.learn(universe, self._said.leverage_brackets(universe), self._pushes)
+            self._adjusted.learn(sub_type, self._said.leverage_brackets(sub_type), self._pushes)
         told = self._told(answer)
         if told is None:
-            if answer["kind"] == "rest" and self._is_gone(universe, asked) and self._is_believed(answer):
+            if answer["kind"] == "rest" and self._is_gone(sub_type, asked) and self._is_believed(answer):
                 self.market = vanish(self.market or {}).market
             return
         self._is_doubted = False
@@ -175,18 +184,18 @@ class _History:
                 return
             listed = complete(parsed)
             self.market = listed if self.market is None else _completed(listed, self.market)
-        raw = None if answer["brackets"] is None else self._said.brackets[universe].get(id)
-        snapshot = Snapshot.of([told], universe, asked, answer["server_time"])
+        raw = None if answer["brackets"] is None else self._said.brackets[sub_type].get(id)
+        snapshot = Snapshot.of([told], sub_type, asked, answer["server_time"])
         brackets = None if raw is None else {id: raw}
         for news in missed({id: self.market}, snapshot, brackets, self._pushes, self._settle_time)[0]:
             self.market = news.change.market
 
-    def _is_gone(self, universe: str, asked: float) -> bool:
+    def _is_gone(self, sub_type: str, asked: float) -> bool:
         """Whether an answer that does not have the contract is news."""
         market = self.market
         return (
             market is not None
-            and market_universe(market) == universe
+            and market_sub_type(market) == sub_type
             and bool(market["info"].get("symbol"))
             and not is_gone(market)
             and self._pushes.unsettled_until(market["id"], asked, self._settle_time) is None
@@ -258,7 +267,7 @@ def _completed(listed: Market, known: Market) -> Market:
 
 def _unlisted(event: ContractInfoEvent) -> Market:
     """A contract of which only a push has told."""
-    is_inverse = universe_of(event) == "inverse"
+    is_inverse = sub_type_of(event) == "inverse"
     is_dated = "QUARTER" in event.contract_type or "MONTH" in event.contract_type
     return {
         "id": event.id,
@@ -274,22 +283,22 @@ def _unlisted(event: ContractInfoEvent) -> Market:
 
 
 class Said:
-    """What the answers in a journal have said until now, by universe and contract id."""
+    """What the answers in a journal have said until now, by sub-type and contract id."""
 
     def __init__(self) -> None:
-        self.entries: dict[Universe, dict[str, Entry]] = {}
-        self.brackets: dict[Universe, dict[str, list[Entry]]] = {}
-        self.coefficients: dict[Universe, dict[str, float]] = {}
-        self.choices: dict[Universe, tuple[list[str], int | None]] = {}
+        self.entries: dict[SubType, dict[str, Entry]] = {}
+        self.brackets: dict[SubType, dict[str, list[Entry]]] = {}
+        self.coefficients: dict[SubType, dict[str, float]] = {}
+        self.choices: dict[SubType, tuple[list[str], int | None]] = {}
         """Which contracts the user left out, and `since` as in `Choice`."""
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Go on with the next answer."""
-        universe = answer["universe"]
-        self.choices[universe] = (answer.get("left_out", []), answer.get("since"))
+        sub_type = answer["universe"]
+        self.choices[sub_type] = (answer.get("left_out", []), answer.get("since"))
         if answer["complete"]:
-            self.entries[universe], self.brackets[universe] = {}, {}
-        entries, brackets = self.entries.setdefault(universe, {}), self.brackets.setdefault(universe, {})
+            self.entries[sub_type], self.brackets[sub_type] = {}, {}
+        entries, brackets = self.entries.setdefault(sub_type, {}), self.brackets.setdefault(sub_type, {})
         entries.update((entry["symbol"], entry) for entry in answer["entries"])
         brackets.update(answer["brackets"] or {})
         for id in answer["gone"]:
@@ -297,11 +306,11 @@ class Said:
         for id in answer["cleared"]:
             brackets.pop(id, None)
         if answer["brackets"] is not None or "coefficients" in answer:
-            self.coefficients[universe] = answer.get("coefficients", {})
+            self.coefficients[sub_type] = answer.get("coefficients", {})
 
-    def leverage_brackets(self, universe: Universe) -> LeverageBrackets:
-        """The brackets of a universe."""
-        return LeverageBrackets(self.brackets[universe], self.coefficients.get(universe))
+    def leverage_brackets(self, sub_type: SubType) -> LeverageBrackets:
+        """The brackets of a sub-type."""
+        return LeverageBrackets(self.brackets[sub_type], self.coefficients.get(sub_type))
 
 
 def as_it_came(raw: dict[str, Any] | str | bytes) -> bytes:

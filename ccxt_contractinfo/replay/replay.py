@@ -14,13 +14,14 @@ import ccxt
 from .. import clock
 from ..clock import FOREVER
 from ..contracts.changes import Market
+from ..contracts.events import SubType
 from ..contracts.updates import ContractInfo
 from ..exchange.sync import attach
 from ..journal.writer import Line, read_lines
 from ..markets.missed import Doubts
 from ..settings import Settings
 from ..stream.stream import ContractInfoStream
-from ..venues.binance.snapshot import Snapshot, Universe, check_precisions
+from ..venues.binance.snapshot import Snapshot, check_precisions
 from .history import ANSWERS, Said, as_it_came
 
 LONGEST_WAIT = 60.0
@@ -80,12 +81,12 @@ class Replay(ContractInfoStream):
         """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
         self._said = Said()
         self._begun: set[str] = set()
-        """The universes whose markets the stream that is played now has begun with."""
+        """The sub-types whose markets the stream that is played now has begun with."""
         first = _first_markets(path)
-        self._first = {universe: line.entry for universe, line in first.items()}
+        self._first = {sub_type: line.entry for sub_type, line in first.items()}
         self._exchange = attach(exchange)
         self._keeper = exchange._contract_info()
-        if self._first and not self._keeper.universes().intersection(self._first):
+        if self._first and not self._keeper.sub_types().intersection(self._first):
             there_are = " and ".join(sorted(self._first))
             raise ccxt.BadRequest(f"{path} has {there_are} contracts, and {exchange.id} trades none of them")
         markets: list[Market] = []
@@ -169,17 +170,17 @@ class Replay(ContractInfoStream):
             self._said.take(entry)
             if kind == "rest":
                 self._answer(entry)
-            elif entry["universe"] in self._keeper.universes() and entry["universe"] not in self._begun:
+            elif entry["universe"] in self._keeper.sub_types() and entry["universe"] not in self._begun:
                 self._begin_with(entry)
 
     def _begin_with(self, entry: Mapping[str, Any]) -> None:
-        """Go on with the markets that a stream has begun with: all of them, or those of a universe that joins it."""
-        universe, is_first = entry["universe"], not self._begun
-        self._begun.add(universe)
-        if entry == self._first.get(universe):
+        """Go on with the markets that a stream has begun with: all of them, or those of a sub-type that joins it."""
+        sub_type, is_first = entry["universe"], not self._begun
+        self._begun.add(sub_type)
+        if entry == self._first.get(sub_type):
             return  # they are there already
         if is_first:
-            self._put_in([market for universe in self._ours() for market in self._markets_of(universe)])
+            self._put_in([market for sub_type in self._ours() for market in self._markets_of(sub_type)])
         else:
             self._answer(entry)
 
@@ -194,27 +195,27 @@ class Replay(ContractInfoStream):
             self.received(cast(Any, self._run), as_it_came(entry["raw"]), entry["clock"] + self._offset)
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
-        universe = entry["universe"]
-        if universe not in self._keeper.universes():
+        sub_type = entry["universe"]
+        if sub_type not in self._keeper.sub_types():
             return
         asked, doubts = entry["asked"] + self._offset, Doubts()
-        snapshot = Snapshot.of(self._said.entries[universe].values(), universe, asked, entry["server_time"])
-        brackets = None if entry["brackets"] is None else self._said.leverage_brackets(universe)
+        snapshot = Snapshot.of(self._said.entries[sub_type].values(), sub_type, asked, entry["server_time"])
+        brackets = None if entry["brackets"] is None else self._said.leverage_brackets(sub_type)
         brackets_asked = entry["brackets_asked"] + self._offset
         has_account = brackets is not None or "coefficients" not in entry
         self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts, has_account=has_account)
         for error in doubts.errors:
             self.report(error)
 
-    def _ours(self) -> list[Universe]:
-        """The universes in the journal that the exchange trades."""
-        return sorted(self._keeper.universes().intersection(self._said.entries))
+    def _ours(self) -> list[SubType]:
+        """The sub-types in the journal that the exchange trades."""
+        return sorted(self._keeper.sub_types().intersection(self._said.entries))
 
-    def _markets_of(self, universe: Universe, kind: str = "markets") -> list[Market]:
-        """The markets that were known in a universe; none where the exchange does not trade it. What ccxt cannot
+    def _markets_of(self, sub_type: SubType, kind: str = "markets") -> list[Market]:
+        """The markets that were known in a sub-type; none where the exchange does not trade it. What ccxt cannot
         understand of an answer of REST's is left out, as it was live."""
         markets = []
-        for entry in self._said.entries[universe].values() if universe in self._ours() else ():
+        for entry in self._said.entries[sub_type].values() if sub_type in self._ours() else ():
             try:
                 check_precisions(entry)
                 markets.append(self._exchange.parse_market(entry))
@@ -228,9 +229,9 @@ class Replay(ContractInfoStream):
         """Give the exchange the markets that were known to the one that wrote the journal, and nothing else."""
         self._keeper.forget_markets()
         self._exchange.set_markets(markets)
-        for universe in self._ours():
-            self._keeper.know_brackets(universe, self._said.leverage_brackets(universe))
-            self._keeper.know_choice(universe, *self._said.choices.get(universe, ((), None)))
+        for sub_type in self._ours():
+            self._keeper.know_brackets(sub_type, self._said.leverage_brackets(sub_type))
+            self._keeper.know_choice(sub_type, *self._said.choices.get(sub_type, ((), None)))
 
 
 class _Player:
@@ -263,10 +264,10 @@ class _Player:
         return False
 
 
-def _first_markets(path: str | os.PathLike[str]) -> dict[Universe, Line]:
-    """The first line of each universe that has all its contracts. Exchanges that join a stream after its first push
+def _first_markets(path: str | os.PathLike[str]) -> dict[SubType, Line]:
+    """The first line of each sub-type that has all its contracts. Exchanges that join a stream after its first push
     are not looked for where there are others."""
-    found: dict[Universe, Line] = {}
+    found: dict[SubType, Line] = {}
     for line in read_lines(path):
         entry = line.entry
         if entry["kind"] in ANSWERS and entry["complete"]:

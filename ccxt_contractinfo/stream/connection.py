@@ -90,7 +90,7 @@ class Connection:
             # The dialling has noticed it first; the user is told the same.
             raise HandshakeTimeout(f"{self.endpoint.shown}: {self._too_late}") from self._failure
         if self._failure is not None:
-            raise translated(self._failure, self.endpoint.url) from self._failure
+            raise map_error(self._failure, self.endpoint.url) from self._failure
         if self._is_over:
             raise ConnectionLost(f"{self.endpoint.shown}: given up while connecting")
 
@@ -107,7 +107,7 @@ class Connection:
         except websocket.WebSocketTimeoutException:
             return None
         except Exception as error:
-            raise translated(error, self.endpoint.url) from error
+            raise map_error(error, self.endpoint.url) from error
         if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
             data: bytes = frame.data
             return data
@@ -182,7 +182,7 @@ class Connection:
         try:
             self._websocket.send(payload, opcode)
         except Exception as error:
-            raise translated(error, self.endpoint.url) from error
+            raise map_error(error, self.endpoint.url) from error
 
 
 class _WebSocket(websocket.WebSocket):
@@ -344,7 +344,7 @@ def _check_size(size: int, max_size: int) -> None:
         raise ProtocolViolation(f"the peer sends a frame of {size} bytes; max_frame_size is {max_size}")
 
 
-def translated(error: BaseException, address: str) -> ccxt.BaseError:
+def map_error(error: BaseException, address: str) -> ccxt.BaseError:
     """Whatever a connection can fail with, as one of ccxt's errors.
 
     :param address: the URL, for the message

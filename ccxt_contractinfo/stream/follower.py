@@ -14,7 +14,7 @@ from ..venues.binance.snapshot import Entry, Snapshot
 
 
 class Known(NamedTuple):
-    """What is known of a universe: its contracts, as an answer of REST's would have them, and their raw leverage
+    """What is known of a sub-type: its contracts, as an answer of REST's would have them, and their raw leverage
     brackets; the ids of those that the user left out, and `since` as in `Choice`."""
 
     snapshot: Snapshot
@@ -41,7 +41,7 @@ class Follower(Protocol):
         ...
 
     def known(self) -> Iterable[Known]:
-        """What is known of each universe."""
+        """What is known of each sub-type."""
         ...
 
     def is_needed(self) -> bool:

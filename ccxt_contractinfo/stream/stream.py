@@ -41,7 +41,7 @@ from ..venue_clock import VenueClock
 from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url
 from ..venues.binance.rest import Answers
 from ..venues.binance.snapshot import Entry, Snapshot
-from ..weak_list import Weakly
+from ..weak_list import WeakList
 from .dial import proxy_address
 from .follower import Follower
 from .repeats import Repeats
@@ -132,8 +132,8 @@ class ContractInfoStream:
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)
         # An exchange lasts for as long as somebody holds it, or somebody is told by it: then it is one of the needed.
-        self._followers: Weakly[Follower] = Weakly()
-        self._left: Weakly[Follower] = Weakly()
+        self._followers: WeakList[Follower] = WeakList()
+        self._left: WeakList[Follower] = WeakList()
         """Those who come back when somebody starts the stream by hand."""
         self._needed: tuple[Follower, ...] = ()
         self._look_due = -FOREVER

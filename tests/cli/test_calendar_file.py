@@ -91,8 +91,8 @@ def test_every_event_reminds() -> None:
         assert {("DISPLAY", event["summary"])} == {(alarm["action"], alarm["description"]) for alarm in alarms}
 
 
-def after(earlier: bytes, ahead: list[Upcoming], now: int, universes: Any = ("linear", "inverse")) -> list[Any]:
-    return events(calendar_of(ahead, now, events_of(earlier), universes))
+def after(earlier: bytes, ahead: list[Upcoming], now: int, sub_types: Any = ("linear", "inverse")) -> list[Any]:
+    return events(calendar_of(ahead, now, events_of(earlier), sub_types))
 
 
 def test_what_was_withdrawn_is_cancelled_until_its_time_is_past() -> None:

@@ -259,13 +259,13 @@ def test_leverage_limits_span_all_brackets(brackets: tuple[Bracket, ...], expect
     assert {float} == {type(limit) for limit in limits.values()}
 
 
-@pytest.mark.parametrize("universe", ["linear", "inverse"])
-def test_brackets_of_rest(universe: Any) -> None:
+@pytest.mark.parametrize("sub_type", ["linear", "inverse"])
+def test_brackets_of_rest(sub_type: Any) -> None:
     """Raw brackets of either universe are those that would be pushed, with the least leverage of the whole contract."""
     assert (
         Bracket(1, 0, 5000, 0.01, 0, 1, 50),
         Bracket(2, 5000, 25000, 0.025, 75, 1, 20),
-    ) == brackets_of(told_by_rest(PUSHED, universe))
+    ) == brackets_of(told_by_rest(PUSHED, sub_type))
 
 
 def test_no_brackets() -> None:

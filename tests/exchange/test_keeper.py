@@ -19,7 +19,7 @@ from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, held_by_a
 
 
 @pytest.mark.parametrize(
-    ("setting", "universes"),
+    ("setting", "sub_types"),
     [
         ({"types": ["spot", "linear"]}, ["linear"]),
         (["inverse"], ["inverse"]),
@@ -29,11 +29,11 @@ from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, held_by_a
     ],
     ids=str,
 )
-def test_the_universes_that_an_exchange_loads(setting: Any, universes: list[str]) -> None:
+def test_the_universes_that_an_exchange_loads(setting: Any, sub_types: list[str]) -> None:
     """ccxt's `fetchMarkets` option says which universes are traded, in both of its forms."""
     exchange = cci.binance()
     exchange.options["fetchMarkets"] = setting
-    assert universes == sorted(exchange._contract_info().universes())
+    assert sub_types == sorted(exchange._contract_info().sub_types())
 
 
 def test_a_universe_that_is_not_loaded_is_ignored(sim: BinanceSimulator, make: Any) -> None:

@@ -56,7 +56,7 @@ def test_a_universe_that_no_load_has_brought() -> None:
     choice = Choice()
     choice.take_all(["BTCUSDT"], ["linear"], ())
     assert (False, True) == (choice.was_never_loaded("linear"), choice.was_never_loaded("inverse"))
-    assert [] == choice.decide(snapshot(entry("BTCUSD_PERP"), universe="inverse"), ())
+    assert [] == choice.decide(snapshot(entry("BTCUSD_PERP"), sub_type="inverse"), ())
     assert choice.was_never_loaded("inverse")
     choice.made_up_for("inverse")
     assert not choice.was_never_loaded("inverse")

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.markets.live_dict import LiveMapping
+from ccxt_contractinfo.markets.live_dict import LiveDict
 
 Look = Callable[[Any], Any]
 
@@ -96,13 +96,13 @@ looks = pytest.mark.parametrize("look", list(LOOKS.values()), ids=list(LOOKS))
 def test_it_looks_as_a_dict(look: Look, content: dict[str, Any]) -> None:
     """Every way to look at the mapping gives what a plain dict of the same items gives."""
     content.pop("other", None)
-    assert look(content) == look(LiveMapping(content))
+    assert look(content) == look(LiveDict(content))
 
 
 @pytest.mark.parametrize("look", list(PLAIN.values()), ids=list(PLAIN))
 def test_copies_are_plain(look: Look) -> None:
     """A copy is a plain dict that a later listing does not reach."""
-    mapping = LiveMapping({"a": 1})
+    mapping = LiveDict({"a": 1})
     taken = look(mapping)
     mapping["b"] = 2
     assert dict is type(taken)
@@ -111,7 +111,7 @@ def test_copies_are_plain(look: Look) -> None:
 
 def test_what_is_pickled_is_plain() -> None:
     """What another process gets is a plain dict, without whoever keeps the mapping."""
-    mapping = LiveMapping({"a": [1]})
+    mapping = LiveDict({"a": [1]})
     mapping.table = threading.Lock()  # no lock goes through pickle
     restored = pickle.loads(pickle.dumps(mapping))
     assert ({"a": [1]}, dict) == (restored, type(restored))
@@ -119,7 +119,7 @@ def test_what_is_pickled_is_plain() -> None:
 
 def test_a_deep_copy_is_deep() -> None:
     """A deep copy holds copies of the values, and a shallow one the values themselves."""
-    mapping = LiveMapping({"a": [1]})
+    mapping = LiveDict({"a": [1]})
     mapping.table = threading.Lock()
     assert copy.deepcopy(mapping)["a"] is not mapping["a"]
     assert copy.copy(mapping)["a"] is mapping["a"]
@@ -127,7 +127,7 @@ def test_a_deep_copy_is_deep() -> None:
 
 def test_a_value_that_is_replaced_meanwhile_is_seen() -> None:
     """Iteration goes over the keys of its beginning, and gives each value as it is when its turn comes."""
-    mapping = LiveMapping({"a": 1, "b": 2})
+    mapping = LiveDict({"a": 1, "b": 2})
     items, values = iter(mapping.items()), iter(mapping.values())
     assert (("a", 1), 1) == (next(items), next(values))
     mapping["b"] = 3
@@ -149,7 +149,7 @@ def test_a_value_that_is_replaced_meanwhile_is_seen() -> None:
 )
 def test_a_listing_in_the_middle_of_an_iteration(begin: Callable[[Any], Iterator[Any]], expected: list[Any]) -> None:
     """An iteration that has begun ends with what was there when it began."""
-    mapping = LiveMapping({"a": 1, "b": 2})
+    mapping = LiveDict({"a": 1, "b": 2})
     iterator = begin(mapping)
     seen = [next(iterator)]
     mapping["c"] = 3
@@ -158,7 +158,7 @@ def test_a_listing_in_the_middle_of_an_iteration(begin: Callable[[Any], Iterator
 
 def test_views_are_live() -> None:
     """A view that is held shows a later listing, as a dict's does."""
-    mapping = LiveMapping({"a": 1})
+    mapping = LiveDict({"a": 1})
     keys, values, items = mapping.keys(), mapping.values(), mapping.items()
     mapping["b"] = 2
     assert (["a", "b"], [1, 2], [("a", 1), ("b", 2)]) == (list(keys), list(values), list(items))
@@ -167,7 +167,7 @@ def test_views_are_live() -> None:
 
 def test_views_compare_with_those_of_dicts() -> None:
     """Views of keys and items are equal to those of a dict of the same items, from either side."""
-    mapping, plain = LiveMapping({"a": 1}), {"a": 1}
+    mapping, plain = LiveDict({"a": 1}), {"a": 1}
     assert mapping.keys() == plain.keys()
     assert plain.keys() == mapping.keys()
     assert mapping.items() == plain.items()
@@ -177,7 +177,7 @@ def test_views_compare_with_those_of_dicts() -> None:
 
 def test_look_ups_are_those_of_a_dict() -> None:
     """Looking up, asking for membership and equality are native."""
-    mapping = LiveMapping({"a": 1})
+    mapping = LiveDict({"a": 1})
     assert (1, None, 5, True, False) == (
         mapping["a"],
         mapping.get("b"),
@@ -188,9 +188,9 @@ def test_look_ups_are_those_of_a_dict() -> None:
     with pytest.raises(KeyError, match="b"):
         mapping["b"]
     assert isinstance(mapping, dict)
-    assert LiveMapping({"a": 1}) == mapping
+    assert LiveDict({"a": 1}) == mapping
     native = ("__getitem__", "get", "__contains__", "__len__", "__eq__")
-    assert [] == [name for name in native if getattr(LiveMapping, name) is not getattr(dict, name)]
+    assert [] == [name for name in native if getattr(LiveDict, name) is not getattr(dict, name)]
 
 
 class Symbol(str):
@@ -219,7 +219,7 @@ WHOLE = {*PLAIN, "iteration", "for loop", "set", "sorted", "reversed", "star", "
 @pytest.mark.parametrize("name", [name for name in LOOKS if "orjson" not in name])  # it knows but plain keys
 def test_a_listing_in_the_middle_of_a_look(name: str, symbols: list[Symbol]) -> None:
     """Where a listing comes in while Python works through the mapping, that goes on unharmed, and misses nothing."""
-    mapping = LiveMapping(dict.fromkeys(symbols, 0))
+    mapping = LiveDict(dict.fromkeys(symbols, 0))
     Symbol.mapping = mapping
     result = LOOKS[name](mapping)
     Symbol.mapping = None
@@ -249,9 +249,9 @@ def eager_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("eager_threads")
 def test_listings_in_another_thread(look: Look) -> None:
     """While one thread lists contract after contract, another looks at the mapping again and again, unharmed."""
-    mapping = LiveMapping({f"S{index}": {"id": index, "info": {"status": "TRADING"}} for index in range(50)})
+    mapping = LiveDict({f"S{index}": {"id": index, "info": {"status": "TRADING"}} for index in range(50)})
     if look is max or look is sorted:
-        mapping = LiveMapping(dict.fromkeys(mapping, 0))
+        mapping = LiveDict(dict.fromkeys(mapping, 0))
     is_over = threading.Event()
 
     def list_contracts() -> None:

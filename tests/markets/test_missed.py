@@ -11,8 +11,8 @@ import pytest
 from ccxt_contractinfo.contracts.changes import Market, apply_event, vanish
 from ccxt_contractinfo.contracts.events import Arrival
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.markets.missed import Doubts, News, differs, listed, missed, vanished
-from ccxt_contractinfo.markets.newest import Pushes
+from ccxt_contractinfo.markets.missed import Doubts, Finding, differs, listed, missed, vanished
+from ccxt_contractinfo.markets.newest import NewestPushes
 from ccxt_contractinfo.venues.binance.snapshot import Snapshot, state_of
 from tests.samples import (
     CUT,
@@ -47,8 +47,8 @@ def compared(
     answer: Snapshot,
     *came: Arrival,
     brackets: dict[str, list[dict[str, Any]]] | None = None,
-) -> tuple[list[News], Doubts]:
-    pushes = Pushes()
+) -> tuple[list[Finding], Doubts]:
+    pushes = NewestPushes()
     for each in came:
         pushes.remember(each)
     before = copy.deepcopy(markets)
@@ -57,7 +57,7 @@ def compared(
     return result
 
 
-def said(news: list[News]) -> list[tuple[str, list[str]]]:
+def said(news: list[Finding]) -> list[tuple[str, list[str]]]:
     return [(each.event.id, each.change.kinds) for each in news]
 
 
@@ -153,11 +153,11 @@ def test_a_contract_that_is_there_after_all() -> None:
     assert (["settling", "status"], market_of(settling)) == (news.change.kinds, news.change.market)
 
 
-@pytest.mark.parametrize(("id", "universe"), [("IOTAUSDT", "linear"), ("BTCUSD_PERP", "inverse")])
-def test_brackets_become_known(id: str, universe: Any) -> None:
+@pytest.mark.parametrize(("id", "sub_type"), [("IOTAUSDT", "linear"), ("BTCUSD_PERP", "inverse")])
+def test_brackets_become_known(id: str, sub_type: Any) -> None:
     """Tiers that nobody knew are put in place, and not told as changed."""
-    brackets = {id: told_by_rest(PUSHED, universe)}
-    [news], _ = compared(known(entry(id)), snapshot(entry(id), universe=universe), brackets=brackets)
+    brackets = {id: told_by_rest(PUSHED, sub_type)}
+    [news], _ = compared(known(entry(id)), snapshot(entry(id), sub_type=sub_type), brackets=brackets)
     assert ([], {}, True) == (news.change.kinds, news.change.previous, news.change.changed)
     assert [50.0, 20.0] == [tier["maxLeverage"] for tier in news.change.market["leverageTiers"]]
     assert brackets[id] == [tier["info"] for tier in news.change.market["leverageTiers"]]

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.markets.newest import Pushes
+from ccxt_contractinfo.markets.newest import NewestPushes
 from tests.samples import CUT, PUSHED, arrival, part, push
 
 
-def pushes_of(*arrivals: Any) -> Pushes:
-    pushes = Pushes()
+def pushes_of(*arrivals: Any) -> NewestPushes:
+    pushes = NewestPushes()
     for each in arrivals:
         pushes.remember(each)
     return pushes

@@ -54,7 +54,7 @@ class Sharer:
         self._table = table
         table.sharers.add(self)
 
-    def tell(self, record: UpdateRecord) -> None:
+    def notify(self, record: UpdateRecord) -> None:
         update = record.update()
         self.updates.append(update)
         self.seen.append(self._table.markets[update["symbol"]])
@@ -88,7 +88,7 @@ def sharer(table: MarketTable) -> Sharer:
 
 
 def load(
-    table: MarketTable, *entries: dict[str, Any], asked: float | None, universes: set[Any] = LINEAR, **others: Market
+    table: MarketTable, *entries: dict[str, Any], asked: float | None, sub_types: set[Any] = LINEAR, **others: Market
 ) -> Doubts:
     """Load markets as an exchange does, and tell what is news."""
     markets = table.named([market_of(each) for each in entries])
@@ -96,7 +96,7 @@ def load(
         [*others.values(), *markets],
         asked,
         SERVER_TIME,
-        universes,
+        sub_types,
         SETTLE_TIME,
     )
     table.announce(news)
@@ -119,7 +119,7 @@ def compare(
 def repeated(answer: Snapshot, asked: float) -> Snapshot:
     """The same answer, asked for again."""
     text = exchange_info([answer.entry(id) for id in answer.states], SERVER_TIME + 1)
-    return Snapshot(text, answer.universe, asked, 0, answer.contents)
+    return Snapshot(text, answer.sub_type, asked, 0, answer.contents)
 
 
 def leverages(table: MarketTable, symbol: str = IOTA) -> list[float] | None:
@@ -370,7 +370,7 @@ def test_the_later_answer_wins(table: MarketTable, sharer: Sharer) -> None:
     doubts = compare(table, snapshot(entry(**SETTLING), asked=199.0))
     assert ("TRADING_HALT", True) == (table.markets[IOTA]["status"], table.markets[BTC]["active"])
     assert doubts.are_none()
-    compare(table, snapshot(entry("BTCUSD_PERP"), asked=199.0, universe="inverse"))
+    compare(table, snapshot(entry("BTCUSD_PERP"), asked=199.0, sub_type="inverse"))
     assert "BTC/USD:BTC" in table.markets
     compare(table, snapshot(entry(**SETTLING), entry("BTCUSDT"), asked=201.0))
     assert [
@@ -399,9 +399,9 @@ def test_a_contract_that_went_away(table: MarketTable, sharer: Sharer) -> None:
 
 def test_contracts_of_another_universe_stay(sharer: Sharer, table: MarketTable) -> None:
     """An answer about one universe says nothing about the other."""
-    load(table, entry(), entry("BTCUSDT"), entry("BTCUSD_PERP"), asked=1.0, universes={"linear", "inverse"})
+    load(table, entry(), entry("BTCUSDT"), entry("BTCUSD_PERP"), asked=1.0, sub_types={"linear", "inverse"})
     sharer.told()
-    compare(table, snapshot(entry("BTCUSD_PERP"), asked=200.0, universe="inverse"))
+    compare(table, snapshot(entry("BTCUSD_PERP"), asked=200.0, sub_type="inverse"))
     assert [] == sharer.told()
     assert table.markets[IOTA]["active"]
 
@@ -584,7 +584,7 @@ def test_the_first_load_is_no_news() -> None:
 
 def test_the_first_load_of_a_universe_is_no_news(table: MarketTable, sharer: Sharer) -> None:
     """Contracts of a universe that was not loaded before are no listings."""
-    load(table, entry(), entry("BTCUSDT"), entry("BTCUSD_PERP"), asked=1.0, universes={"linear", "inverse"})
+    load(table, entry(), entry("BTCUSDT"), entry("BTCUSD_PERP"), asked=1.0, sub_types={"linear", "inverse"})
     assert [] == sharer.told()
     assert "BTC/USD:BTC" in table.markets
 
@@ -700,7 +700,7 @@ def test_markets_of_an_unknown_age(table: MarketTable, sharer: Sharer, is_follow
 
 def test_a_universe_that_is_no_longer_loaded(table: MarketTable, sharer: Sharer) -> None:
     """Contracts of a universe that is not loaded are let go, without a word."""
-    load(table, entry("BTCUSD_PERP"), asked=200.0, universes={"inverse"})
+    load(table, entry("BTCUSD_PERP"), asked=200.0, sub_types={"inverse"})
     assert ["BTC/USD:BTC"] == list(table.markets)
     assert [] == sharer.told()
 

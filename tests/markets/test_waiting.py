@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ccxt_contractinfo.contracts.events import Arrival, parse_event
-from ccxt_contractinfo.markets.waiting import PATIENCE, WaitingRoom, universe_of
+from ccxt_contractinfo.markets.waiting import PATIENCE, PendingListings, sub_type_of
 
 
 def arrival(id: str, time: int = 1, received: float = 0.0, **fields: Any) -> Arrival:
@@ -17,7 +17,7 @@ def arrival(id: str, time: int = 1, received: float = 0.0, **fields: Any) -> Arr
 
 def test_events_wait_in_order() -> None:
     """What waits for a contract is released in the order in which it came, and waits no more."""
-    room, arrivals = WaitingRoom(), [arrival("A", 3), arrival("A", 1), arrival("A", 2)]
+    room, arrivals = PendingListings(), [arrival("A", 3), arrival("A", 1), arrival("A", 2)]
     assert [True, False, False] == [room.hold(each, "linear") for each in arrivals]
     assert "A" in room
     assert arrivals == room.release("A")
@@ -26,26 +26,26 @@ def test_events_wait_in_order() -> None:
 
 def test_contracts_wait_in_order() -> None:
     """Contracts are known in the order in which they were pushed first; all that waits can be seen."""
-    room = WaitingRoom()
+    room = PendingListings()
     waiting = [("linear", arrival("B")), ("inverse", arrival("A")), ("linear", arrival("B", 2))]
-    for universe, each in waiting:
-        room.hold(each, universe)  # type: ignore[arg-type]
+    for sub_type, each in waiting:
+        room.hold(each, sub_type)  # type: ignore[arg-type]
     assert ["B", "A"] == list(room.ids())
     assert [waiting[0], waiting[2], waiting[1]] == room.all()
 
 
 def test_a_contract_cannot_fill_the_memory() -> None:
     """Of very many events of one contract, the first and the newest are kept."""
-    room = WaitingRoom()
-    for number in range(WaitingRoom.LIMIT + 5):
+    room = PendingListings()
+    for number in range(PendingListings.LIMIT + 5):
         room.hold(arrival("A", number), "linear")
     kept = [each.event.event_time for each in room.release("A")]
-    assert [0, *range(6, WaitingRoom.LIMIT + 5)] == kept
+    assert [0, *range(6, PendingListings.LIMIT + 5)] == kept
 
 
 def test_there_is_hope_for_a_while() -> None:
     """REST is expected to know a contract soon, for as long as it was pushed not too long ago."""
-    room = WaitingRoom()
+    room = PendingListings()
     assert not room.has_hope(0.0)
     room.hold(arrival("A", received=100.0), "linear")
     assert room.has_hope(100.0 + PATIENCE - 1)
@@ -55,7 +55,7 @@ def test_there_is_hope_for_a_while() -> None:
 
 
 @pytest.mark.parametrize(
-    ("id", "st", "universe"),
+    ("id", "st", "sub_type"),
     [
         ("BTCUSDT", 1, "linear"),
         ("BTCUSD_PERP", 2, "inverse"),
@@ -68,6 +68,6 @@ def test_there_is_hope_for_a_while() -> None:
         ("BTCUSDT", 3, None),
     ],
 )
-def test_the_universe_of_a_push(id: str, st: int | None, universe: str | None) -> None:
+def test_the_universe_of_a_push(id: str, st: int | None, sub_type: str | None) -> None:
     """`st` tells it; where it is absent, the id does; an unheard-of one is neither."""
-    assert universe == universe_of(arrival(id, st=st).event)
+    assert sub_type == sub_type_of(arrival(id, st=st).event)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.contracts.changes import KINDS, is_contract, iso8601
-from ccxt_contractinfo.contracts.events import NEVER
+from ccxt_contractinfo.contracts.events import NEVER, SubType
 from ccxt_contractinfo.contracts.tiers import brackets_of, to_leverage_tiers
 from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent, PushContradicted
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
@@ -30,14 +30,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.binance.entries import spot_entry
 from ccxt_contractinfo.stream.repeats import Repeats
 from ccxt_contractinfo.venues.binance import snapshot
-from ccxt_contractinfo.venues.binance.snapshot import (
-    Contents,
-    Entry,
-    LeverageBrackets,
-    Snapshot,
-    Universe,
-    brackets_by_id,
-)
+from ccxt_contractinfo.venues.binance.snapshot import Contents, Entry, LeverageBrackets, Snapshot, brackets_by_id
 
 EVENT_TIME = 1_790_000_000_000
 ONBOARD = 1_569_398_400_000
@@ -231,22 +224,22 @@ class Rest:
         self.key: tuple[str, str] | None = None
         self.text = "[]"
 
-    def brackets(self, universe: Universe) -> LeverageBrackets:
+    def brackets(self, sub_type: SubType) -> LeverageBrackets:
         return brackets_by_id(self.text)
 
 
 class Answers:
     """A stand-in for what asks exchangeInfo."""
 
-    def __init__(self, snapshots: dict[Universe, Snapshot]) -> None:
+    def __init__(self, snapshots: dict[SubType, Snapshot]) -> None:
         self.snapshots = snapshots
         self.not_before = float("-inf")
 
     def patience_left(self, patience: float) -> float:
         return patience
 
-    def snapshot(self, rest: Rest, universe: Universe) -> Snapshot:
-        return self.snapshots[universe]
+    def snapshot(self, rest: Rest, sub_type: SubType) -> Snapshot:
+        return self.snapshots[sub_type]
 
 
 class Unlimited(Repeats):
@@ -273,7 +266,7 @@ class World:
         self.stream._repeats = Unlimited()
         self.stream.follow(self.keeper, lambda: False)
         self._updates, self._errors = self.keeper.updates.watch(), self.stream._errors.watch()
-        self._contents: dict[Universe, Contents] = {}
+        self._contents: dict[SubType, Contents] = {}
         self.link = Link(self.stream._run)
         self.now = 1000.0
 
@@ -299,15 +292,15 @@ class World:
 
     def compare(self, answer: Answer) -> Doubts | None:
         asked, entries = self.now - answer.lag, answer.entries()
-        snapshots: dict[Universe, Snapshot] = {}
-        for universe in ("linear", "inverse"):
-            symbols = [entry for id, entry in entries.items() if is_inverse(id) == (universe == "inverse")]
+        snapshots: dict[SubType, Snapshot] = {}
+        for sub_type in ("linear", "inverse"):
+            symbols = [entry for id, entry in entries.items() if is_inverse(id) == (sub_type == "inverse")]
             text = json.dumps({"serverTime": EVENT_TIME + int(self.now * 1000), "symbols": symbols})
             try:
-                snapshot = Snapshot(text, universe, asked, EVENT_TIME, self._contents.get(universe))
+                snapshot = Snapshot(text, sub_type, asked, EVENT_TIME, self._contents.get(sub_type))
             except ccxt.BadResponse:
                 return None
-            snapshots[universe], self._contents[universe] = snapshot, snapshot.contents
+            snapshots[sub_type], self._contents[sub_type] = snapshot, snapshot.contents
         self.rest.key = None if answer.brackets is None else ("key", "secret")
         told = [{"symbol": id, "brackets": brackets} for id, brackets in (answer.brackets or {}).items()]
         self.rest.text = json.dumps(told)

@@ -911,19 +911,19 @@ def test_the_tables_of_both_universes(sim: BinanceSimulator, make: Make) -> None
     assert in_pairs(PUSHED_COIN_TIGHT) == in_pairs(table["ETH/USD:ETH"])
 
 
-@pytest.mark.parametrize("universe", ["linear", "inverse"])
-def test_a_reload_of_one_universe_keeps_the_other(sim: BinanceSimulator, make: Make, universe: str) -> None:
+@pytest.mark.parametrize("sub_type", ["linear", "inverse"])
+def test_a_reload_of_one_universe_keeps_the_other(sim: BinanceSimulator, make: Make, sub_type: str) -> None:
     """Loading one universe again brings what changed in it and leaves the other in step with the pushes."""
     exchange = make(cci.binance, **keyed(sim), contractInfo={"settle_time": 0})
     follower = Follower(sim, exchange)
     exchange.load_leverage_brackets()
     exchange.load_leverage_brackets(params={"subType": "inverse"})
     keys = exchange.options["leverageBrackets"].keys()
-    other_id, other, pushed = ("BTCUSD_PERP", COIN, COIN_TIGHT) if universe == "linear" else ("BTCUSDT", BTC, TIGHT)
+    other_id, other, pushed = ("BTCUSD_PERP", COIN, COIN_TIGHT) if sub_type == "linear" else ("BTCUSDT", BTC, TIGHT)
     follower.set_brackets(other_id, pushed)
-    here_id, here, missed = ("ETHUSDT", ETH, TIGHT) if universe == "linear" else ("BTCUSD_PERP", COIN, COIN_TIGHT)
+    here_id, here, missed = ("ETHUSDT", ETH, TIGHT) if sub_type == "linear" else ("BTCUSD_PERP", COIN, COIN_TIGHT)
     sim.set_brackets(here_id, missed, push=False)
-    table = exchange.load_leverage_brackets(True, {"subType": universe})
+    table = exchange.load_leverage_brackets(True, {"subType": sub_type})
     assert keys == table.keys()
     assert table is exchange.options["leverageBrackets"]
     assert [[each["bnf"], each["mmr"]] for each in pushed] == in_pairs(table[other])
@@ -960,8 +960,8 @@ def test_two_loads_at_once_lose_neither(sim: BinanceSimulator, make: Make, mocke
     mocker.patch.object(keeper, "_locked_table", together)
     with ThreadPoolExecutor(2) as executor:
         loads = [
-            executor.submit(exchange.load_leverage_brackets, True, {"subType": universe})
-            for universe in ("linear", "inverse")
+            executor.submit(exchange.load_leverage_brackets, True, {"subType": sub_type})
+            for sub_type in ("linear", "inverse")
         ]
         for load in loads:
             load.result(PATIENCE)

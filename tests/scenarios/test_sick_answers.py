@@ -35,8 +35,8 @@ def deep(levels: int) -> Any:
     return value
 
 
-def entries(sim: BinanceSimulator, universe: str = "linear") -> list[Any]:
-    return [entry for id, entry in sim.contracts.items() if ("USD_" in id) is (universe == "inverse")]
+def entries(sim: BinanceSimulator, sub_type: str = "linear") -> list[Any]:
+    return [entry for id, entry in sim.contracts.items() if ("USD_" in id) is (sub_type == "inverse")]
 
 
 def answer(symbols: Any, **others: Any) -> str:

@@ -22,7 +22,7 @@ from websocket import _exceptions
 
 from ccxt_contractinfo import errors
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.stream.connection import PING, PONG, Connection, translated
+from ccxt_contractinfo.stream.connection import PING, PONG, Connection, map_error
 from ccxt_contractinfo.venues.binance.endpoint import Endpoint
 from tests.conftest import PATIENCE, eventually, raised_in_thread
 from tests.servers import read_head, serving
@@ -256,7 +256,7 @@ FOREIGN = {
 @pytest.mark.parametrize("kind", sorted(FOREIGN, key=lambda kind: f"{kind.__module__}.{kind.__qualname__}"), ids=repr)
 def test_no_foreign_exception_is_unmapped(kind: type[BaseException]) -> None:
     """Whatever websocket-client, sockets, TLS or proxies can raise becomes one of ccxt's errors, and has a cause."""
-    error = translated(made(kind), "wss://example.com")
+    error = map_error(made(kind), "wss://example.com")
     assert isinstance(error, ccxt.NetworkError | ccxt.BadResponse)
     assert error.cause
     assert "wss://example.com" in str(error)
@@ -290,7 +290,7 @@ def test_all_of_websocket_clients_exceptions_are_known() -> None:
 )
 def test_what_each_failure_becomes(error: BaseException, kind: type) -> None:
     """Timeouts, broken protocol and lost lines are told apart."""
-    assert kind is type(translated(error, "wss://example.com"))
+    assert kind is type(map_error(error, "wss://example.com"))
 
 
 def in_the_future(seconds: float) -> str:
@@ -326,11 +326,11 @@ def test_retry_after(header: str | int, least: float, most: float) -> None:
     """Retry-After is understood as seconds and as a date, and no nonsense stops the stream for ever."""
     header = in_the_future(header) if isinstance(header, int) else header
     refusal = websocket.WebSocketBadStatusException("x", 429, "Too Many Requests", {"retry-after": header}, b"")
-    assert least <= translated(refusal, "wss://example.com").retry_after <= most
+    assert least <= map_error(refusal, "wss://example.com").retry_after <= most
 
 
 @pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "-5"}, {"retry-after": "1.5"}, None])
 def test_no_retry_after(headers: Any) -> None:
     """A Retry-After that is none is passed over."""
     refusal = websocket.WebSocketBadStatusException("x", 418, None, headers, None)
-    assert translated(refusal, "wss://example.com").retry_after is None
+    assert map_error(refusal, "wss://example.com").retry_after is None

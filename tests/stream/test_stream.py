@@ -653,7 +653,8 @@ def test_a_forked_child_has_an_exchange_that_works(sim: BinanceSimulator) -> Non
     code = (
         FORK
         + """
-from ccxt_contractinfo import mixin
+import ccxt, orjson
+from ccxt_contractinfo.exchange import sync
 
 base = sys.argv[1]
 exchange = cci.binanceusdm({"options": {"contractInfo": {"url": base.replace("http", "ws")}}})
@@ -663,7 +664,7 @@ exchange.urls = {**exchange.urls, "api": {**api, "fapiPublic": base + "/fapi/v1"
 def watch():
     try:
         exchange.watch_contract_info(params={"timeout": 1})
-    except cci.exchanges.ccxt.RequestTimeout:
+    except ccxt.RequestTimeout:
         pass
 
 watch()
@@ -672,7 +673,7 @@ keeper = exchange._contract_info()
 held, release = threading.Event(), threading.Event()
 
 def hold():
-    with mixin._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._lock:
+    with sync._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._lock:
         held.set()
         release.wait()
 
@@ -688,7 +689,7 @@ def child():
     stream = exchange.contract_info_stream()
     assert stream.wait_until_live(30)
     push = {"e": "contractInfo", "E": 9 * 10**12, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": 1, "ot": 1, "cs": "CLOSE"}
-    stream.received(stream._run.reader._link, cci.events.orjson.dumps(push), 0.0)
+    stream.received(stream._run.reader._link, orjson.dumps(push), 0.0)
     assert [update["id"] for update in exchange.watch_contract_info(params={"timeout": 30000})] == ["BTCUSDT"]
     exchange.close()
 

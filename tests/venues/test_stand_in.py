@@ -176,15 +176,15 @@ def test_what_is_put_on_the_exchange_itself(sim: BinanceSimulator) -> None:
     assert 1 == len(urls)
 
 
-@pytest.mark.parametrize("universe", ["linear", "inverse"])
+@pytest.mark.parametrize("sub_type", ["linear", "inverse"])
 @pytest.mark.parametrize("kind", [ccxt.binanceusdm, cci.binance])
-def test_portfolio_margin(sim: BinanceSimulator, kind: Any, universe: Any) -> None:
+def test_portfolio_margin(sim: BinanceSimulator, kind: Any, sub_type: Any) -> None:
     """The brackets of a portfolio margin account are asked for where ccxt asks for them, and nothing else is asked."""
     exchange = made(sim, kind, options={"portfolioMargin": True})
-    brackets = Rest(exchange).brackets(universe)
-    name = "um" if universe == "linear" else "cm"
+    brackets = Rest(exchange).brackets(sub_type)
+    name = "um" if sub_type == "linear" else "cm"
     assert [f"GET /papi/v1/{name}/leverageBracket"] == sim.requests
-    assert ("BTCUSDT" if universe == "linear" else "BTCUSD_PERP") in brackets
+    assert ("BTCUSDT" if sub_type == "linear" else "BTCUSD_PERP") in brackets
 
 
 @pytest.mark.parametrize("kind", [cci.binanceusdm, ccxt.binanceusdm])

@@ -11,9 +11,10 @@ import ccxt
 
 from ... import clock
 from ...backoff import retry_after
+from ...contracts.events import SubType
 from ...shown import MESSAGE, shown
 from ..stand_in import StandIn, route_of
-from .snapshot import Contents, LeverageBrackets, Snapshot, Universe, brackets_by_id
+from .snapshot import Contents, LeverageBrackets, Snapshot, brackets_by_id
 
 _KEY = ("apiKey", "secret")
 
@@ -30,27 +31,27 @@ class Rest:
         self._contents: dict[str, Contents] = {}
         self._brackets: dict[str, tuple[int, LeverageBrackets]] = {}
 
-    def snapshot(self, universe: Universe) -> Snapshot:
+    def snapshot(self, sub_type: SubType) -> Snapshot:
         """Ask exchangeInfo about all contracts; without the exchange's key.
 
         :raises ccxt.BaseError: as ccxt does, with `status` (of HTTP, or None), `retry_after` (s) where the answer had
             one, and `reason`, the text of what lies behind it; ccxt.BadResponse where the answer is no exchangeInfo
         """
         asked = clock.now()
-        text = self._ask(_exchange_info, universe)
+        text = self._ask(_exchange_info, sub_type)
         now = self._exchange.milliseconds()
-        snapshot = Snapshot(text, universe, asked, now, self._contents.get(universe))
-        self._contents[universe] = snapshot.contents
+        snapshot = Snapshot(text, sub_type, asked, now, self._contents.get(sub_type))
+        self._contents[sub_type] = snapshot.contents
         return snapshot
 
-    def brackets(self, universe: Universe) -> LeverageBrackets:
+    def brackets(self, sub_type: SubType) -> LeverageBrackets:
         """Ask leverageBracket, with the exchange's key: the raw brackets by contract id; the same object as before, if
         the answer is.
 
         :raises ccxt.BaseError: as `snapshot` does; ccxt.AuthenticationError where the key is refused
         """
-        text = self._ask(_leverage_bracket, universe)
-        known = self._brackets.get(universe)
+        text = self._ask(_leverage_bracket, sub_type)
+        known = self._brackets.get(sub_type)
         if known is None or known[0] != hash(text):
             brackets = brackets_by_id(text)
             if not brackets:
@@ -58,7 +59,7 @@ class Rest:
             if known is not None:  # whose brackets were an account's own, and are not whole now
                 for id in known[1].coefficients.keys() - brackets.keys():
                     brackets.coefficients.setdefault(id, known[1].coefficients[id])
-            known = self._brackets[universe] = (hash(text), brackets)
+            known = self._brackets[sub_type] = (hash(text), brackets)
         return known[1]
 
     @property
@@ -70,13 +71,13 @@ class Rest:
     @property
     def route(self) -> str:
         """What public answers depend on: equal for exchanges that would be told the same."""
-        questions = [functools.partial(_exchange_info, universe=universe) for universe in get_args(Universe)]
+        questions = [functools.partial(_exchange_info, sub_type=sub_type) for sub_type in get_args(SubType)]
         return route_of(self._exchange, questions)
 
-    def _ask(self, question: Callable[[Any, Universe], Any], universe: Universe) -> str:
+    def _ask(self, question: Callable[[Any, SubType], Any], sub_type: SubType) -> str:
         with StandIn(self._exchange) as stand_in:
             try:
-                return _text(question(stand_in.client, universe))
+                return _text(question(stand_in.client, sub_type))
             except Exception as error:  # ccxt's own, but for proxies that requests cannot read
                 failure: Any = error
                 failure.status = stand_in.status or getattr(error, "status", None)
@@ -96,7 +97,7 @@ class Answers:
     def __init__(self) -> None:
         self.not_before = -clock.FOREVER
         """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
-        self._given: dict[tuple[str, Universe], Snapshot | ccxt.BaseError] = {}
+        self._given: dict[tuple[str, SubType], Snapshot | ccxt.BaseError] = {}
         self.times: list[tuple[int, float]] = []
         """Of each answer, when it was made (ms, by Binance's clock), and by when it had come (s by `clock.now`)."""
         self._limit: ccxt.BaseError | None = None
@@ -113,21 +114,21 @@ class Answers:
         self._limit = error
         self.not_before = max(self.not_before, clock.now() + (getattr(error, "retry_after", None) or 0.0))
 
-    def snapshot(self, rest: Rest, universe: Universe) -> Snapshot:
+    def snapshot(self, rest: Rest, sub_type: SubType) -> Snapshot:
         """See `Rest.snapshot`."""
-        question = (rest.route, universe)
+        question = (rest.route, sub_type)
         if question not in self._given:
-            self._given[question] = self._ask(rest, universe)
+            self._given[question] = self._ask(rest, sub_type)
         answer = self._given[question]
         if isinstance(answer, ccxt.BaseError):
             raise answer
         return answer
 
-    def _ask(self, rest: Rest, universe: Universe) -> Snapshot | ccxt.BaseError:
+    def _ask(self, rest: Rest, sub_type: SubType) -> Snapshot | ccxt.BaseError:
         if self._limit is not None and clock.now() < self.not_before:
             return self._limit
         try:
-            snapshot = rest.snapshot(universe)
+            snapshot = rest.snapshot(sub_type)
         except ccxt.BaseError as error:
             return error
         if snapshot.has_time:
@@ -135,16 +136,16 @@ class Answers:
         return snapshot
 
 
-def _exchange_info(client: Any, universe: Universe) -> Any:
+def _exchange_info(client: Any, sub_type: SubType) -> Any:
     # By the class, past what somebody may have put on the exchange itself.
     kind = type(client)
-    ask = kind.fapiPublicGetExchangeInfo if universe == "linear" else kind.dapiPublicGetExchangeInfo
+    ask = kind.fapiPublicGetExchangeInfo if sub_type == "linear" else kind.dapiPublicGetExchangeInfo
     return ask(client)
 
 
-def _leverage_bracket(client: Any, universe: Universe) -> Any:
+def _leverage_bracket(client: Any, sub_type: SubType) -> Any:
     # ccxt's own method knows the way, also that of portfolio margin accounts; a stand-in gives the answer as it came.
-    return ccxt.binance.fetch_leverage_tiers(client, None, {"subType": universe})
+    return ccxt.binance.fetch_leverage_tiers(client, None, {"subType": sub_type})
 
 
 def reason_of(error: BaseException) -> str:

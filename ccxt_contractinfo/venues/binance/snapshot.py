@@ -12,7 +12,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import ccxt
 import orjson
@@ -24,15 +24,13 @@ from ...contracts.events import (
     Bracket,
     ContractInfoEvent,
     PartialEvent,
+    SubType,
     if_whole,
     is_never,
 )
 from ...contracts.tiers import brackets_of
 from ...errors import MalformedEvent
 from ...shown import shown, shown_value
-
-Universe = Literal["linear", "inverse"]
-"""ccxt's words for Binance's USDⓈ-M and COIN-M futures."""
 
 Entry = Mapping[str, Any]
 """What exchangeInfo says of a contract, or leverageBracket of a bracket, as it came."""
@@ -88,12 +86,12 @@ class Snapshot:
 
     :param text: the answer
     :param now: ms; the time where the answer has no serverTime
-    :param previous: those of an earlier answer, of the same universe, which this one may repeat
+    :param previous: those of an earlier answer, of the same sub-type, which this one may repeat
     :raises ccxt.BadResponse: where it is no exchangeInfo, or has not one entry that is whole
     """
 
-    def __init__(self, text: str, universe: Universe, asked: float, now: int, previous: Contents | None = None) -> None:
-        self.universe: Universe = universe
+    def __init__(self, text: str, sub_type: SubType, asked: float, now: int, previous: Contents | None = None) -> None:
+        self.sub_type: SubType = sub_type
         self.asked = asked
         self._text = text
         self._entries: _Entries | None = None
@@ -102,19 +100,19 @@ class Snapshot:
         if previous is not None and tail and digest == previous.hash:
             self.contents = previous
         else:
-            self._entries = _told(text, universe)
+            self._entries = _told(text, sub_type)
             self.contents = self._entries.contents(digest)
         time = _SERVER_TIME.search(text)
         self.has_time = time is not None
         self.time = int(time[1]) if time else now
 
     @classmethod
-    def of(cls, entries: Iterable[Any], universe: Universe, asked: float, time: int) -> Snapshot:
+    def of(cls, entries: Iterable[Any], sub_type: SubType, asked: float, time: int) -> Snapshot:
         """An answer that would have these entries, be they whole or not, and this time."""
         snapshot = object.__new__(cls)
         entries = list(entries)
-        snapshot.universe, snapshot.asked, snapshot.time, snapshot._text = universe, asked, time, ""
-        snapshot._entries = _Entries(entries, universe, is_plain=_is_plain(entries))
+        snapshot.sub_type, snapshot.asked, snapshot.time, snapshot._text = sub_type, asked, time, ""
+        snapshot._entries = _Entries(entries, sub_type, is_plain=_is_plain(entries))
         snapshot.contents = snapshot._entries.contents(0)
         return snapshot
 
@@ -148,11 +146,11 @@ class Snapshot:
 
     def event(self, id: str, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
         """The state of a contract as an event. Raises `MalformedEvent` where the entry lacks something."""
-        return event_of(self.entry(id), self.universe, self.time, brackets)
+        return event_of(self.entry(id), self.sub_type, self.time, brackets)
 
     def _by_id(self) -> _Entries:
         if self._entries is None:
-            self._entries = _told(self._text, self.universe)
+            self._entries = _told(self._text, self.sub_type)
         return self._entries
 
 
@@ -162,7 +160,7 @@ class _Entries(dict[str, Entry]):
     :param is_plain: all of them can be written as JSON
     """
 
-    def __init__(self, entries: Iterable[Any], universe: str, *, is_plain: bool) -> None:
+    def __init__(self, entries: Iterable[Any], sub_type: str, *, is_plain: bool) -> None:
         super().__init__()
         self.states: dict[str, State] = {}
         self.whole: set[str] = set()
@@ -173,16 +171,16 @@ class _Entries(dict[str, Entry]):
                 kept, faults = (entry, []) if is_plain else _plain(entry)
                 for fault in [*faults, *_misfits(kept)]:
                     self._note(entry["symbol"], fault)
-                self._take(kept, universe)
+                self._take(kept, sub_type)
             else:
                 self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, _NAMED))
 
     def contents(self, hash: int) -> Contents:
         return Contents(self.states, hash, self._malformed, tuple(self._nameless))
 
-    def _take(self, entry: Entry, universe: str) -> None:
-        id, state = entry["symbol"], state_of(entry, universe)
-        fault = None if _is_whole(state) else _fault(entry, universe)
+    def _take(self, entry: Entry, sub_type: str) -> None:
+        id, state = entry["symbol"], state_of(entry, sub_type)
+        fault = None if _is_whole(state) else _fault(entry, sub_type)
         if fault is not None:
             self._note(id, fault)
             if id in self.whole:
@@ -208,9 +206,9 @@ def is_of_contract(entry: Any) -> bool:
     return not isinstance(entry, Mapping) or not _OF_CONTRACTS.isdisjoint(entry)
 
 
-def is_whole(entry: Entry, universe: str) -> bool:
+def is_whole(entry: Entry, sub_type: str) -> bool:
     """Whether an entry says all that makes an event."""
-    return _fault(entry, universe) is None
+    return _fault(entry, sub_type) is None
 
 
 def check_market(entry: Entry) -> None:
@@ -255,9 +253,9 @@ def _is_whole(state: State) -> bool:
     return kinds == (str, str, int, int) and state.delivery_date >= 0 and bool(state.onboard_date >= 0)
 
 
-def _fault(entry: Entry, universe: str) -> MalformedEvent | None:
+def _fault(entry: Entry, sub_type: str) -> MalformedEvent | None:
     try:
-        event_of(entry, universe, 0)
+        event_of(entry, sub_type, 0)
     except MalformedEvent as error:
         return error
     return None
@@ -295,13 +293,13 @@ def _odd_precisions(entry: Entry) -> Iterator[MalformedEvent]:
                 yield MalformedEvent(name, entry[name], "a number of decimals")
 
 
-def state_of(entry: Entry, universe: str) -> State:
+def state_of(entry: Entry, sub_type: str) -> State:
     """What an entry of exchangeInfo, or ccxt's `info` that was made of it, says of its contract."""
     get = entry.get
     delivery = time_of(get("deliveryDate"))
     if type(delivery) is int and is_never(delivery):
         delivery = NEVER
-    return State(get(status_name(universe)), get("contractType"), delivery, time_of(get("onboardDate")))
+    return State(get(status_name(sub_type)), get("contractType"), delivery, time_of(get("onboardDate")))
 
 
 def time_of(value: Any) -> Any:
@@ -310,19 +308,19 @@ def time_of(value: Any) -> Any:
     return int(value) if type(value) is str and value.isdecimal() and len(value) < _DIGITS else value
 
 
-def status_name(universe: str) -> str:
+def status_name(sub_type: str) -> str:
     """What exchangeInfo calls the status: COIN-M has its own word."""
-    return "contractStatus" if universe == "inverse" else "status"
+    return "contractStatus" if sub_type == "inverse" else "status"
 
 
-def event_of(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
+def event_of(entry: Entry, sub_type: str, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
     """What a raw entry of exchangeInfo says, as an event.
 
     :param time: ms; of the answer
     :param brackets: the contract's, where REST has told other ones than were known
     :raises MalformedEvent: where the entry lacks something, or holds a wrong type
     """
-    state = state_of(entry, universe)
+    state = state_of(entry, sub_type)
     return ContractInfoEvent(
         id=_text("symbol", entry.get("symbol")),
         event_time=time,
@@ -330,16 +328,16 @@ def event_of(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket]
         contract_type=_text("contractType", state.contract_type),
         delivery_time=_time("deliveryDate", state.delivery_date),
         onboard_time=_time("onboardDate", state.onboard_date),
-        status=_text(status_name(universe), state.status),
+        status=_text(status_name(sub_type), state.status),
         brackets=tuple(brackets),
-        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        symbol_type=COIN_MARGINED if sub_type == "inverse" else USD_MARGINED,
         raw=entry,
     )
 
 
-def salvage_entry(entry: Entry, universe: str, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
+def salvage_entry(entry: Entry, sub_type: str, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
     """What is whole in an entry that `event_of` refuses, as an event; the parameters are as there."""
-    state = state_of(entry, universe)
+    state = state_of(entry, sub_type)
     told: dict[str, Any] = {
         "contract_type": if_whole(lambda: _text("contractType", state.contract_type)),
         "delivery_time": if_whole(lambda: _time("deliveryDate", state.delivery_date)),
@@ -352,7 +350,7 @@ def salvage_entry(entry: Entry, universe: str, time: int, brackets: Iterable[Bra
         pair=entry.get("pair"),
         **told,
         brackets=tuple(brackets),
-        symbol_type=COIN_MARGINED if universe == "inverse" else USD_MARGINED,
+        symbol_type=COIN_MARGINED if sub_type == "inverse" else USD_MARGINED,
         raw=entry,
         untold=frozenset(name for name, value in told.items() if value is None),
     )
@@ -422,13 +420,13 @@ def _coefficient(value: Any) -> float:
     raise MalformedEvent("notionalCoef", value, "a number above 0")
 
 
-def _told(text: str, universe: str) -> _Entries:
+def _told(text: str, sub_type: str) -> _Entries:
     try:
         answer, is_plain = _decoded(text)
         symbols = answer["symbols"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ccxt.BadResponse(f"exchangeInfo has no list of symbols: {shown_value(error)} in {shown(text)}") from error
-    found = _Entries(symbols if isinstance(symbols, list) else (), universe, is_plain=is_plain)
+    found = _Entries(symbols if isinstance(symbols, list) else (), sub_type, is_plain=is_plain)
     # One without anything whole, believed, would mean that every contract is gone, or may be anything.
     if not found.whole:
         raise ccxt.BadResponse(f"exchangeInfo has no list of symbols, or none of them is whole: {shown(text)}")

@@ -30,12 +30,12 @@ def keyed(sim: BinanceSimulator, plain: Any) -> Any:
     return plain
 
 
-@pytest.mark.parametrize(("universe", "id", "path"), UNIVERSES)
-def test_the_contracts_of_a_universe(sim: BinanceSimulator, plain: Any, universe: Any, id: str, path: str) -> None:
+@pytest.mark.parametrize(("sub_type", "id", "path"), UNIVERSES)
+def test_the_contracts_of_a_universe(sim: BinanceSimulator, plain: Any, sub_type: Any, id: str, path: str) -> None:
     """Each universe is asked for by its own exchangeInfo, and nothing else is asked."""
-    snapshot = Rest(plain).snapshot(universe)
+    snapshot = Rest(plain).snapshot(sub_type)
     assert sim.contracts[id] == snapshot.entry(id)
-    assert universe == snapshot.universe
+    assert sub_type == snapshot.sub_type
     assert [f"GET /{path}/v1/exchangeInfo"] == sim.requests
 
 
@@ -65,13 +65,13 @@ def test_an_unchanged_answer_is_kept(sim: BinanceSimulator, plain: Any) -> None:
     assert rest.snapshot("linear").contents is changed.contents
 
 
-@pytest.mark.parametrize(("universe", "id", "path"), UNIVERSES)
-def test_brackets(sim: BinanceSimulator, keyed: Any, universe: Any, id: str, path: str) -> None:
+@pytest.mark.parametrize(("sub_type", "id", "path"), UNIVERSES)
+def test_brackets(sim: BinanceSimulator, keyed: Any, sub_type: Any, id: str, path: str) -> None:
     """With a key, the raw brackets of all contracts of a universe are told."""
-    brackets = Rest(keyed).brackets(universe)
+    brackets = Rest(keyed).brackets(sub_type)
     assert [f"GET /{path}/{'v1' if path == 'fapi' else 'v2'}/leverageBracket"] == sim.requests
     assert [bracket["ma"] for bracket in sim.brackets(id)] == [bracket["initialLeverage"] for bracket in brackets[id]]
-    assert set(Rest(keyed).snapshot(universe).states) == set(brackets)
+    assert set(Rest(keyed).snapshot(sub_type).states) == set(brackets)
 
 
 def test_unchanged_brackets_are_kept(sim: BinanceSimulator, keyed: Any) -> None:
@@ -100,15 +100,15 @@ def test_the_coefficient_of_sick_brackets_is_kept(sim: BinanceSimulator, keyed: 
     assert {} == rest.brackets("linear").coefficients
 
 
-@pytest.mark.parametrize("universe", ["linear", "inverse"])
-def test_a_refused_key(sim: BinanceSimulator, plain: Any, universe: Any) -> None:
+@pytest.mark.parametrize("sub_type", ["linear", "inverse"])
+def test_a_refused_key(sim: BinanceSimulator, plain: Any, sub_type: Any) -> None:
     """A key that Binance does not know is an AuthenticationError, also where another one was good before."""
     rest = Rest(plain)
     plain.apiKey, plain.secret = sim.api_key, sim.secret
-    rest.brackets(universe)
+    rest.brackets(sub_type)
     plain.apiKey = "wrong"
     with pytest.raises(ccxt.AuthenticationError):
-        rest.brackets(universe)
+        rest.brackets(sub_type)
 
 
 def test_the_options_of_signed_requests(sim: BinanceSimulator, keyed: Any, mocker: MockerFixture) -> None:
@@ -266,14 +266,14 @@ def test_questions_may_be_asked_at_once(sim: BinanceSimulator, plain: Any) -> No
     rest, answers = Rest(plain), Inbox()
     sim.hold_rest()
     threads = [
-        threading.Thread(target=lambda universe=universe: answers(rest.snapshot(universe)))
-        for universe in ("linear", "inverse")
+        threading.Thread(target=lambda sub_type=sub_type: answers(rest.snapshot(sub_type)))
+        for sub_type in ("linear", "inverse")
     ]
     for thread in threads:
         thread.start()
     sim.wait_until(lambda: 2 == len(sim.requests), PATIENCE)
     sim.recover()
-    assert {"linear", "inverse"} == {answer.universe for answer in answers.wait(2)}
+    assert {"linear", "inverse"} == {answer.sub_type for answer in answers.wait(2)}
     for thread in threads:
         thread.join(PATIENCE)
 
@@ -353,7 +353,7 @@ def test_each_question_is_asked_once(sim: BinanceSimulator, plain: Any) -> None:
     answers = Answers()
     first = answers.snapshot(Rest(plain), "linear")
     assert answers.snapshot(Rest(other), "linear") is first
-    assert "inverse" == answers.snapshot(Rest(other), "inverse").universe
+    assert "inverse" == answers.snapshot(Rest(other), "inverse").sub_type
     assert ["GET /fapi/v1/exchangeInfo", "GET /dapi/v1/exchangeInfo"] == sim.requests
     assert Answers().snapshot(Rest(plain), "linear") is not first
 
@@ -377,4 +377,4 @@ def test_a_failed_question_is_asked_once(sim: BinanceSimulator, plain: Any) -> N
         caught.append(error.value)
     assert caught[0] is caught[1]
     assert ["GET /fapi/v1/exchangeInfo"] == sim.requests
-    assert "inverse" == answers.snapshot(rest, "inverse").universe
+    assert "inverse" == answers.snapshot(rest, "inverse").sub_type

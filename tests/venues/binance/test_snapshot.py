@@ -32,14 +32,14 @@ def without(name: str) -> dict[str, Any]:
 def test_an_answer() -> None:
     """An answer tells the state of each contract, when it was asked for, and when it was given."""
     answer = snapshot(entry(), entry("币安人生USDT", status="SETTLING", deliveryDate=SCHEDULED), asked=7.0)
-    assert ("linear", 7.0, SERVER_TIME) == (answer.universe, answer.asked, answer.time)
+    assert ("linear", 7.0, SERVER_TIME) == (answer.sub_type, answer.asked, answer.time)
     settling = State("SETTLING", "PERPETUAL", SCHEDULED, ONBOARD)
     assert {"IOTAUSDT": TRADING, "币安人生USDT": settling} == answer.states
 
 
 def test_a_coin_margined_answer() -> None:
     """COIN-M calls the status by its own name."""
-    answer = snapshot(entry("BTCUSD_PERP", status="not its name"), universe="inverse")
+    answer = snapshot(entry("BTCUSD_PERP", status="not its name"), sub_type="inverse")
     assert {"BTCUSD_PERP": TRADING} == answer.states
     assert ("contractStatus", "status") == (status_name("inverse"), status_name("linear"))
 
@@ -125,11 +125,11 @@ def test_an_answer_that_is_none_never_repeats_another() -> None:
         Snapshot("{}", "linear", 0.0, 0, Contents({"IOTAUSDT": TRADING}, hash("")))
 
 
-@pytest.mark.parametrize(("id", "universe", "symbol_type"), [("IOTAUSDT", "linear", 1), ("BTCUSD_PERP", "inverse", 2)])
-def test_an_entry_as_an_event(id: str, universe: Any, symbol_type: int) -> None:
+@pytest.mark.parametrize(("id", "sub_type", "symbol_type"), [("IOTAUSDT", "linear", 1), ("BTCUSD_PERP", "inverse", 2)])
+def test_an_entry_as_an_event(id: str, sub_type: Any, symbol_type: int) -> None:
     """The state of a contract is an event of the time of the answer, with the brackets that come with it."""
-    answer = snapshot(entry(id, deliveryDate=SCHEDULED), universe=universe)
-    brackets = brackets_of(told_by_rest(PUSHED, universe))
+    answer = snapshot(entry(id, deliveryDate=SCHEDULED), sub_type=sub_type)
+    brackets = brackets_of(told_by_rest(PUSHED, sub_type))
     event = answer.event(id, brackets)
     assert (id, SERVER_TIME, id.partition("_")[0]) == (event.id, event.event_time, event.pair)
     assert ("PERPETUAL", SCHEDULED, ONBOARD) == (event.contract_type, event.delivery_time, event.onboard_time)
