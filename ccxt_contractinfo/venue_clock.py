@@ -20,8 +20,8 @@ class VenueClock:
 
     The lag of a message is the time from what is written in it to its arrival. It has the difference of two clocks in
     it, so only differences between lags mean something: the smallest one that was shown lately, which a delayed message
-    cannot make smaller, counts as no delay. Two pushes in a row have to show it, or two answers, so that one odd time
-    changes nothing.
+    cannot make smaller, counts as no delay. Two messages have to show it, so that one odd time changes nothing: two
+    pushes in a row, two answers in a row, or a push and an answer.
 
     Venue times are in ms, as it says them; `now` is in s by `clock.now`. Not thread-safe.
     """
@@ -37,21 +37,26 @@ class VenueClock:
 
     def pushed(self, time: float, now: float) -> None:
         """A push of this venue time has come."""
-        lag, before = now - time / 1000, self._pushed
+        lag = now - time / 1000
+        self._show(lag, now)
         self._pushed = lag
-        self._show(max(lag, before), now)
         self._said = min(time / 1000, now - self._smallest)
 
     def answered(self, time: float, now: float) -> None:
         """An answer that was made at this venue time had come by `now`. It shows a smaller lag where all that is pushed
         has been late from the beginning."""
-        lag, before = now - time / 1000, self._answered
+        lag = now - time / 1000
+        self._show(lag, now)
         self._answered = lag
-        self._show(max(lag, before), now)
 
     def age(self, now: float) -> float | None:
         """How long ago (s) the last push was said; None where there was none."""
         return None if self._said == -inf else now - self._smallest - self._said
+
+    @property
+    def delay(self) -> float:
+        """How late (s) the last push came; 0 where there was none."""
+        return 0.0 if self._pushed == inf else max(0.0, self._pushed - self._smallest)
 
     def time(self, now: float) -> int | None:
         """The venue time; None where nothing has told it yet."""
@@ -63,8 +68,9 @@ class VenueClock:
         return self._pushed if shown == inf else shown
 
     def _show(self, lag: float, now: float) -> None:
-        if lag == inf:
+        confirmed = max(lag, min(self._pushed, self._answered))
+        if confirmed == inf:
             return
         if now >= self._ends:
             self._shown_before, self._shown, self._ends = self._shown, inf, now + WINDOW
-        self._shown = min(self._shown, lag)
+        self._shown = min(self._shown, confirmed)

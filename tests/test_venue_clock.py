@@ -27,6 +27,7 @@ def test_what_comes_late_is_as_old_as_it_is_late(late: float, offset: float) -> 
     clock.pushed((6.0 + offset - late) * 1000, 6.0)
     assert abs((clock.age(6.0) or 0.0) - late) < 1e-3
     assert abs((clock.age(7.0) or 0.0) - late - 1.0) < 1e-3
+    assert abs(clock.delay - late) < 1e-3
 
 
 @given(odd=st.floats(-1e12, 1e12), of_rest=st.booleans())
@@ -50,8 +51,19 @@ def test_two_answers_tell_that_all_pushes_are_late() -> None:
     clock.answered(now * 1000, now)
     assert clock.age(now) == 0.0
     clock.answered((now + 1) * 1000, now + 1)
+    assert abs(clock.delay - 60.0) < 1e-3
     now = told(clock, now + 3.0, 1, late=60.0)
     assert abs((clock.age(now) or 0.0) - 60.0) < 1e-3
+
+
+def test_an_answer_and_a_push_show_the_lag() -> None:
+    """What comes late is known to be late as soon as one answer and one push were not, in whatever order they came."""
+    for kinds in (("answered", "pushed"), ("pushed", "answered")):
+        clock = VenueClock()
+        for now, kind in enumerate(kinds):
+            getattr(clock, kind)(now * 1000.0, float(now))
+        told(clock, 3.0, 1, late=60.0)
+        assert abs(clock.delay - 60.0) < 1e-3
 
 
 def test_clocks_that_drift_apart_make_nothing_old() -> None:
@@ -71,5 +83,6 @@ def test_without_a_push_nothing_is_known() -> None:
     clock = VenueClock()
     assert clock.age(5.0) is None
     assert clock.time(5.0) is None
+    assert 0.0 == clock.delay
     clock.answered(1000.0, 5.0)
     assert clock.age(5.0) is None

@@ -696,16 +696,16 @@ class ContractInfoStream:
                 if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
                     self._overlap = None  # what came before this push, on either connection, has been seen
                 self._venue.pushed(time, now)
-                self._tell_late(now)
+                self._tell_late()
         link.canary(time, now)
 
-    def _tell_late(self, now: float) -> None:
-        """Say once that what comes is old, and once that it is not any more. With the lock."""
-        age = self._venue.age(now) or 0.0
-        was_late, self._is_late = self._is_late, age > self._settings.canary_timeout
+    def _tell_late(self) -> None:
+        """Say once that what comes is late, and once that it is not any more. With the lock."""
+        delay = self._venue.delay
+        was_late, self._is_late = self._is_late, delay > self._settings.canary_timeout
         if self._is_late and not was_late:
             url, canary = self._endpoint.shown, self._settings.canary
-            late = CanaryLate(f"{url}: {canary} comes {age:.1f} s late, and so does all else; is_fresh() is False")
+            late = CanaryLate(f"{url}: {canary} comes {delay:.1f} s late, and so does all else; is_fresh() is False")
             logger.warning("contractInfo: %s", late)
             self.report(late)
         elif was_late and not self._is_late:
@@ -859,6 +859,7 @@ class ContractInfoStream:
         with self._lock:
             for time, came in answers.times:
                 self._venue.answered(time, came)
+            self._tell_late()  # an answer may be the first to show it
             released = self._release()
             if doubts.failure is None:
                 self._times["resync"] = began

@@ -170,6 +170,19 @@ def test_a_gateway_that_lags_from_the_beginning(sim: BinanceSimulator, make: Mak
     assert not stream.is_fresh()
 
 
+def test_that_answers_show_pushes_to_be_late_is_told(quiet: BinanceSimulator) -> None:
+    """Where an answer of REST's is the first to show how late the pushes are, an error says so at once."""
+    with quiet.connect(cci.binanceusdm({"options": {"contractInfo": {**FAST, "canary_timeout": 10.0}}})) as exchange:
+        stream, errors, late = exchange.contract_info_stream(), Inbox(), now() - 60_000
+        stream.on_error(errors)
+        exchange.on_contract_info(lambda update: None)
+        eventually(lambda: len(quiet.messages) == 1)
+        canary(quiet, late)
+        assert stream.wait_until_live(PATIENCE)
+        assert stream.resync(PATIENCE)
+        errors.wait_for(lambda: any(isinstance(error, CanaryLate) for error in errors.items))
+
+
 @pytest.mark.parametrize("event_time", [1_700_000_000_000, 0, None, "now"], ids=str)
 def test_a_canary_that_stands_is_none(quiet: BinanceSimulator, event_time: Any) -> None:
     """A canary that is repeated for ever, or that says no time, keeps no connection, and makes nothing fresh."""
