@@ -18,16 +18,19 @@ import ccxt
 from .. import clock
 from ..backoff import Uniform
 from ..contracts.events import SubType
-from ..markets.missed import Doubts
+from ..resync import NOTHING, ResyncResult, merged
 from ..shown import MESSAGE, shown
 from ..venues.binance.rest import Answers, Rest
 from ..venues.binance.snapshot import LeverageBrackets, Snapshot
 
 logger = logging.getLogger("ccxt_contractinfo")
 
-Late = Callable[[Snapshot, LeverageBrackets | None, float, Doubts], None]
+Late = Callable[[Snapshot, LeverageBrackets | None, float, ResyncResult], None]
 """Called with what came too late: the snapshot that was compared without it, the brackets or None, when they were asked
-for (s by `clock.now`), and what is to be said. On the thread that has asked."""
+for (s by `clock.now`), and what came of it. On the thread that has asked."""
+
+Told = tuple[LeverageBrackets | None, ResyncResult]
+"""The brackets of a sub-type, or None, and what came of asking for them."""
 
 PATIENCE = 2.0
 """s; how long all that is public waits in one round for all that is private."""
@@ -73,55 +76,63 @@ class AccountBrackets:
         return next(iter(dict(self._errors).values()), None)
 
     def ask(
-        self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, doubts: Doubts, late: Late
-    ) -> dict[SubType, tuple[LeverageBrackets, float]]:
+        self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, late: Late
+    ) -> tuple[dict[SubType, tuple[LeverageBrackets, float]], ResyncResult]:
         """The brackets of the sub-types of these snapshots, and when (s by `clock.now`) they were asked for; without
-        those that are not asked for now, cannot be had, or are late.
+        those that are not asked for now, cannot be had, or are late. And what came of it: errors that were not reported
+        yet, and when to ask again.
 
         :param account: what the key is, and whatever else decides which account is asked; None: there is no key
         :param answers: of this round, in which the limits of REST are remembered
-        :param doubts: gets what is news of errors, and when to ask again
         """
         asking = None if self._asking is None else self._asking()
         if asking is not None and not asking.is_over:
-            return {}
+            return {}, NOTHING
         if account != self._account:
             self._forget(account)
-        due = [snapshot for snapshot in snapshots if self._is_due(snapshot.sub_type, answers, doubts)]
+        due, results = [], []
+        for snapshot in snapshots if self._is_useful else ():
+            not_before = self._due(snapshot.sub_type, answers)
+            if clock.now() < not_before:
+                results.append(ResyncResult(retry=not_before))
+            else:
+                due.append(snapshot)
         if not due:
-            return {}
+            return {}, merged(results)
 
-        def brackets(sub_type: SubType, doubts: Doubts) -> LeverageBrackets | None:
-            return self._brackets(rest, sub_type, answers, doubts)
+        def brackets(sub_type: SubType) -> Told:
+            return self._brackets(rest, sub_type, answers)
 
         asking = _Asking(due, brackets, late)
         self._asking = weakref.ref(asking)
         asking.start()
-        return asking.wait(answers.patience_left(self._patience), doubts)
+        given, result = asking.wait(answers.patience_left(self._patience))
+        return given, merged([*results, result])
 
     def after_fork(self) -> None:
         """See `forking`: the thread is the parent's."""
         self._asking = None
 
-    def _is_due(self, sub_type: SubType, answers: Answers, doubts: Doubts) -> bool:
-        if self._account is None or self._is_refused:
-            return False
-        not_before = max(self._not_before.get(sub_type, -clock.FOREVER), answers.not_before)
-        if clock.now() < not_before:
-            doubts.retry_at(not_before)
-            return False
-        return True
+    @property
+    def _is_useful(self) -> bool:
+        """Whether there is a key that is not refused."""
+        return self._account is not None and not self._is_refused
 
-    def _brackets(self, rest: Rest, sub_type: SubType, answers: Answers, doubts: Doubts) -> LeverageBrackets | None:
-        if not self._is_due(sub_type, answers, doubts):  # the other sub-type has met a limit
-            return None
+    def _due(self, sub_type: SubType, answers: Answers) -> float:
+        """When (s by `clock.now`) the brackets of a sub-type may be asked for."""
+        return max(self._not_before.get(sub_type, -clock.FOREVER), answers.not_before)
+
+    def _brackets(self, rest: Rest, sub_type: SubType, answers: Answers) -> Told:
+        if not self._is_useful:
+            return None, NOTHING
+        not_before = self._due(sub_type, answers)
+        if clock.now() < not_before:  # the other sub-type has met a limit
+            return None, ResyncResult(retry=not_before)
         try:
             brackets = rest.brackets(sub_type)
         except Exception as error:  # a user's own class may raise anything
-            self._failed(sub_type, error, answers, doubts)
-            return None
-        self._succeeded(sub_type, brackets, doubts)
-        return brackets
+            return None, self._failed(sub_type, error, answers)
+        return brackets, self._succeeded(sub_type, brackets)
 
     def _forget(self, account: object) -> None:
         self._account = account
@@ -131,47 +142,45 @@ class AccountBrackets:
         self._errors: dict[SubType, str] = {}
         self._told: dict[SubType, set[str]] = {sub_type: set() for sub_type in get_args(SubType)}
 
-    def _failed(self, sub_type: SubType, error: Exception, answers: Answers, doubts: Doubts) -> None:
+    def _failed(self, sub_type: SubType, error: Exception, answers: Answers) -> ResyncResult:
         self._errors[sub_type] = f"{type(error).__name__}: {shown(error, MESSAGE)}"
-        self._tell(sub_type, _reason(error), error, doubts)
+        errors = self._news(sub_type, _reason(error), error)
         if _is_refusal(error):
             self._is_refused = True
-            return
+            return ResyncResult(errors=errors)
         tries = self._tries[sub_type] = self._tries.get(sub_type, 0) + 1
         delay = min(self._longest_retry, self._first_retry * 2.0 ** min(tries - 1, 63)) * self._uniform(0.9, 1.1)
         asked_for = getattr(error, "retry_after", None) or 0.0
         not_before = self._not_before[sub_type] = clock.now() + max(delay, asked_for)
-        doubts.retry_at(not_before)
         if getattr(error, "status", None) in _TOO_MANY and isinstance(error, ccxt.BaseError):
             answers.limited(error)
+        return ResyncResult(errors=errors, retry=not_before)
 
-    def _succeeded(self, sub_type: SubType, brackets: LeverageBrackets, doubts: Doubts) -> None:
+    def _succeeded(self, sub_type: SubType, brackets: LeverageBrackets) -> ResyncResult:
         told, self._told[sub_type] = self._told[sub_type], set()
         self._tries.pop(sub_type, None)
         self._not_before.pop(sub_type, None)
         self._errors.pop(sub_type, None)
+        errors: tuple[Exception, ...] = ()
         for error in brackets.malformed.values():
             self._errors.setdefault(sub_type, f"{type(error).__name__}: {error}")
             if str(error) in told:
                 self._told[sub_type].add(str(error))
             else:
-                self._tell(sub_type, str(error), error, doubts)
+                errors += self._news(sub_type, str(error), error)
+        return ResyncResult(errors=errors)
 
-    def _tell(self, sub_type: SubType, reason: str, error: Exception, doubts: Doubts) -> None:
-        if not any(reason in told for told in self._told.values()):
-            doubts.errors.append(error)
+    def _news(self, sub_type: SubType, reason: str, error: Exception) -> tuple[Exception, ...]:
+        """The error, if it was not reported before for the same reason."""
+        is_known = any(reason in told for told in self._told.values())
         self._told[sub_type].add(reason)
+        return () if is_known else (error,)
 
 
 class _Asking:
-    """One thread that asks, and whoever waits for it, but not for ever."""
+    """One thread that asks, and what waits for it, for a limited time."""
 
-    def __init__(
-        self,
-        due: list[Snapshot],
-        brackets: Callable[[SubType, Doubts], LeverageBrackets | None],
-        late: Late,
-    ) -> None:
+    def __init__(self, due: list[Snapshot], brackets: Callable[[SubType], Told], late: Late) -> None:
         self.is_over = False
         self._due = due
         self._brackets = brackets
@@ -179,19 +188,18 @@ class _Asking:
         self._lock = threading.Lock()
         self._is_late = False
         self._given: dict[SubType, tuple[LeverageBrackets, float]] = {}
-        self._doubts = Doubts()
+        self._results: list[ResyncResult] = []
         self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-account", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wait(self, timeout: float, doubts: Doubts) -> dict[SubType, tuple[LeverageBrackets, float]]:
+    def wait(self, timeout: float) -> tuple[dict[SubType, tuple[LeverageBrackets, float]], ResyncResult]:
         """What came within `timeout` s; the rest is given to `late`."""
         self._thread.join(timeout)
         with self._lock:
             self._is_late = True
-            doubts.add(self._doubts)
-            return self._given
+            return self._given, merged(self._results)
 
     def _work(self) -> None:
         try:
@@ -203,16 +211,16 @@ class _Asking:
             self.is_over = True
 
     def _ask(self, snapshot: Snapshot) -> None:
-        asked, doubts = clock.now(), Doubts()
-        brackets = self._brackets(snapshot.sub_type, doubts)
+        asked = clock.now()
+        brackets, result = self._brackets(snapshot.sub_type)
         with self._lock:
             is_late = self._is_late
             if not is_late:
-                self._doubts.add(doubts)
+                self._results.append(result)
                 if brackets is not None:
                     self._given[snapshot.sub_type] = brackets, asked
         if is_late:
-            self._late(snapshot, brackets, asked, doubts)
+            self._late(snapshot, brackets, asked, result)
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -25,22 +25,22 @@ from ..contracts.changes import (
     market_sub_type,
     one_each,
 )
-from ..contracts.events import Arrival, Bracket, Outcome, SubType
+from ..contracts.events import Bracket, SubType
 from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
 from ..contracts.updates import UpdateRecord, own
 from ..delivery.channel import Channel
 from ..errors import MalformedEvent
 from ..forking import renew_after_fork
+from ..journal.recorder import Known
 from ..markets.live_dict import LiveDict
-from ..markets.missed import Doubts
+from ..markets.missed import malformed
 from ..markets.table import MarketTable
-from ..markets.waiting import sub_type_of
 from ..positions.held import HeldPositions
+from ..resync import NOTHING, ResyncResult, failed, merged
 from ..settings import Settings, contracts_filter, serves_tiers
 from ..shown import printable, shown_value
-from ..stream.follower import Known
-from ..stream.stream import GATHER, ContractInfoStream
+from ..stream.stream import ContractInfoStream
 from ..venues.binance.rest import Answers, Rest
 from ..venues.binance.snapshot import (
     Entry,
@@ -58,6 +58,9 @@ logger = logging.getLogger("ccxt_contractinfo")
 
 HISTORY = 1000
 """How many updates a first ``watch_contract_info(since=...)`` can reach back into."""
+
+NOTED = frozenset({"markets", "markets_by_id", "verbose"})
+"""Attributes of an exchange that a stream has to know of when they are set."""
 
 _ACCOUNT_OPTIONS = ("portfolioMargin", "papi", "fetchLeverageTiers")
 
@@ -98,7 +101,7 @@ class MarketKeeper:
             self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
         self.table = MarketTable(exchange.milliseconds())
-        self.table.sharers.add(self)
+        self._share(self.table)
         self._creation = threading.RLock()  # of the stream
         renew_after_fork(self)
         self.in_step()
@@ -181,7 +184,7 @@ class MarketKeeper:
             is_answer = is_whole and not unwanted  # what it lacks, the venue has not
             if asked is not None and is_answer:
                 self._tell_journal(loaded, sick, asked, now)
-            news, doubts = own.load(
+            news, result = own.load(
                 loaded,
                 asked,
                 now,
@@ -200,10 +203,10 @@ class MarketKeeper:
             self._join(own)
             own.announce(news)
             own.list_known(asked, self._settle_time())
-        for error in doubts.errors:
+        for error in result.errors:
             self.report(error)
-        if doubts.again is not None or asked is None or is_first or not is_answer:
-            self._ask_again(max(0.0, (doubts.again or 0.0) - clock.now()))
+        if result.again is not None or asked is None or is_first or not is_answer:
+            self._ask_again(max(0.0, (result.again or 0.0) - clock.now()))
         return self.exchange.markets
 
     @property
@@ -227,14 +230,14 @@ class MarketKeeper:
 
     def _tell_journal(self, markets: Iterable[Market], sick: Iterable[Any], asked: float, now: int) -> None:
         """Loaded markets are an answer of REST's, too. `sick`, `asked` and `now` are as in `MarketTable.load`."""
-        if self.stream is None or not self.stream.has_journal or not self.is_following:
+        if self.stream is None or self.stream.recorder.journal is None or not self.is_following:
             return
         try:
             for sub_type, group in _by_sub_type(filter(is_contract, markets)).items():
                 entries = [market["info"] for market in group]
                 entries += [entry for entry in sick if self._may_be_of(sub_type, entry)]
                 snapshot = Snapshot.of(entries, sub_type, asked, now)
-                self.stream.answered(snapshot, None, asked)
+                self.stream.recorder.answer(snapshot, None, asked)
         except Exception as error:  # markets of a user's own making may hold anything
             logger.exception("contractInfo: the markets could not be written to the journal")
             self.report(error)
@@ -337,7 +340,7 @@ class MarketKeeper:
 
     def sub_types(self) -> set[SubType]:
         """The sub-types that the exchange loads: 'linear', 'inverse' or both."""
-        return {sub_type for sub_type in get_args(SubType) if self._trades(sub_type)}
+        return {sub_type for sub_type in get_args(SubType) if self.trades(sub_type)}
 
     def contract(self, symbol: str) -> Market:
         """The contract of a symbol or an id, as ``exchange.market()`` resolves it. Raises ccxt.BadSymbol."""
@@ -430,53 +433,47 @@ class MarketKeeper:
 
     # What the stream tells
 
-    def handle(self, arrival: Arrival) -> Outcome:
-        """Apply a push."""
-        event = arrival.event
-        sub_type = sub_type_of(event)
-        while True:  # as `_locked_table` does; but a context of its own is much for a push
-            table = self.in_step()
-            with table.lock:
-                if table is self.table:
-                    if not table.markets:
-                        table.note(arrival)
-                        return Outcome.IGNORED
-                    outcome = table.handle(arrival, sub_type, self._trades)
-                    contradicted = table.contradicted
-                    break
-        if event.brackets and event.id in table.adjusted.ids and self.has_key and self.is_following and self.stream:
-            self.stream.ask_again(GATHER)  # the push has the brackets of the public; those of the account REST knows
-        if outcome is Outcome.APPLIED and table.is_doubtful(event, sub_type):
-            self._ask_again(self._settle_time())
-        if contradicted is not None and self.stream is not None:
-            self.stream.contradicted(arrival, contradicted)
-        return outcome
-
-    def _trades(self, sub_type: SubType | None) -> bool:
+    def trades(self, sub_type: SubType) -> bool:
+        """Whether the exchange loads contracts of a sub-type."""
         setting = self.exchange.options.get("fetchMarkets")
         types = setting.get("types") if isinstance(setting, dict) else setting
-        return sub_type is not None and (sub_type in types if isinstance(types, list) else True)
+        return sub_type in types if isinstance(types, list) else True
 
-    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
-        """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks. Raises ccxt's
-        errors."""
-        doubts, snapshots = Doubts(), []
+    def attribute_set(self, name: str) -> None:
+        """The user, or ccxt, has set an attribute of the exchange of this name: one of `NOTED`."""
+        if self.stream is None:
+            return
+        if name == "verbose":
+            self.stream.note_verbose()
+        elif not self._is_in_step():
+            self.stream.note_out_of_step()
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether the user wants to see frames."""
+        return bool(self.exchange.verbose)
+
+    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
+        """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks."""
+        results, snapshots = [], []
         for sub_type in sorted(self.sub_types() if self.in_step().markets else ()):
             try:
                 snapshots.append(answers.snapshot(self._rest, sub_type))
             except ccxt.BaseError as error:
-                doubts.failed(error)  # the other sub-type is compared all the same
+                results.append(failed(error))  # the other sub-type is compared all the same
 
-        def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, doubts: Doubts) -> None:
-            self._late(snapshot, brackets, asked, settle_time, doubts, is_over)
+        def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, result: ResyncResult) -> None:
+            self._late(snapshot, brackets, asked, settle_time, result, is_over)
 
-        told = self.account.ask(self._rest, self._account(), snapshots, answers, doubts, late)
+        told, result = self.account.ask(self._rest, self._account(), snapshots, answers, late)
+        results.append(result)
         for snapshot in snapshots:
             brackets, brackets_asked = told.get(snapshot.sub_type, (None, snapshot.asked))
-            self.answered(
-                snapshot, brackets, brackets_asked, settle_time, doubts, is_over, has_account=self._has_account()
+            has_account = self._has_account()
+            results.append(
+                self.answered(snapshot, brackets, brackets_asked, settle_time, is_over, has_account=has_account)
             )
-        return doubts
+        return merged(results)
 
     def _late(
         self,
@@ -484,19 +481,20 @@ class MarketKeeper:
         brackets: LeverageBrackets | None,
         brackets_asked: float,
         settle_time: float,
-        doubts: Doubts,
+        result: ResyncResult,
         is_over: Callable[[], bool],
     ) -> None:
         """Apply brackets that a comparison has not waited for."""
         if is_over():
             return
         if self.in_step().has_newer(snapshot):
-            doubts.retry_at(clock.now())
+            result = merged([result, ResyncResult(retry=clock.now())])
         elif brackets is not None:
-            self.answered(snapshot, brackets, brackets_asked, settle_time, doubts, is_over)
-        for error in doubts.errors:
+            applied = self.answered(snapshot, brackets, brackets_asked, settle_time, is_over)
+            result = merged([result, applied])
+        for error in result.errors:
             self.report(error)
-        for time in (doubts.again, doubts.retry):
+        for time in (result.again, result.retry):
             if time is not None:
                 self._ask_again(max(0.0, time - clock.now()))
 
@@ -519,29 +517,30 @@ class MarketKeeper:
         brackets: Mapping[str, list[Entry]] | None,
         brackets_asked: float,
         settle_time: float,
-        doubts: Doubts,
         is_over: Callable[[], bool] = lambda: False,
         *,
         has_account: bool = True,
-    ) -> None:
-        """Apply what an answer of REST's shows was missed: see `MarketTable.compare`.
+    ) -> ResyncResult:
+        """Apply what an answer of REST shows was missed: see `MarketTable.compare`.
 
         :param has_account: there is a key; without one, no brackets are an account's own any more
         """
         while not is_over():
             table = self.in_step()
-            listings, currencies = self._listings(table, snapshot, doubts)
+            listings, currencies, errors = self._listings(table, snapshot)
             with self._in_order(), table.lock:
                 if table is self.table and not is_over():
                     is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.sub_type))
                     if is_parted:
                         table.know_coefficients(snapshot.sub_type, {})
                     if self.stream is not None:
-                        self.stream.answered(snapshot, brackets, brackets_asked, is_parted)
-                    doubts.add(table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked))
+                        self.stream.recorder.answer(snapshot, brackets, brackets_asked, is_parted)
+                    result = table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked)
+                    again = None
                     if brackets is not None:
-                        doubts.unsettled(table.adjusted.unsettled_until(brackets_asked, settle_time))
-                    return
+                        again = table.adjusted.unsettled_until(brackets_asked, settle_time)
+                    return merged([ResyncResult(errors=errors, again=again), result])
+        return NOTHING
 
     def known(self) -> list[Known]:
         """See `Follower`."""
@@ -575,10 +574,10 @@ class MarketKeeper:
 
     def forget_markets(self) -> None:
         """Begin anew: without markets, and without what is known beyond them."""
-        self.table.sharers.discard(self)
+        self._part_from(self.table)
         self.exchange.markets = self.exchange.markets_by_id = None
         self.table = MarketTable(self.exchange.milliseconds())
-        self.table.sharers.add(self)
+        self._share(self.table)
 
     def know_choice(self, sub_type: SubType, left_out: Iterable[str], since: int | None) -> None:
         """Know already which contracts the user left out, or that the next answer shows that: see `Choice`."""
@@ -609,7 +608,7 @@ class MarketKeeper:
 
     def log_frame(self, direction: str, data: object) -> None:
         """Show a frame, as ccxt does where `verbose` is set."""
-        if self.exchange.verbose:
+        if self.is_verbose:
             data = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
             try:
                 self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, printable(str(data)))
@@ -620,6 +619,7 @@ class MarketKeeper:
         """The stream begins to run. Waits for nothing."""
         with self.table.lock:
             self.is_following = True
+            self.table.told.add(self.updates)
             self._was_stopped = False
 
     def stopped(self, error: ccxt.BaseError) -> None:
@@ -627,6 +627,7 @@ class MarketKeeper:
         self.updates.close(error)
         with self.table.lock:
             self.is_following = False
+            self.table.told.discard(self.updates)
             self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
 
     def finish(self, deadline: float) -> None:
@@ -645,14 +646,9 @@ class MarketKeeper:
         self.local = threading.local()  # with cursors of the parent's
         self.account.after_fork()
         self.is_following = False
+        self.table.told.discard(self.updates)
 
     # What the table tells
-
-    def notify(self, record: UpdateRecord) -> None:
-        """See `published.Sharer`."""
-        self.holdings.note(record)
-        if self.is_following:
-            self.updates.publish(record)
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """See `published.Sharer`."""
@@ -678,10 +674,12 @@ class MarketKeeper:
     # What REST tells
 
     def _listings(
-        self, table: MarketTable, snapshot: Snapshot, doubts: Doubts
-    ) -> tuple[dict[str, Market], Mapping[str, Any]]:
-        """The contracts of a snapshot that are not known, complete, by id; and the currencies that they bring."""
-        parsed = []
+        self, table: MarketTable, snapshot: Snapshot
+    ) -> tuple[dict[str, Market], Mapping[str, Any], tuple[BaseException, ...]]:
+        """The contracts of a snapshot that are not known, complete, by id; the currencies that they bring; and what is
+        wrong with others."""
+        parsed: list[Market] = []
+        errors: list[BaseException] = []
         for id in table.unlisted(snapshot):
             try:
                 snapshot.event(id)  # an entry that lacks something is not listed
@@ -689,18 +687,18 @@ class MarketKeeper:
                 parsed.append(self._parsed(snapshot.entry(id), table))
             except MalformedEvent as error:
                 if id not in snapshot.malformed:  # else the comparison reports it
-                    doubts.malformed(id, error)
+                    errors.append(malformed(id, error))
             except Exception as error:
-                doubts.errors.append(error)
+                errors.append(error)
         if not parsed:
-            return {}, {}
+            return {}, {}, tuple(errors)
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
         markets = map(complete, all_markets(fresh["markets"], fresh["markets_by_id"]))
         listings = {market["id"]: market for market in markets if self._is_wanted(market)}
         for market in parsed:
             if market["id"] not in listings:
                 table.keep_out(market["id"])
-        return listings, fresh.get("currencies", {})
+        return listings, fresh.get("currencies", {}), tuple(errors)
 
     def _parsed(self, entry: Entry, table: MarketTable) -> Market:
         id = entry["symbol"]
@@ -722,6 +720,18 @@ class MarketKeeper:
         """The table, where nobody shares it; else another one with the same contracts, to be joined."""
         return self.table.fork() if len(self.table.sharers) > 1 else self.table
 
+    def _share(self, table: MarketTable) -> None:
+        """Have what happens in a table told. With its lock, where others have it."""
+        table.sharers.add(self)
+        table.told.add(self.holdings)
+        if self.is_following:
+            table.told.add(self.updates)
+
+    def _part_from(self, table: MarketTable) -> None:
+        table.sharers.discard(self)
+        table.told.discard(self.holdings)
+        table.told.discard(self.updates)
+
     def _join(self, table: MarketTable) -> None:
         """Have this table from now on, and let wait there what waited here."""
         old = self.table
@@ -729,13 +739,13 @@ class MarketKeeper:
             return
         there = {id(arrival) for _, arrival in table.waiting.all()}
         with old.lock:
-            waiting = [(sub_type, arrival) for sub_type, arrival in old.waiting.all() if id(arrival) not in there]
-            old.sharers.discard(self)
+            waiting = [arrival for _, arrival in old.waiting.all() if id(arrival) not in there]
+            self._part_from(old)
         with table.lock:
-            table.sharers.add(self)
+            self._share(table)
         self.table = table
-        for sub_type, arrival in waiting:
-            table.handle(arrival, sub_type)
+        for arrival in waiting:
+            table.handle(arrival)
         if table.waiting.has_hope(clock.now()):
             self._ask_again()
 
@@ -750,11 +760,11 @@ class MarketKeeper:
         """Log an error, and give it to those who listen to the stream's."""
         logger.warning("contractInfo: %s", error)
         if self.stream is not None:
-            self.stream.report(error)
+            self.stream.reports.report(error)
 
     def _callback_failed(self, error: BaseException) -> None:
         if self.stream is not None:
-            self.stream.callback_failed(error)
+            self.stream.reports.callback_failed(error)
 
 
 def _is_ccxts(function: Any) -> bool:

@@ -22,7 +22,7 @@ from ..delivery.channel import Subscription, Updates, Watcher
 from ..forking import renew_after_fork
 from ..positions.impact import Position, PositionImpact
 from ..stream.stream import ContractInfoStream
-from .keeper import MarketKeeper
+from .keeper import NOTED, MarketKeeper
 
 Callback = Callable[[ContractInfo], object]
 Symbols = str | Iterable[str] | None
@@ -334,6 +334,11 @@ class ContractInfoMixin:
         if not isinstance(state, dict):
             return state
         return {name: value for name, value in state.items() if name != "_contract_info_keeper"}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in NOTED and (keeper := self._own_keeper()) is not None:
+            keeper.attribute_set(name)
 
     def __del__(self) -> None:
         # Collected, it follows no stream, for a stream keeps its followers alive; and a finalizer must take no lock.

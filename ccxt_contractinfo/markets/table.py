@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, get_args
+from enum import Enum
+from typing import Any, NamedTuple, get_args
 
 import ccxt
 
@@ -27,16 +28,40 @@ from ..contracts.changes import (
 )
 from ..contracts.events import Arrival, ContractInfoEvent, Outcome, PartialEvent, SubType
 from ..errors import MalformedEvent
+from ..resync import NOTHING, ResyncResult, latest, merged
 from ..venues.binance.snapshot import Contents, Entry, Snapshot, State, event_of, has_id, state_of
 from .adjusted import AdjustedBrackets
 from .choice import Choice
 from .live_dict import LiveDict
-from .missed import Doubts, Finding, brackets_told, differs, listed, missed, vanished
+from .missed import Finding, brackets_told, differs, listed, malformed, missed, unreadable, vanished
 from .newest import NewestPushes
 from .views import PublishedMarkets
-from .waiting import PendingListings
+from .waiting import PendingListings, sub_type_of
 
 LONG_AGO = float("-inf")
+
+
+class Again(Enum):
+    """When a push wants REST to be asked."""
+
+    SOON = "soon"
+    """For what only REST has."""
+    SETTLED = "settled"
+    """When its answer can be believed against the push."""
+
+
+class Handled(NamedTuple):
+    """What became of a push, when REST has to be asked because of it, and the newest push of the contract, where that
+    claims to be newer and says otherwise: then some clock was wrong, and only REST can tell whose."""
+
+    outcome: Outcome
+    again: tuple[Again, ...] = ()
+    contradicts: ContractInfoEvent | None = None
+
+
+IGNORED = Handled(Outcome.IGNORED)
+_APPLIED = Handled(Outcome.APPLIED)
+_DUPLICATE = Handled(Outcome.DUPLICATE)
 
 
 class MarketTable(PublishedMarkets):
@@ -74,12 +99,6 @@ class MarketTable(PublishedMarkets):
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each sub-type said, and the version of the markets that it agreed with."""
         self._was_kept_up = False
-        self._last: ContractInfoEvent | None = None
-        self._outcome = Outcome.IGNORED
-        """What was made of the last push."""
-        self.contradicted: ContractInfoEvent | None = None
-        """Where the last push says something else than is known, and was not believed: the one that claims to be newer.
-        Somebody's clock was wrong, and only REST can tell whose."""
 
     def named(self, markets: Iterable[Market]) -> list[Market]:
         """Freshly parsed markets under the symbols that users know."""
@@ -110,42 +129,37 @@ class MarketTable(PublishedMarkets):
 
     # A push
 
-    def handle(
-        self, arrival: Arrival, sub_type: SubType | None, trades: Callable[[SubType | None], bool] = bool
-    ) -> Outcome:
-        """Apply a push, and tell all sharers.
-
-        :param sub-type: the one the event belongs to, or None where it belongs to none
-        :param trades: whether the exchange trades a sub-type
-        """
+    def handle(self, arrival: Arrival) -> Handled:
+        """Apply a push, and tell of it."""
         event = arrival.event
         with self.lock:
-            if event is self._last:  # another sharer on the same stream was here with it
-                return self._outcome
-            self.contradicted = None
             market = self.find(event.id)
-            is_new = market is None or (
-                is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
-            )
+            if market is None:
+                return self._unknown_contract(arrival)
+            is_new = is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
+            if is_new or event.id in self.waiting:
+                return self._unknown_contract(arrival)
             if isinstance(event, PartialEvent):
-                outcome = self._apply_part(market, event, arrival)
-            elif market is not None and not is_new and event.id not in self.waiting:
-                outcome = self._apply(market, arrival)
-            elif event.id in self.choice.left_out:
-                self._pushes.remember(arrival)  # for the day when it is loaded
-                outcome = Outcome.IGNORED
-            elif sub_type is not None and trades(sub_type):
-                outcome = Outcome.UNLISTED if self.waiting.hold(arrival, sub_type) else Outcome.HELD
-            else:
-                outcome = Outcome.IGNORED
-            self._last, self._outcome = event, outcome
-            return outcome
+                return self._apply_part(market, event, arrival)
+            return self._apply(market, arrival)
 
-    def note(self, arrival: Arrival) -> None:
-        """Remember a push for the markets that are going to be loaded."""
-        with self.lock:
-            if not isinstance(arrival.event, PartialEvent):
-                self._pushes.remember(arrival)
+    def _unknown_contract(self, arrival: Arrival) -> Handled:
+        """A push of a contract that is not known, or is there again: only REST can complete it."""
+        event, sub_type = arrival.event, sub_type_of(arrival.event)
+        if isinstance(event, PartialEvent):
+            return IGNORED
+        if not self.markets or event.id in self.choice.left_out:
+            self._pushes.remember(arrival)  # for the day when it is loaded
+            return IGNORED
+        if sub_type is None or not self._trades(sub_type):
+            return IGNORED
+        is_first = self.waiting.hold(arrival, sub_type)
+        return Handled(Outcome.UNLISTED, (Again.SOON,)) if is_first else Handled(Outcome.HELD)
+
+    def _trades(self, sub_type: SubType) -> bool:
+        """Whether an exchange that has these markets loads contracts of a sub-type."""
+        sharers = list(self.sharers)
+        return not sharers or any(sharer.trades(sub_type) for sharer in sharers)
 
     def keep_out(self, id: str) -> None:
         """Leave a contract out that the user does not want to have."""
@@ -159,39 +173,44 @@ class MarketTable(PublishedMarkets):
             for arrival in self.waiting.release(id):
                 self._pushes.remember(arrival)
 
-    def is_doubtful(self, event: ContractInfoEvent, sub_type: SubType | None) -> bool:
-        """Whether an event that was applied is older than what REST has told since, so that REST has to be asked."""
-        with self.lock:
-            return event.event_time <= self._answered_at.get(sub_type, -1)
+    def _apply(self, market: Market, arrival: Arrival) -> Handled:
+        if arrival.event.id not in self.adjusted.ids:
+            return self._applied(market, arrival)
+        handled = self._applied(market, self.adjusted.believed(arrival))
+        # A push has the brackets of the public; those of the account, REST knows.
+        return handled._replace(again=(*handled.again, Again.SOON)) if arrival.event.brackets else handled
 
-    def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
-        newer = self._pushes.newer(event)
-        return newer if newer is not None and apply_event(market, event).changed else None
-
-    def _apply(self, market: Market, arrival: Arrival) -> Outcome:
-        if arrival.event.id in self.adjusted.ids:
-            arrival = self.adjusted.believed(arrival)
-        event = arrival.event
+    def _applied(self, market: Market, arrival: Arrival) -> Handled:
+        event, contradicts = arrival.event, None
         if self._pushes.is_news(event):
             change = apply_event(market, event)
         else:
-            self.contradicted = self._contradicted(market, event)
+            contradicts = self._contradicted(market, event)
             if not self._pushes.has_news_of_brackets(event):
-                return Outcome.DUPLICATE
+                return _DUPLICATE if contradicts is None else Handled(Outcome.DUPLICATE, (), contradicts)
             change = apply_brackets(market, event)
         self._pushes.remember(arrival)
         if event.brackets:
             self._brackets.pop(event.id, None)
         if not change.changed:
-            return Outcome.DUPLICATE
+            return _DUPLICATE if contradicts is None else Handled(Outcome.DUPLICATE, (), contradicts)
         self.publish(change.market)
         self.notify(event, change, "stream")
-        return Outcome.APPLIED
+        # REST has told something since an event that is older than its answer.
+        is_doubtful = event.event_time <= self._answered_at.get(market_sub_type(market), -1)
+        if contradicts is None and not is_doubtful:
+            return _APPLIED
+        return Handled(Outcome.APPLIED, (Again.SETTLED,) if is_doubtful else (), contradicts)
 
-    def _apply_part(self, market: Market | None, event: PartialEvent, arrival: Arrival) -> Outcome:
-        """Apply what is whole in a push, over what is known; where nothing is, only REST can tell the contract."""
-        if market is None or is_gone(market) or event.id in self.waiting:
-            return Outcome.IGNORED
+    def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
+        """The newest push of the contract, where that claims to be newer and this one would change something."""
+        newer = self._pushes.newer(event)
+        return newer if newer is not None and apply_event(market, event).changed else None
+
+    def _apply_part(self, market: Market, event: PartialEvent, arrival: Arrival) -> Handled:
+        """Apply what is whole in a push, over what is known; of a contract that is gone, only REST can tell."""
+        if is_gone(market):
+            return IGNORED
         return self._apply(market, arrival._replace(event=filled_in(event, market)))
 
     # A snapshot
@@ -221,7 +240,7 @@ class MarketTable(PublishedMarkets):
         currencies: Mapping[str, Any],
         settle_time: float,
         brackets_asked: float | None = None,
-    ) -> Doubts:
+    ) -> ResyncResult:
         """Apply what a snapshot shows was missed, and tell all sharers.
 
         :param brackets: raw leverage brackets by contract id, asked for with the snapshot; None where they are unknown
@@ -232,12 +251,12 @@ class MarketTable(PublishedMarkets):
         with self.lock:
             sub_type, asked = snapshot.sub_type, snapshot.asked
             if asked < self._asked.get(sub_type, LONG_AGO):
-                return Doubts()  # another stream has brought a newer one
+                return NOTHING  # another stream has brought a newer one
             self._asked[sub_type] = asked
             if brackets is not None:
                 self.adjusted.learn(sub_type, brackets, self._pushes)
             if self._agrees(snapshot, brackets):
-                return Doubts()
+                return NOTHING
             is_first = self.choice.was_never_loaded(sub_type)
             self._leave_out(snapshot)
             for sharer in self.sharers:
@@ -249,30 +268,32 @@ class MarketTable(PublishedMarkets):
                     self._listed[id] = asked
                 else:
                     self.waiting.refuse(id)
-            undecided = Doubts()
-            for id in [id for id in self.waiting.ids() if id in self._contracts and id in snapshot.states]:
-                self._goes_on_waiting(id, asked, settle_time, undecided)
+            back = [id for id in self.waiting.ids() if id in self._contracts and id in snapshot.states]
+            undecided = latest(*[self._waits_until(id, asked, settle_time) for id in back])
             known = self._settled_contracts(snapshot)
-            news, doubts = missed(known, snapshot, brackets, self._pushes, settle_time)
-            doubts.add(undecided)
+            news, result = missed(known, snapshot, brackets, self._pushes, settle_time)
+            results = [result, ResyncResult(again=undecided)]
             dropped = self.choice.dropped(sub_type)
             news += [vanished(each, snapshot.time) for id, each in dropped.items() if snapshot.lacks(id)]
             gone = frozenset(event.id for event, change in news if is_gone(change.market))
-            if self._is_believed(sub_type, gone, len(known) + len(dropped), doubts):
+            disbelief = self._disbelief(sub_type, gone, len(known) + len(dropped))
+            if disbelief is None:
                 shown = dropped if snapshot.is_clear else dropped.keys() & snapshot.states.keys()
                 self.choice.shown(shown, dropped.keys() & gone)
             else:
-                doubts.unsettled(asked + settle_time)
+                results.append(ResyncResult(errors=(disbelief,), again=asked + settle_time))
                 news = [each for each in news if each.event.id not in gone]
             unheard: list[Finding] = []
             for id in [id for id in unknown if id in listings and id not in known]:
                 with contextlib.suppress(MalformedEvent):  # which is noted already
-                    told = brackets_told((brackets or {}).get(id), id, doubts)
+                    told, errors = brackets_told((brackets or {}).get(id), id)
+                    results.append(ResyncResult(errors=errors))
                     (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
                     self._listed[id] = asked
+            result = merged(results)
             if is_first:
                 self.choice.made_up_for(sub_type)
-            if not news and doubts.are_none() and snapshot.states.keys() - known.keys() <= self.choice.left_out:
+            if not news and result.is_clear and snapshot.states.keys() - known.keys() <= self.choice.left_out:
                 self._agreed[sub_type] = (snapshot.contents, brackets, self.version)
             self._answered_at[sub_type] = snapshot.time
             for event, change in [*unheard, *news]:
@@ -284,7 +305,7 @@ class MarketTable(PublishedMarkets):
             if unheard or not gone.isdisjoint(dropped):
                 self.publish_names()
             self.announce(news)
-            return doubts
+            return result
 
     def _leave_out(self, snapshot: Snapshot) -> None:
         """Find out what the user left out, by the first answer on markets of his own choice."""
@@ -315,17 +336,16 @@ class MarketTable(PublishedMarkets):
         announced = id in self.waiting and self.waiting.is_announced(id)
         return announced or self.choice.is_later(sub_type, state.onboard_date)
 
-    def _goes_on_waiting(self, id: str, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
-        """Whether a new contract is still waited for that was pushed under the id of one that went away, where an
-        answer asked for then has the old one: no more, once the push has settled."""
+    def _waits_until(self, id: str, asked: float | None, settle_time: float) -> float | None:
+        """Until when a new contract is waited for that was pushed under the id of one that went away, where an answer
+        asked for then has the old one; None: no more, because the push has settled."""
         if id not in self.waiting:
-            return False
+            return None
         settled = self.waiting.newest(id).received + settle_time
         if asked is not None and asked >= settled:
-            for arrival in self.waiting.release(id):
-                self._pushes.remember(arrival)
-            return False
-        return doubts.unsettled(settled)
+            self._wait_no_more(id)
+            return None
+        return settled
 
     def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
         """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
@@ -334,15 +354,16 @@ class MarketTable(PublishedMarkets):
         contents, known, version = self._agreed[snapshot.sub_type]
         return contents is snapshot.contents and version == self.version and all(each is known for each in brackets)
 
-    def _is_believed(self, sub_type: str, missing: frozenset[str], known: int, doubts: Doubts) -> bool:
-        """Whether an answer is believed that lacks these of so many known contracts. Where they are many, a second
-        answer has to say so, too: the first may be cut off somewhere."""
+    def _disbelief(self, sub_type: str, missing: frozenset[str], known: int) -> ccxt.BadResponse | None:
+        """Why an answer is not believed that lacks these of so many known contracts; None: it is. Where they are many,
+        a second answer has to say so, too: the first may be cut off somewhere."""
         is_believed = not _are_many(len(missing), known) or self._missing.get(sub_type) == missing
         self._missing[sub_type] = missing
-        if not is_believed:
-            error = f"exchangeInfo lacks {len(missing)} of {known} {sub_type} contracts at once: asked again"
-            doubts.errors.append(ccxt.BadResponse(error))
-        return is_believed
+        if is_believed:
+            return None
+        return ccxt.BadResponse(
+            f"exchangeInfo lacks {len(missing)} of {known} {sub_type} contracts at once: asked again"
+        )
 
     def announce(self, news: list[Finding]) -> None:
         """Tell all sharers what an answer of REST's has brought, now that it is published."""
@@ -364,7 +385,7 @@ class MarketTable(PublishedMarkets):
         is_whole: bool = True,
         unwanted: Iterable[str] = (),
         sick: Collection[Any] = (),
-    ) -> tuple[list[Finding], Doubts]:
+    ) -> tuple[list[Finding], ResyncResult]:
         """Take over freshly loaded markets, as new mappings.
 
         What is newer than they are, or what REST does not tell, is kept: pushes and later answers, leverage tiers, and
@@ -377,33 +398,40 @@ class MarketTable(PublishedMarkets):
         :param is_whole: they are all that the venue has; else the user has chosen them, as he has where `asked` is None
         :param unwanted: the ids of contracts that the user does not want to have at all
         :param sick: the entries of which no markets could be made: their contracts are there
-        :return: what is news, to be announced once the mappings are the exchange's
+        :return: what is news, to be announced once the mappings are the exchange's; and what came of it
         """
         with self.lock:
-            known, merged = self.contracts(), []
-            news, doubts = [], Doubts()
+            known, taken = self.contracts(), []
+            news: list[Finding] = []
+            results: list[ResyncResult] = []
             known_sub_types = {market_sub_type(market) for market in known.values()}
             fresh = {market["id"] for market in markets if is_contract(market)}
             is_venues = is_whole and asked is not None
-            answered = self._answered(markets, known, sub_types, doubts) if is_venues else sub_types
+            silent = self._silent(markets, known, sub_types) if is_venues else set()
+            answered = sub_types - silent
+            results += [_silence(sub_type) for sub_type in sorted(silent)]
             for market in markets:
                 if not is_contract(market):
-                    merged.append(market)
+                    taken.append(market)
                     continue
                 id = market["id"]
                 is_first = market_sub_type(market) not in known_sub_types
-                taken, told = self._taken(complete(market), known.get(id), is_first, asked, now, settle_time, doubts)
-                merged.append(taken)
+                kept_market, told, result = self._taken(
+                    complete(market), known.get(id), is_first, asked, now, settle_time
+                )
+                taken.append(kept_market)
+                results.append(result)
                 news += told if id not in self.waiting else []
             missing = {id: each for id, each in known.items() if id not in fresh and market_sub_type(each) in sub_types}
-            for entry in sick:
-                doubts.unreadable(entry)
+            results += [ResyncResult(errors=(unreadable(entry),), again=LONG_AGO) for entry in sick]
             stay = missing if not all(map(has_id, sick)) else missing.keys() & {entry["symbol"] for entry in sick}
             there = {id: missing[id] for id in stay}
-            kept = missing if is_venues else self.choice.kept(missing, merged, is_loaded=asked is not None) | there
+            kept = missing if is_venues else self.choice.kept(missing, taken, is_loaded=asked is not None) | there
             kept = {id: market for id, market in kept.items() if id not in unwanted}
             if is_venues:
-                news += self._gone(kept, there, known, answered, asked, now, settle_time, doubts)
+                told, result = self._gone(kept, there, known, answered, asked, now, settle_time)
+                news += told
+                results.append(result)
                 brought = {market_sub_type(market) for market in markets if is_contract(market)}
                 self.choice.take_all(fresh, brought & answered, unwanted)
             else:
@@ -414,13 +442,13 @@ class MarketTable(PublishedMarkets):
                 is_news = self.choice.is_news
                 news = [each for each in news if "listed" in each.change.kinds and is_news(each.change.market)]
             copies = self.copies
-            self.publish_mappings(_in_order(kept, merged))
+            self.publish_mappings(_in_order(kept, taken))
             if copies is not None:
                 self.keep_in_step(*copies)
-            if asked is None:
-                return news, doubts
-            self._asked.update((sub_type, max(asked, self._asked.get(sub_type, LONG_AGO))) for sub_type in answered)
-            return news, doubts
+            if asked is not None:
+                for sub_type in answered:
+                    self._asked[sub_type] = max(asked, self._asked.get(sub_type, LONG_AGO))
+            return news, merged(results)
 
     def _gone(
         self,
@@ -431,28 +459,29 @@ class MarketTable(PublishedMarkets):
         asked: float | None,
         now: int,
         settle_time: float,
-        doubts: Doubts,
-    ) -> list[Finding]:
+    ) -> tuple[list[Finding], ResyncResult]:
         """What is told of the contracts that a whole loading has not brought, though not of those that are `there`; in
         `kept`, those that are gone become so."""
-        found = [
-            vanished(market, now)
-            for market in kept.values()
-            if market_sub_type(market) in answered
-            and not is_gone(market)
-            and market["id"] not in there
-            and not self._is_newer(market, asked, settle_time, doubts)
-        ]
+        found: list[Finding] = []
+        results: list[ResyncResult] = []
+        for market in kept.values():
+            if market_sub_type(market) not in answered or is_gone(market) or market["id"] in there:
+                continue
+            is_newer, again = self._is_newer(market, asked, settle_time)
+            results.append(ResyncResult(again=again))
+            if not is_newer:
+                found.append(vanished(market, now))
         news: list[Finding] = []
         for sub_type in sorted(answered):
             here = [each for each in found if market_sub_type(each.change.market) == sub_type]
             count = sum(market_sub_type(market) == sub_type for market in known.values())
-            if self._is_believed(sub_type, frozenset(each.event.id for each in here), count, doubts):
+            disbelief = self._disbelief(sub_type, frozenset(each.event.id for each in here), count)
+            if disbelief is None:
                 kept.update((each.event.id, each.change.market) for each in here)
                 news += here
             else:
-                doubts.unsettled(asked)
-        return news
+                results.append(ResyncResult(errors=(disbelief,), again=asked))
+        return news, merged(results)
 
     def list_known(self, asked: float | None, settle_time: float) -> None:
         """List the contracts that were waited for and that `load` has brought; `asked` is as there."""
@@ -485,22 +514,22 @@ class MarketTable(PublishedMarkets):
             it was attached
         """
         with self.lock:
-            known, merged, unwanted = self.contracts(), [], set()
+            known, taken, unwanted = self.contracts(), [], set()
             for market in all_markets(markets, by_id):
                 if not is_contract(market):
-                    merged.append(market)
+                    taken.append(market)
                 elif is_wanted(market):
-                    merged.append(self._adopted(market, known.get(market["id"])))
+                    taken.append(self._adopted(market, known.get(market["id"])))
                 else:
                     unwanted.add(market["id"])
-            new = [each for each in merged if is_contract(each) and each["id"] not in known] if known else []
+            new = [each for each in taken if is_contract(each) and each["id"] not in known] if known else []
             news = [found for each in new if self.choice.is_news(each) for found in _as_listed(each, now)]
-            fresh = {market["id"] for market in merged if is_contract(market)}
+            fresh = {market["id"] for market in taken if is_contract(market)}
             missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
-            kept = self.choice.kept(missing, merged, is_loaded=False)
+            kept = self.choice.kept(missing, taken, is_loaded=False)
             left = {id: each for id, each in missing.items() if id not in kept}
             self.choice.choose(fresh, get_args(SubType), left, unwanted, None)
-            self.publish_mappings(_in_order(kept, merged))
+            self.publish_mappings(_in_order(kept, taken))
             self.keep_in_step(markets, by_id)
             return news
 
@@ -541,19 +570,11 @@ class MarketTable(PublishedMarkets):
         """All markets, in the order of ccxt's."""
         return all_markets(self.markets, self.by_id)
 
-    def _answered(
-        self, fresh: Iterable[Market], known: Mapping[str, Market], sub_types: set[SubType], doubts: Doubts
-    ) -> set[SubType]:
-        """The sub-types that markets were really loaded of: where REST answers with something else than exchangeInfo,
-        ccxt takes that for no markets at all."""
+    def _silent(self, fresh: Iterable[Market], known: Mapping[str, Market], sub_types: set[SubType]) -> set[SubType]:
+        """The sub-types of which contracts are known, and a loading has brought none: where REST answers with something
+        else than exchangeInfo, ccxt takes that for no markets at all."""
         here = {market_sub_type(market) for market in fresh if is_contract(market)}
-        silent = {market_sub_type(market) for market in known.values() if market_sub_type(market) in sub_types} - here
-        for sub_type in sorted(silent):
-            doubts.errors.append(
-                ccxt.BadResponse(f"load_markets() has brought no {sub_type} contracts: the known stay")
-            )
-            doubts.unsettled(LONG_AGO)
-        return sub_types - silent
+        return {market_sub_type(market) for market in known.values()} & sub_types - here
 
     def _taken(
         self,
@@ -563,60 +584,70 @@ class MarketTable(PublishedMarkets):
         asked: float | None,
         now: int,
         settle_time: float,
-        doubts: Doubts,
-    ) -> tuple[Market, list[Finding]]:
-        """A market that was just loaded, with what is known beyond it, and what is news in it.
+    ) -> tuple[Market, list[Finding], ResyncResult]:
+        """A market that was just loaded, with what is known beyond it; what is news in it, and what came of it.
 
         :param old: the same contract as known, if it is
         :param is_first: no other contract of its sub-type is known, so that it is not news that there is this one
         """
-        id, sub_type, kept = market["id"], market_sub_type(market), market
+        id, sub_type = market["id"], market_sub_type(market)
         if old is None:
-            if asked is not None and asked < self._asked.get(sub_type, LONG_AGO):
-                doubts.unsettled(asked)  # a newer answer did not have it
+            # Where a newer answer did not have it, REST is asked again.
+            again = asked if asked is not None and asked < self._asked.get(sub_type, LONG_AGO) else None
             if is_gone(market) and asked is None:
-                return market, []  # nobody knows which pushes are newer
+                return market, [], NOTHING  # which pushes are newer is not known
             if is_first or is_gone(market) or not self.choice.is_new(market):
-                return self._pushed(market, asked, settle_time, doubts), []
-        else:
-            if asked is not None and asked < self._listed.get(id, LONG_AGO):
-                return old, []
-            kept = with_tiers(market, old)
-            if not differs(old, state_of(market["info"], sub_type)):
-                # The same in other numbers, maybe: a "never" has several.
-                return with_state(kept, old) if self._is_newer(old, asked, settle_time, Doubts()) else kept, []
-            kept = with_state(kept, old)
-            state = state_of(market["info"], sub_type)
-            is_same = not is_relisted(old, state.status, state.onboard_date)
-            if is_same and self._goes_on_waiting(id, asked, settle_time, doubts):
-                return kept, []
-            if self._is_newer(old, asked, settle_time, doubts):
-                return kept, []
-            if is_gone(market):
-                return with_tiers(market, old), [vanished(old, now)]
+                market, unsettled = self._pushed(market, asked, settle_time)
+                return market, [], ResyncResult(again=latest(again, unsettled))
+            return self._as_news(market, market, None, now, again)
+        if asked is not None and asked < self._listed.get(id, LONG_AGO):
+            return old, [], NOTHING
+        kept, state = with_tiers(market, old), state_of(market["info"], sub_type)
+        if not differs(old, state):
+            is_newer, _ = self._is_newer(old, asked, settle_time)
+            # The same in other numbers, maybe: a "never" has several.
+            return with_state(kept, old) if is_newer else kept, [], NOTHING
+        kept = with_state(kept, old)
+        if not is_relisted(old, state.status, state.onboard_date):
+            waits = self._waits_until(id, asked, settle_time)
+            if waits is not None:
+                return kept, [], ResyncResult(again=waits)
+        is_newer, again = self._is_newer(old, asked, settle_time)
+        if is_newer:
+            return kept, [], ResyncResult(again=again)
+        if is_gone(market):
+            return with_tiers(market, old), [vanished(old, now)], NOTHING
+        return self._as_news(market, kept, old, now, None)
+
+    def _as_news(
+        self, market: Market, kept: Market, old: Market | None, now: int, again: float | None
+    ) -> tuple[Market, list[Finding], ResyncResult]:
+        """What `_taken` returns of a market that says something new; `kept` where it cannot be understood."""
         try:
-            event = event_of(market["info"], sub_type, now)
+            event = event_of(market["info"], market_sub_type(market), now)
         except MalformedEvent as error:
-            doubts.malformed(id, error)
-            doubts.unsettled(LONG_AGO)  # a comparison takes what is whole in it
-            return kept, []
+            # A comparison takes what is whole in it.
+            return kept, [], ResyncResult(errors=(malformed(market["id"], error),), again=latest(again, LONG_AGO))
+        result = NOTHING if again is None else ResyncResult(again=again)
         if old is None or is_relisted(old, event.status, event.onboard_time):
-            return market, [listed(market, event)]
-        return with_tiers(market, old), [Finding(event, apply_event(old, event))]
+            return market, [listed(market, event)], result
+        return with_tiers(market, old), [Finding(event, apply_event(old, event))], result
 
-    def _pushed(self, market: Market, asked: float | None, settle_time: float, doubts: Doubts) -> Market:
-        """A contract that nobody was told of, with what was pushed that the answer asked for then is older than."""
-        for event in self._pushes.newer_than(market["id"], LONG_AGO if asked is None else asked, settle_time):
+    def _pushed(self, market: Market, asked: float | None, settle_time: float) -> tuple[Market, float | None]:
+        """A contract of which nothing was told, with what was pushed that the answer asked for then is older than; and
+        until when that is so."""
+        since = LONG_AGO if asked is None else asked
+        for event in self._pushes.newer_than(market["id"], since, settle_time):
             market = apply_event(market, event).market
-        doubts.unsettled(self._pushes.unsettled_until(market["id"], LONG_AGO if asked is None else asked, settle_time))
-        return market
+        return market, self._pushes.unsettled_until(market["id"], since, settle_time)
 
-    def _is_newer(self, known: Market, asked: float | None, settle_time: float, doubts: Doubts) -> bool:
-        """Whether what is known of a contract is newer than an answer that was asked for then."""
+    def _is_newer(self, known: Market, asked: float | None, settle_time: float) -> tuple[bool, float | None]:
+        """Whether what is known of a contract is newer than an answer that was asked for then; and when to ask again,
+        where a push says so."""
         if asked is None:
-            return self._is_kept_up
-        is_unsettled = doubts.unsettled(self._pushes.unsettled_until(known["id"], asked, settle_time))
-        return is_unsettled or asked < self._asked.get(market_sub_type(known), LONG_AGO)
+            return self._is_kept_up, None
+        unsettled = self._pushes.unsettled_until(known["id"], asked, settle_time)
+        return unsettled is not None or asked < self._asked.get(market_sub_type(known), LONG_AGO), unsettled
 
     def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
         """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
@@ -673,6 +704,12 @@ def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Mar
     symbols = {market["symbol"] for market in markets}
     hidden = [market for market in kept.values() if market["symbol"] in symbols]
     return [*hidden, *markets, *(market for market in kept.values() if market["symbol"] not in symbols)]
+
+
+def _silence(sub_type: SubType) -> ResyncResult:
+    """What came of a loading that has brought no contracts of a sub-type, though there are some."""
+    error = ccxt.BadResponse(f"load_markets() has brought no {sub_type} contracts: the known stay")
+    return ResyncResult(errors=(error,), again=LONG_AGO)
 
 
 def _are_many(missing: int, known: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ..contracts.changes import Change, Market, is_contract, is_gone
-from ..contracts.events import Bracket, ContractInfoEvent
+from ..contracts.events import Bracket, ContractInfoEvent, SubType
 from ..contracts.tiers import brackets_of
 from ..contracts.updates import Source, UpdateRecord
 from ..forking import renew_after_fork
@@ -25,8 +25,8 @@ class Sharer(Protocol):
     is_following: bool
     """Whether it follows a stream now."""
 
-    def notify(self, record: UpdateRecord) -> None:
-        """Take what happened, for the exchange's subscribers if it follows a stream, without waiting."""
+    def trades(self, sub_type: SubType) -> bool:
+        """Whether it loads contracts of a sub-type."""
         ...
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
@@ -42,6 +42,14 @@ class Sharer(Protocol):
         ...
 
 
+class Told(Protocol):
+    """What is told of each change: a channel, say."""
+
+    def publish(self, record: UpdateRecord) -> None:
+        """Take what happened, without waiting."""
+        ...
+
+
 class PublishedMarkets:
     """The mappings `markets` (by symbol) and `by_id`, for one exchange or several. Readers need no lock; a thread that
     changes something holds `lock`.
@@ -53,6 +61,8 @@ class PublishedMarkets:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.sharers: WeakList[Sharer] = WeakList()
+        self.told: WeakList[Told] = WeakList()
+        """What is told of each change, in this order."""
         self.version = 0
         """Grows with each change."""
         self.copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
@@ -169,14 +179,14 @@ class PublishedMarkets:
         return table if table is not None and table.copies is not None and table.copies[0] is markets else None
 
     def notify(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
-        """Tell the sharers of a change that is published."""
+        """Tell of a change that is published."""
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
-        # waits for nobody: telling ends in a backlog.
+        # waits for no subscriber: what is told goes into a backlog.
         self.publish_brackets(change.market, event.brackets)
         if change.kinds:
             record = UpdateRecord(event, change, source)
-            for sharer in self.sharers:
-                sharer.notify(record)
+            for each in self.told:
+                each.publish(record)
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """Let the sharers keep ccxt's own brackets in step, which are by symbol. With the lock."""

@@ -21,7 +21,7 @@ logger = logging.getLogger("ccxt_contractinfo")
 class HeldPositions:
     """Keeps what has changed of an exchange's contracts until somebody asks what that means for his positions.
 
-    Its methods may be called from any thread, but for `note`.
+    Its methods may be called from any thread, but for `publish`.
 
     :param locked_table: the exchange's contracts, locked
     :param contract: the contract of a unified symbol or an id; raises ccxt.BadSymbol
@@ -42,7 +42,7 @@ class HeldPositions:
         self._failed = failed
         self._unasked = Unasked()
 
-    def note(self, record: UpdateRecord) -> None:
+    def publish(self, record: UpdateRecord) -> None:
         """Keep what has changed. With the table locked."""
         self._unasked.note(record)
 

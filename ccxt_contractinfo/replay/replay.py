@@ -18,8 +18,6 @@ from ..contracts.events import SubType
 from ..contracts.updates import ContractInfo
 from ..exchange.sync import attach
 from ..journal.writer import Line, read_lines
-from ..markets.missed import Doubts
-from ..settings import Settings
 from ..stream.stream import ContractInfoStream
 from ..venues.binance.snapshot import Snapshot, check_precisions
 from .history import ANSWERS, Said, as_it_came
@@ -76,7 +74,6 @@ class Replay(ContractInfoStream):
         self._speed = speed
         self._ended = threading.Event()
         self._has_begun = False
-        self._settle_time = Settings.settle_time
         self._offset = 0.0
         """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
         self._said = Said()
@@ -129,11 +126,6 @@ class Replay(ContractInfoStream):
         finally:
             self.stop()
 
-    @property
-    def settle_time(self) -> float:
-        """That of the stream that wrote the journal, in s."""
-        return self._settle_time
-
     def _start(self) -> None:
         """Nothing is started: the journal is played by whoever iterates.
 
@@ -143,9 +135,6 @@ class Replay(ContractInfoStream):
             if self._ended.is_set():
                 raise ccxt.ExchangeClosedByUser("the journal was played to its end, or stopped")
             self._run = cast(Any, _Player(self._ended))
-
-    def ask_again(self, delay: float = 0.0) -> None:
-        """REST is not asked: what it has answered is in the journal."""
 
     def _wait_until(self, due: float) -> None:
         while (left := due - clock.now()) > 0 and not self._ended.wait(min(left, LONGEST_WAIT)):
@@ -157,13 +146,13 @@ class Replay(ContractInfoStream):
             self._push(entry)
         elif kind == "release":
             with self._lock:
-                self._release()
+                self._intake.release()
         elif kind == "state":
             with self._lock:
                 self._set_state(entry["new"])
         elif kind == "start":
-            self._held_back = None  # a process that was killed has never applied them
-            self._settle_time = entry["settle_time"]
+            self._intake.forget()  # a process that was killed has never applied what it held back
+            self._comparison.settle_time = entry["settle_time"]
             self._offset = clock.now() - (wall_clock.time() - entry["time"] / 1000) - entry["clock"]
             self._begun.clear()
         elif kind in ANSWERS:
@@ -189,23 +178,24 @@ class Replay(ContractInfoStream):
             return
         with self._lock:
             if not entry.get("held"):
-                self._release()
-            elif self._held_back is None:
-                self._held_back = []
+                self._intake.release()
+            else:
+                self._intake.hold_back()
             self.received(cast(Any, self._run), as_it_came(entry["raw"]), entry["clock"] + self._offset)
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
         sub_type = entry["universe"]
         if sub_type not in self._keeper.sub_types():
             return
-        asked, doubts = entry["asked"] + self._offset, Doubts()
+        asked = entry["asked"] + self._offset
         snapshot = Snapshot.of(self._said.entries[sub_type].values(), sub_type, asked, entry["server_time"])
         brackets = None if entry["brackets"] is None else self._said.leverage_brackets(sub_type)
         brackets_asked = entry["brackets_asked"] + self._offset
         has_account = brackets is not None or "coefficients" not in entry
-        self._keeper.answered(snapshot, brackets, brackets_asked, self.settle_time, doubts, has_account=has_account)
-        for error in doubts.errors:
-            self.report(error)
+        settle_time = self._comparison.settle_time
+        result = self._keeper.answered(snapshot, brackets, brackets_asked, settle_time, has_account=has_account)
+        for error in result.errors:
+            self._reports.report(error)
 
     def _ours(self) -> list[SubType]:
         """The sub-types in the journal that the exchange trades."""

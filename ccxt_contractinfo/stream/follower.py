@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import ccxt
 
-from ..contracts.events import Arrival, Outcome
-from ..markets.missed import Doubts
+from ..journal.recorder import Known
+from ..markets.table import MarketTable
+from ..resync import ResyncResult
 from ..venues.binance.rest import Answers
-from ..venues.binance.snapshot import Entry, Snapshot
-
-
-class Known(NamedTuple):
-    """What is known of a sub-type: its contracts, as an answer of REST's would have them, and their raw leverage
-    brackets; the ids of those that the user left out, and `since` as in `Choice`."""
-
-    snapshot: Snapshot
-    brackets: Mapping[str, list[Entry]]
-    left_out: list[str]
-    since: int | None
 
 
 class Follower(Protocol):
-    """Whoever applies the events: an exchange's keeper. Only `compare` and `finish` may wait; the others are called
-    with a lock."""
+    """What keeps the markets of an exchange true: its keeper. Only `compare` and `finish` may wait; the others are
+    called with the stream's lock."""
+
+    table: MarketTable
+    """Where its markets are; pushes go there past the follower."""
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether its user wants to see frames."""
+        ...
 
     def started(self) -> None:
         """The stream begins to run, or runs already."""
         ...
 
-    def handle(self, arrival: Arrival) -> Outcome:
-        """Apply an event. On a reader's thread."""
+    def in_step(self) -> MarketTable:
+        """The table, once the markets that a user has set meanwhile are in it."""
         ...
 
-    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> Doubts:
+    def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
         """Compare what is known with REST, and apply what was missed; but not where `is_over()`, asked before
-        anything is applied. Raises what REST does."""
+        anything is applied."""
         ...
 
     def known(self) -> Iterable[Known]:
@@ -53,7 +51,7 @@ class Follower(Protocol):
         ...
 
     def log_frame(self, direction: str, data: object) -> None:
-        """Show a frame where the user asked for that. On a reader's thread; never raises."""
+        """Show a frame where `is_verbose`. On a reader's thread; never raises."""
         ...
 
     def stopped(self, error: ccxt.BaseError) -> None:

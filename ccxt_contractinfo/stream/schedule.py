@@ -7,27 +7,16 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
 from .. import clock
 from ..backoff import Backoff, Uniform
 from ..clock import FOREVER
+from ..resync import ResyncResult, patience
 
 logger = logging.getLogger("ccxt_contractinfo")
 
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
-
-
-class Round(NamedTuple):
-    """What came of a comparison: the error that it `failure` with, or None; whether it `is_complete`, or something is
-    waited for that REST did not know; when (s by `clock.now`) it should be done again in any case, or None; and when
-    REST may be asked again at the earliest, beside what the failure says."""
-
-    failure: BaseException | None = None
-    is_complete: bool = True
-    again: float | None = None
-    not_before: float = -FOREVER
 
 
 class Schedule:
@@ -42,7 +31,7 @@ class Schedule:
 
     def __init__(
         self,
-        compare: Callable[[], Round],
+        compare: Callable[[], ResyncResult],
         interval: float | None,
         backoff: Backoff,
         uniform: Uniform = random.uniform,
@@ -106,7 +95,7 @@ class Schedule:
             try:
                 result = self._compare()
             except BaseException as error:  # this thread must not die in silence
-                result = Round(error)
+                result = ResyncResult(failure=error)
                 with contextlib.suppress(Exception):
                     logger.exception("contractInfo: the comparison with REST failed")
             with self._changed:
@@ -114,13 +103,13 @@ class Schedule:
                 if result.failure is None:
                     self._succeeded = began
                     self._changed.notify_all()
-                self.not_before = max(result.not_before, now + (getattr(result.failure, "retry_after", None) or 0.0))
+                self.not_before = max(result.not_before, now + max(0.0, patience(result.failure)))
                 if result.failure is None and result.is_complete:
                     self._backoff.reset()
                 else:
                     self._bring_forward(now + self._backoff.next_delay())
-                if result.again is not None:
-                    self._bring_forward(result.again)
+                if result.due is not None:
+                    self._bring_forward(result.due)
 
     def _next(self) -> float | None:
         """Wait until it is time; returns when that was, or None at the end."""

@@ -8,7 +8,7 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ccxt
@@ -17,51 +17,39 @@ from .. import clock
 from ..backoff import Backoff, is_final
 from ..clock import FOREVER
 from ..contracts.events import (
-    Arrival,
     ContractInfoEvent,
-    Outcome,
-    PartialEvent,
     canary_time,
     decode,
     parse_event,
     salvage_event,
     unwrap,
 )
-from ..contracts.tiers import is_continuous
 from ..contracts.updates import own_event
 from ..delivery.channel import Channel, Subscription
-from ..errors import CanaryLate, CumulativeMismatch, MalformedEvent, NoThreadError, PushContradicted
+from ..errors import MalformedEvent, NoThreadError
 from ..forking import renew_after_fork
-from ..journal.writer import Journal
-from ..markets.missed import Doubts
-from ..positions.leverage_tiers import LeverageTiers
+from ..journal.recorder import Recorder
+from ..resync import NOTHING, ResyncResult
 from ..settings import Settings, stream_settings
 from ..shown import MESSAGE, shown, shown_value, without_secrets
-from ..venue_clock import VenueClock
 from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url
 from ..venues.binance.rest import Answers
-from ..venues.binance.snapshot import Entry, Snapshot
 from ..weak_list import WeakList
+from .comparison import Comparison
 from .dial import proxy_address
 from .follower import Follower
-from .repeats import Repeats
-from .schedule import Round, Schedule
+from .freshness import Freshness
+from .intake import Intake
+from .reports import Reports
+from .schedule import Schedule
 
 if TYPE_CHECKING:
     from .reader import Link, Reader
 
 logger = logging.getLogger("ccxt_contractinfo")
 
-GATHER = 0.1
-"""How long (s) to wait for more of a burst of listings before asking REST once for all of them."""
-
-_OF_NO_EFFECT = (Outcome.DUPLICATE, Outcome.IGNORED)  # a tuple: an Outcome is slow to hash
-
 LOOK = 1.0
 """s; how often to look whether somebody still needs the stream."""
-
-HOLD_BACK = 1.0
-"""How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
 
 
 class ContractInfoStream:
@@ -121,51 +109,42 @@ class ContractInfoStream:
         self._endpoint = endpoint
         self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
         limit = self._settings.buffer_size
-        self._events = Channel(
-            "events", key=lambda event: event.id, limit=limit, failed=self.callback_failed, make=own_event
-        )
-        self._states = Channel("states", key=lambda states: states, limit=limit, failed=self.callback_failed)
-        self._errors = Channel("errors", key=type, limit=limit, failed=self._error_callback_failed)
+        self._reports = Reports(limit)
+        failed = self._reports.callback_failed
+        self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=failed, make=own_event)
+        self._states = Channel("states", key=lambda states: states, limit=limit, failed=failed)
         self._state = "idle"
         self._error: ccxt.BaseError | None = None
         # A signal may interrupt `Condition.__enter__`, which is Python, where it holds the lock already.
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)
-        # An exchange lasts for as long as somebody holds it, or somebody is told by it: then it is one of the needed.
+        # An exchange lasts for as long as a user holds it, or it tells one: then it is one of the needed.
         self._followers: WeakList[Follower] = WeakList()
         self._left: WeakList[Follower] = WeakList()
-        """Those who come back when somebody starts the stream by hand."""
+        """Those that come back when a user starts the stream by hand."""
         self._needed: tuple[Follower, ...] = ()
+        self._is_verbose = False
+        """Whether a follower wants to see frames."""
         self._look_due = -FOREVER
         self._owner: weakref.ref[Any] | None = None
         self._run: _Run | None = None
         self._is_ending = False
         """Whether the end of a run has begun, and was interrupted."""
-        # Those whose markets have not been compared since this moment (s by `clock.now`), or since a proof to come.
-        self._uncompared: weakref.WeakKeyDictionary[Follower, float] = weakref.WeakKeyDictionary()
         self._proven: set[Link] = set()
-        # Pushes that wait for the first comparison of a new connection, and until when at most.
-        self._held_back: list[Arrival] | None = None
-        self._release_due = FOREVER
+        self._recorder = Recorder(self._settings, self._reports.report, self._journal_failed)
+        self._freshness = Freshness(self._settings, self._reports)
+        self._comparison = Comparison(self._followers, self._settings.settle_time)
+        self._intake = Intake(
+            self._followers, self._events, self._recorder, self._comparison, self._reports, self._freshness
+        )
         self._rest_not_before = -FOREVER
-        # When the last push came that could not be believed, until REST has been asked for long enough after it; and
-        # when it was last asked because of that (both in s by `clock.now`).
-        self._disbelieved: float | None = None
-        self._asked_in_doubt = -FOREVER
-        self._venue = VenueClock()
-        self._is_late = False
-        self._repeats = Repeats()
-        self._last_contradicted: Arrival | None = None
-        # While two connections deliver the same: what has come already.
-        self._overlap: set[bytes] | None = None
-        self._counts: Counter[str] = Counter()
+        self._dropped = 0
+        """How many updates were dropped for slow subscribers of exchanges that have left; less what they had dropped
+        before they came."""
         self._reconnects: Counter[str] = Counter()
-        self._times: dict[str, float] = {}
         self._connected_since: int | None = None
-        self._last_error = ""
         self._apart = ""
         """What was said already of REST going another way."""
-        self._journal = self._own_journal()
         renew_after_fork(self)
 
     @classmethod
@@ -212,21 +191,21 @@ class ContractInfoStream:
         """The same for those who follow. Where it is interrupted, by Ctrl-C, say, the stream does not run. With the
         lock."""
         self._endpoint = self._find_endpoint()
-        self._open_journal()
+        self._recorder.open(self._endpoint.shown, self.settle_time)
         run = _Run(self, self._settings, self._endpoint)
         run.schedule.not_before = self._rest_not_before
         before, error_before = self._state, self._error
         try:
-            self._run = run
+            self._run, self._comparison.asker = run, run.schedule
             run.reader.start()
-            self._error, self._last_error = None, ""
-            self._venue, self._is_late = VenueClock(), False
-            self._compare_all()
+            self._error, self._reports.last_error = None, ""
+            self._freshness.begin()
+            self._comparison.begin_again()
             self._set_state("connecting")
             self._keep_needed()
             for follower in self._followers:
                 follower.started()
-                self._note_markets(follower)
+                self._recorder.markets(follower.known)
             self._tell_apart(self._endpoint.apart)
         except BaseException as error:
             self._end(before, _closed_by_user())
@@ -241,7 +220,7 @@ class ContractInfoStream:
             self._apart = apart
             text = f"{apart}, which the stream cannot follow; set wssProxy, wsProxy or wsSocksProxy to lead it there"
             logger.warning("contractInfo: connecting directly: %s", text)
-            self._errors.publish(ccxt.NotSupported(f"contractInfo: connecting directly: {text}"))
+            self._reports.channel.publish(ccxt.NotSupported(f"contractInfo: connecting directly: {text}"))
 
     def stop(self, timeout: float = 5.0) -> None:
         """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
@@ -261,22 +240,22 @@ class ContractInfoStream:
         run = self._run
         if run is not None:
             try:
-                self._release()
+                self._intake.release()
             finally:
                 self._is_ending = True
                 run.end()
             self._rest_not_before = run.schedule.not_before
             self._proven.clear()
-            self._uncompared.clear()
-            self._overlap = self._connected_since = self._disbelieved = None
+            self._comparison.end()
+            self._intake.end_overlap()
+            self._connected_since = None
             self._needed = ()
             self._set_state(state)
-            if self._journal is not None:
-                self._journal.close()
+            self._recorder.close()
             for follower in self._followers:
                 self._tell_stopped(follower, error)
             self._run, self._is_ending = None, False
-            self._tell_repeats()
+            self._reports.tell_repeats()
         return run
 
     def _finish_end(self) -> None:
@@ -289,7 +268,7 @@ class ContractInfoStream:
             follower.stopped(error)
         except Exception as failure:  # the others have to hear of it, too
             logger.exception("contractInfo: an exchange could not be told that the stream has ended")
-            self.report(failure)
+            self._reports.report(failure)
 
     def _finish(self, run: _Run | None, followers: tuple[Follower, ...], deadline: float) -> None:
         """Wait for what `_end` has ended, until `deadline` (s by `clock.now`) at most. Without the lock."""
@@ -299,7 +278,7 @@ class ContractInfoStream:
         for follower in followers:
             follower.finish(deadline)
         if run is not None:
-            for channel in (self._events, self._states, self._errors):
+            for channel in (self._events, self._states, self._reports.channel):
                 channel.finish(deadline)
 
     @property
@@ -347,19 +326,8 @@ class ContractInfoStream:
             `health` (without a canary: how long ago the last frame of any kind may have come). None: `canary_timeout`
             (without a canary: `ping_interval` and `ping_timeout` together)
         """
-        settings, now = self._settings, clock.now()
-        age, limit = self._age("frame", now), settings.ping_interval + settings.ping_timeout
-        if settings.canary:
-            age, limit = self._venue.age(now), settings.canary_timeout
-        compared = self._age("resync", now)
-        is_overdue = settings.resync_interval and compared is not None and compared > 2 * settings.resync_interval
-        return (
-            self._state == "live"
-            and age is not None
-            and age <= (limit if max_age is None else max_age)
-            and not is_overdue
-            and self._disbelieved is None
-        )
+        is_young = self._freshness.is_young(clock.now(), max_age)
+        return self._state == "live" and is_young and not self._comparison.is_doubtful
 
     # News
 
@@ -373,7 +341,7 @@ class ContractInfoStream:
 
     def on_error(self, callback: Callable[[BaseException], object]) -> Subscription:
         """Call `callback(error)` for each exception: of the network, of parsing, of REST, of callbacks."""
-        return self._errors.subscribe(callback)
+        return self._reports.channel.subscribe(callback)
 
     def health(self) -> dict[str, Any]:
         """How the stream is, as a plain dict of these.
@@ -388,21 +356,24 @@ class ContractInfoStream:
         - `tiers_error`: why the leverage tiers of an exchange with an API key are unknown, or may be old (str; None:
           they are not, or there is no key), which touches no other key
         """
-        now = clock.now()
-        names = ("events", "duplicates", "malformed", "unknown_values", "callback_errors")
-        dropped = self._counts["dropped"] + sum(follower.dropped() for follower in self._followers)
+        now, journal = clock.now(), self._recorder.journal
+        dropped = self._dropped + sum(follower.dropped() for follower in self._followers)
         return {
             "state": self._state,
             "connected_since": self._connected_since,
-            "last_frame_age": self._age("frame", now),
-            "last_canary_age": self._venue.age(now),
-            "last_event_age": self._age("event", now),
-            "last_resync_age": self._age("resync", now),
-            **{name: self._counts[name] for name in names},
+            "last_frame_age": self._freshness.age("frame", now),
+            "last_canary_age": self._freshness.canary_age(now),
+            "last_event_age": self._freshness.age("event", now),
+            "last_resync_age": self._freshness.age("resync", now),
+            "events": self._intake.counts["events"],
+            "duplicates": self._intake.counts["duplicates"],
+            "malformed": self._reports.counts["malformed"],
+            "unknown_values": self._intake.counts["unknown_values"],
+            "callback_errors": self._reports.counts["callback_errors"],
             "reconnects": dict(self._reconnects),
             "dropped_updates": self._events.dropped + dropped,
             "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
-            **({} if self._journal is None else {"journal_lost": self._journal.lost}),
+            **({} if journal is None else {"journal_lost": journal.lost}),
         }
 
     # For those who follow
@@ -410,7 +381,7 @@ class ContractInfoStream:
     @property
     def settle_time(self) -> float:
         """The setting of this name, in s."""
-        return self._settings.settle_time
+        return self._comparison.settle_time
 
     def add(self, follower: Follower) -> None:
         """Let a follower have the events from now on, and as soon as the stream is started. It is not 'live' before the
@@ -420,10 +391,11 @@ class ContractInfoStream:
             if follower in self._followers:
                 return
             self._followers.add(follower)
-            self._counts["dropped"] -= follower.dropped()
+            self._dropped -= follower.dropped()
+            self.note_verbose()
             if self._run is not None:
-                self._uncompared[follower] = clock.now() if self._proven else FOREVER
-                self._note_markets(follower)
+                self._comparison.add(follower, is_proven=bool(self._proven))
+                self._recorder.markets(follower.known)
                 self._compare_uncompared()
                 follower.started()
 
@@ -457,68 +429,47 @@ class ContractInfoStream:
                 self._tell_stopped(follower, _closed_by_user())
             if was_followed:
                 self._followers.discard(follower)
-                self._counts["dropped"] += follower.dropped()
+                self._dropped += follower.dropped()
             if may_return:
                 self._left.add(follower)
-            self._uncompared.pop(follower, None)
+            self._comparison.discard(follower)
             self._update_state()
         self._finish(run, (follower,), clock.now() + timeout)
 
+    def note_out_of_step(self) -> None:
+        """The user of a follower has set markets. From any thread."""
+        self._intake.is_out_of_step = True
+
+    def note_verbose(self) -> None:
+        """A user may have set `verbose`. From any thread."""
+        self._is_verbose = any(follower.is_verbose for follower in self._followers)
+
     def ask_again(self, delay: float = 0.0) -> None:
         """Compare with REST once more, after `delay` (s); does nothing where the stream does not run."""
-        run = self._run
-        if run is not None:
-            run.schedule.request(delay)
+        self._comparison.ask(delay)
 
-    def answered(
-        self,
-        snapshot: Snapshot,
-        brackets: Mapping[str, list[Entry]] | None,
-        brackets_asked: float,
-        is_parted: bool = False,
-    ) -> None:
-        """An answer of REST's is applied now. With the lock of the markets.
-
-        :param is_parted: there is no key any more, so that no brackets are an account's own
-        """
-        if self._journal is not None:
-            with self._reported():
-                self._journal.rest(snapshot, brackets, brackets_asked, is_parted)
+    @property
+    def recorder(self) -> Recorder:
+        """What writes to the journal, if there is one."""
+        return self._recorder
 
     def in_order(self) -> contextlib.AbstractContextManager[object]:
         """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
         order. To be entered before the lock of the markets."""
-        return contextlib.nullcontext() if self._journal is None else self._lock
+        return contextlib.nullcontext() if self._recorder.journal is None else self._lock
 
     def shortcomings(self) -> str:
         """What else to say where nothing was heard for a while: the state and its reason, if it is not 'live'."""
-        state, error = self._state, self._last_error
+        state, error = self._state, self._reports.last_error
         if state == "live":
             return ""
         because = f"; the last error: {error}" if error else ""
         return f", and the stream is not live but {state!r}{because}"
 
     @property
-    def has_journal(self) -> bool:
-        """Whether what REST has answered is of interest."""
-        return self._journal is not None
-
-    def report(self, error: BaseException) -> None:
-        """Give an error to those who listen to them."""
-        self._note_error(error)
-        self._errors.publish(error)
-
-    def _note_error(self, error: BaseException) -> None:
-        self._last_error = shown(error, MESSAGE)  # the error itself may hold on to all that it went through
-        if isinstance(error, MalformedEvent):
-            with self._lock:
-                self._counts["malformed"] += 1
-
-    def callback_failed(self, error: BaseException) -> None:
-        """Count and report the exception of a callback."""
-        with self._lock:
-            self._counts["callback_errors"] += 1
-        self._errors.publish(error)
+    def reports(self) -> Reports:
+        """The errors of the stream."""
+        return self._reports
 
     # For the threads that read: see `reader.Listener`
 
@@ -528,7 +479,8 @@ class ContractInfoStream:
             if self._is_current(link):
                 self._note_connection("opened")
             if self._is_current(link) and not self._proven:
-                self._held_back = [] if len(self._followers) else None
+                if len(self._followers):
+                    self._intake.hold_back()
                 self._connected_since = link.since
                 self._set_state("syncing")
 
@@ -538,8 +490,7 @@ class ContractInfoStream:
             if self._is_current(link):
                 self._proven.add(link)
                 self._connected_since = link.since
-                for follower, since in self._uncompared.items():
-                    self._uncompared[follower] = min(since, clock.now())
+                self._comparison.proven()
                 self._compare_uncompared()
 
     def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
@@ -563,11 +514,11 @@ class ContractInfoStream:
                 self._reconnects[cause] += 1
                 logger.warning("contractInfo: reconnecting, try %d in %.1f s: %s", tries, delay, error)
                 if not self._proven:
-                    self._release()
-                    self._compare_all()
+                    self._intake.release()
+                    self._comparison.begin_again()
                     self._connected_since = None
                     self._set_state("reconnecting")
-        self.report(error)
+        self._reports.report(error)
 
     def ended(self, reader: Reader, error: BaseException | None) -> None:
         """A reader's thread comes to its end, as it was told to, or by an error."""
@@ -581,7 +532,7 @@ class ContractInfoStream:
             self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {reason}; start it anew")
             self._end("failed", self._error)
             logger.error("contractInfo: failed for good: %s", self._error)
-            self.report(self._error)
+            self._reports.report(self._error)
 
     def replacing(self, link: Link, cause: str) -> None:
         """The connection is going to be replaced, and goes on until its successor is proven."""
@@ -590,7 +541,7 @@ class ContractInfoStream:
                 logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
                 self._note_connection("replacing", cause=cause)
                 self._reconnects[cause] += 1
-                self._overlap = set()
+                self._intake.begin_overlap()
 
     def released(self, link: Link) -> None:
         """A connection that was replaced has been let go."""
@@ -601,56 +552,44 @@ class ContractInfoStream:
 
     def received(self, link: Link, data: bytes, now: float) -> None:
         """Take a message that came at `now` (s by `clock.now`). Never raises."""
-        for follower in self._followers:
-            follower.log_frame("message", data)
+        if self._is_verbose:
+            self._show_frame("message", data)
         try:
             self._understood(link, data, now)
         except ccxt.BaseError as error:
             if isinstance(error, MalformedEvent):
-                self._not_understood(link, data, now)
-            self._complain(error, getattr(error, "field", None), now)
-
-    def _complain(self, error: ccxt.BaseError, about: Hashable, now: float) -> None:
-        """Log and report an error in what came; one about the same thing only once in a while."""
-        with self._lock:
-            is_new = self._repeats.is_new(type(error).__name__, about, now)
-        if is_new:
-            logger.warning("%s", error)
-            self.report(error)
-        else:
-            self._note_error(error)
+                with self._lock:
+                    if self._is_current(link):
+                        self._intake.not_understood(data, now)
+            self._reports.complain(error, getattr(error, "field", None), now)
 
     def heard(self, now: float) -> None:
         """The peer has shown a sign of life."""
-        self._times["frame"] = now
+        self._freshness.heard("frame", now)
 
     def sent(self, text: str) -> None:
         """A message went out."""
+        if self._is_verbose:
+            self._show_frame("sending", text)
+
+    def _show_frame(self, direction: str, data: object) -> None:
         for follower in self._followers:
-            follower.log_frame("sending", text)
+            follower.log_frame(direction, data)
 
     def due(self) -> float:
         """When (s by `clock.now`) `tick` should be called, at the latest."""
-        return min(self._release_due, self._look_due, self._repeats.due)
+        return min(self._intake.release_due, self._look_due, self._reports.due)
 
     def tick(self, now: float) -> None:
-        """Pushes wait no longer than `HOLD_BACK`, and what nobody needs any more ends."""
-        if now >= self._release_due:
+        """Pushes wait no longer than a second, and what is not needed any more ends."""
+        if now >= self._intake.release_due:
             with self._lock:
-                self._release()
+                self._intake.release()
         if now >= self._look_due:
             with self._lock:
                 self._look()
-        if now >= self._repeats.due:
-            self._tell_repeats()
-
-    def _tell_repeats(self) -> None:
-        with self._lock:
-            count = self._repeats.counted()
-        if count:
-            text = f"contractInfo: {count} more messages could not be believed, which were not told one by one"
-            logger.warning("%s", text)
-            self._errors.publish(ccxt.BadResponse(text))
+        if now >= self._reports.due:
+            self._reports.tell_repeats()
 
     def _keep_needed(self) -> None:
         """Keep the exchanges that somebody is told by. With the lock."""
@@ -662,7 +601,9 @@ class ContractInfoStream:
         the lock."""
         self._keep_needed()
         is_unused = self._owner is not None and not len(self._followers)
-        if is_unused and not any(channel.is_subscribed for channel in (self._events, self._states, self._errors)):
+        if is_unused and not any(
+            channel.is_subscribed for channel in (self._events, self._states, self._reports.channel)
+        ):
             logger.info("contractInfo: no exchange follows the stream any more")
             self._end("stopped", _closed_by_user())
 
@@ -674,7 +615,10 @@ class ContractInfoStream:
                 event, failure = parse_event(payload), None
             except MalformedEvent as refused:
                 event, failure = salvage_event(payload), refused
-            self._event(link, event, failure, data, now)
+            with self._lock:
+                # Applied, but told to no subscriber, it would be lost; the next run finds it out from REST.
+                if self._is_current(link):
+                    self._intake.take(event, failure, data, now)
             return
         match payload:
             case {"error": error, "id": _}:
@@ -694,232 +638,51 @@ class ContractInfoStream:
         if time:  # else it is not known when it was said, and it proves nothing
             with self._lock:
                 if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
-                    self._overlap = None  # what came before this push, on either connection, has been seen
-                self._venue.pushed(time, now)
-                self._tell_late()
+                    self._intake.end_overlap()  # what came before this push, on either connection, has been seen
+                self._freshness.canary(time, now, self._endpoint.shown)
         link.canary(time, now)
-
-    def _tell_late(self) -> None:
-        """Say once that what comes is late, and once that it is not any more. With the lock."""
-        delay = self._venue.delay
-        was_late, self._is_late = self._is_late, delay > self._settings.canary_timeout
-        if self._is_late and not was_late:
-            url, canary = self._endpoint.shown, self._settings.canary
-            late = CanaryLate(f"{url}: {canary} comes {delay:.1f} s late, and so does all else; is_fresh() is False")
-            logger.warning("contractInfo: %s", late)
-            self.report(late)
-        elif was_late and not self._is_late:
-            logger.info("contractInfo: %s is not late any more", self._settings.canary)
-
-    def _not_understood(self, link: Link, data: bytes, now: float) -> None:
-        """It may have been a push of anything."""
-        with self._lock:
-            if self._journal is not None:
-                self._journal.push(data, now, is_held=self._held_back is not None, is_whole=False)
-            if self._is_current(link):
-                self.disbelieve(now)
-
-    def disbelieve(self, now: float) -> None:
-        """Something came at `now` (s by `clock.now`) that cannot be believed, or that makes what is known doubtful: see
-        to it that REST is asked at once, and again when no cache answers any more; but, however much of the kind comes,
-        only once in each settle time. Until then the markets are not fresh. With the lock."""
-        if not len(self._followers):
-            return
-        is_first, self._disbelieved = self._disbelieved is None, now
-        if is_first:
-            self.ask_again(max(0.0, self._asked_in_doubt + self._patience - now))
-
-    def contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
-        """A push says otherwise than `known`, which came before it and claims to be newer. With the lock."""
-        if arrival is self._last_contradicted:  # several exchanges have it
-            return
-        self._last_contradicted = arrival
-        id, now = arrival.event.id, arrival.received
-        error = PushContradicted(id, arrival.event.event_time, known.event_time, self._venue.time(now))
-        self._complain(error, id, now)
-        self.disbelieve(now)
-
-    @property
-    def _patience(self) -> float:
-        return max(self.settle_time, GATHER)
-
-    def _event(
-        self, link: Link, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
-    ) -> None:
-        """Take a push.
-
-        :param event: what of it can be believed; None: nothing
-        :param error: what cannot; None: all can
-        """
-        with self._lock:
-            if not self._is_current(link):
-                return  # applied, but told to nobody, it would be lost; the next run finds it out from REST
-            is_repeated = self._overlap is not None and data in self._overlap
-            if self._journal is not None:
-                self._journal.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
-            self._times["event"] = now
-            is_told = event is not None and not isinstance(event, PartialEvent)
-            self._counts["events"] += is_told
-            if event is not None and is_told:
-                self._counts["unknown_values"] += event.has_unknown_value
-            if is_repeated:
-                self._counts["duplicates"] += is_told
-                return
-            if self._overlap is not None:
-                self._overlap.add(data)
-            if error is not None:
-                self._complain(error, (None if event is None else event.id, error.field), now)
-                self.disbelieve(now)
-            if event is None:
-                return
-            if event.brackets and not is_continuous(event.brackets):
-                self._report_differences(event, now)
-            if self._held_back is None:
-                self._deliver(Arrival(event, now))
-                return
-            if not self._held_back:
-                self._release_due = now + HOLD_BACK
-            self._held_back.append(Arrival(event, now))
-
-    def _report_differences(self, event: ContractInfoEvent, now: float) -> None:
-        if differences := LeverageTiers(event).cumulative_differences:
-            self._complain(CumulativeMismatch(event.id, differences), event.id, now)
-
-    def _release(self) -> list[Arrival]:
-        """Deliver what was held back; returns what of it has changed anything. With the lock."""
-        held, self._held_back, self._release_due = self._held_back or [], None, FOREVER
-        if held:
-            self._note("release")
-        return [arrival for arrival in held if self._deliver(arrival)]
-
-    def _deliver(self, arrival: Arrival) -> bool:
-        """Hand a push to all followers, then tell it; returns whether it has changed anything. With the lock."""
-        outcomes = [self._handed(follower, arrival) for follower in self._followers]
-        if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
-            self._counts["duplicates"] += 1
-        if not isinstance(arrival.event, PartialEvent):
-            self._events.publish(arrival.event)
-        if Outcome.UNLISTED in outcomes:
-            self.ask_again(GATHER)
-        return Outcome.APPLIED in outcomes
-
-    def _handed(self, follower: Follower, arrival: Arrival) -> Outcome:
-        try:
-            return follower.handle(arrival)
-        except Exception as error:
-            logger.exception("contractInfo: %s could not be applied", arrival.event)
-            self.report(error)
-            self.ask_again(self.settle_time)
-            return Outcome.IGNORED
 
     # Comparing with REST
 
     def _compare_uncompared(self) -> None:
-        """See to it that those are compared who have not been. With the lock."""
+        """See to it that those are compared that have not been. With the lock."""
         if self._proven and len(self._followers):
-            self.ask_again()
+            self._comparison.ask()
         self._update_state()
 
-    def _compare_all(self) -> None:
-        """All markets have to be compared anew, once a connection is proven. With the lock."""
-        self._uncompared.clear()
-        self._uncompared.update(dict.fromkeys(self._followers, FOREVER))
-
-    def _compare(self, run: _Run) -> Round:
+    def _compare(self, run: _Run) -> ResyncResult:
         """Compare the markets of all followers with REST. On the thread of the schedule."""
-        answers, began, doubts = Answers(), clock.now(), Doubts()
-        if self._disbelieved is not None:
-            self._asked_in_doubt = began
-        for follower in self._followers:
-            try:
-                doubt = follower.compare(answers, self.settle_time, lambda: run is not self._run)
-            except Exception as error:
-                doubt = Doubts()
-                doubt.failed(error)
-            if doubt.failure is None:
-                doubt.unsettled(self._compared(run, follower, began))
-            doubts.add(doubt)
-        if run is not self._run:
-            return Round()
-        return self._concluded(doubts, answers, began)._replace(not_before=answers.not_before)
+        answers, began = Answers(), clock.now()
+        result = self._comparison.compare(answers, began, self._lock, lambda: run is not self._run)
+        return self._concluded(result, answers, began) if run is self._run else NOTHING
 
-    def _compared(self, run: _Run, follower: Follower, began: float) -> float | None:
-        """A follower's markets have been compared. Returns when to do so again: an answer of REST's lacks what has
-        changed shortly before, if it comes from a cache, and after a gap no push has told of that."""
-        with self._lock:
-            if run is not self._run or self._uncompared.get(follower, FOREVER) > began:
-                return None
-            settled = self._uncompared.pop(follower) + self.settle_time
-            return settled if settled > began else None
-
-    def _concluded(self, doubts: Doubts, answers: Answers, began: float) -> Round:
-        for error in {id(error): error for error in doubts.errors}.values():  # several exchanges may share an answer
+    def _concluded(self, result: ResyncResult, answers: Answers, began: float) -> ResyncResult:
+        for error in {id(error): error for error in result.errors}.values():  # several exchanges may share an answer
             logger.warning("contractInfo: in the comparison with REST: %s", error)
-            self.report(error)
+            self._reports.report(error)
         with self._lock:
             for time, came in answers.times:
-                self._venue.answered(time, came)
-            self._tell_late()  # an answer may be the first to show it
-            released = self._release()
-            if doubts.failure is None:
-                self._times["resync"] = began
-                for arrival in released:
-                    doubts.unsettled(arrival.received + self.settle_time)
-                if self._disbelieved is not None and self._disbelieved + self.settle_time <= began:
-                    self._disbelieved = None
-            if self._disbelieved is not None:
-                doubts.unsettled(max(self._disbelieved, began) + self._patience)
+                self._freshness.answered(time, came, self._endpoint.shown)
+            released = self._intake.release()
+            if result.failure is None:
+                self._freshness.heard("resync", began)
+            concluded = self._comparison.concluded(result, began, released)
             self._update_state()
-            is_complete = not any(follower.is_waiting() for follower in self._followers)
-            again = min((time for time in (doubts.again, doubts.retry) if time is not None), default=None)
-            return Round(doubts.failure, is_complete, again)
-
-    # The journal
-
-    def _own_journal(self) -> Journal | None:
-        settings = self._settings
-        if settings.journal is None:
-            return None
-        return Journal(settings.journal, settings.journal_max_size, settings.journal_max_age, self._journal_failed)
-
-    def _open_journal(self) -> None:
-        if self._journal is not None:
-            try:
-                self._journal.open(url=self._endpoint.shown, settle_time=self.settle_time)
-            except BlockingIOError as error:
-                raise ccxt.BadRequest(f"contractInfo: {self._journal.path}: {error.strerror}") from error
-
-    def _note(self, kind: str, **fields: Any) -> None:
-        if self._journal is not None:
-            self._journal.note(kind, **fields)
-
-    def _note_connection(self, event: str, **fields: str) -> None:
-        self._note("connection", event=event, url=self._endpoint.shown, **fields)
-
-    def _note_markets(self, follower: Follower) -> None:
-        if self._journal is not None:
-            with self._reported():
-                for known in follower.known():
-                    self._journal.markets(known.snapshot, known.brackets, known.left_out, known.since)
-
-    @contextlib.contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # markets of a user's own making may hold anything
-            logger.exception("contractInfo: the markets could not be written to the journal")
-            self.report(error)
+            return concluded
 
     def _journal_failed(self, error: OSError) -> None:
         logger.error("contractInfo: the journal cannot be written to, and is tried again and again: %s", error)
-        self._errors.publish(error)
+        self._reports.channel.publish(error)
+
+    def _note_connection(self, event: str, **fields: str) -> None:
+        self._recorder.note("connection", event=event, url=self._endpoint.shown, **fields)
 
     # State
 
     def _forget_overlap(self) -> None:
         """Without a canary, nothing tells when all that two connections delivered has come. With the lock."""
         if not self._settings.canary:
-            self._overlap = None
+            self._intake.end_overlap()
 
     def _is_current(self, link: Link) -> bool:
         return self._run is not None and link.reader is self._run.reader
@@ -927,22 +690,15 @@ class ContractInfoStream:
     def _update_state(self) -> None:
         """With the lock."""
         if self._proven:
-            self._set_state("syncing" if len(self._uncompared) else "live")
+            self._set_state("live" if self._comparison.is_done else "syncing")
 
     def _set_state(self, state: str) -> None:
         old, self._state = self._state, state
         self._condition.notify_all()
         if old != state:
             self._states.publish((old, state))
-            self._note("state", old=old, new=state)
+            self._recorder.note("state", old=old, new=state)
             logger.info("contractInfo: %s, was %s", state, old)
-
-    def _age(self, what: str, now: float) -> float | None:
-        return now - self._times[what] if what in self._times else None
-
-    def _error_callback_failed(self, error: BaseException) -> None:
-        with self._lock:
-            self._counts["callback_errors"] += 1  # and not reported: the next one would fail, too
 
     def after_fork(self) -> None:
         """See `forking`: the connection is the parent's."""
@@ -950,10 +706,10 @@ class ContractInfoStream:
         if run is not None:
             run.reader.abandon()
             self._state, self._connected_since = "idle", None
-            self._times.clear()
+            self._freshness.forget()
             self._proven.clear()
-            self._uncompared.clear()
-            self._held_back, self._overlap, self._release_due = None, None, FOREVER
+            self._comparison.end()
+            self._intake.forget()
             self._needed = ()
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)

@@ -17,7 +17,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
-from ccxt_contractinfo.markets.missed import Doubts
+from ccxt_contractinfo.resync import ResyncResult
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.rest import Answers, Rest
 from tests.conftest import PATIENCE, Inbox, eventually, go_live
@@ -196,10 +196,10 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moment]:
         yield moment
 
 
-def next_try(brackets: AccountBrackets, rest: Rest) -> Doubts:
-    doubts = Doubts()
-    assert {} == brackets.ask(rest, "account", [snapshot(entry())], Answers(), doubts, never_late)
-    return doubts
+def next_try(brackets: AccountBrackets, rest: Rest) -> ResyncResult:
+    told, result = brackets.ask(rest, "account", [snapshot(entry())], Answers(), never_late)
+    assert {} == told
+    return result
 
 
 def never_late(*late: Any) -> None:
@@ -223,7 +223,8 @@ def test_the_times_of_retries(sim: BinanceSimulator, moment: Moment) -> None:
     assert 7200 == next_try(brackets, rest).retry - moment.time
     sim.recover()
     moment.time += 7200
-    assert brackets.ask(rest, "account", [snapshot(entry())], Answers(), Doubts(), never_late)
+    told, _ = brackets.ask(rest, "account", [snapshot(entry())], Answers(), never_late)
+    assert told
     sim.fail_rest(503, path=PRIVATE)
     assert 60 == next_try(brackets, rest).retry - moment.time
 

@@ -20,7 +20,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.markets.missed import Doubts
+from ccxt_contractinfo.resync import NOTHING
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
 
@@ -713,7 +713,7 @@ def test_a_reload_may_bring_a_contract_that_is_waited_for(
     live.on_contract_info(inbox)
     go_live(live)
     # Otherwise it would ask REST, too, and might be the first to hear.
-    mocker.patch.object(live._contract_info(), "compare", return_value=Doubts())
+    mocker.patch.object(live._contract_info(), "compare", return_value=NOTHING)
     sim.list_contract("NEWUSDT", brackets=BRACKETS)
     eventually(lambda: live.contract_info_stream().health()["events"] == 1)
     sim.remove_contract("NEWUSDT")
@@ -743,7 +743,7 @@ def test_what_a_reload_used_up_is_not_applied_again(sim: BinanceSimulator, make:
     inbox = Inbox()
     exchange.on_contract_info(inbox)
     stream = go_live(exchange)
-    mocker.patch.object(exchange._contract_info(), "compare", return_value=Doubts())
+    mocker.patch.object(exchange._contract_info(), "compare", return_value=NOTHING)
     sim.list_contract("NEWUSDT", status="TRADING")
     sim.push(raw("NEWUSDT", bks=BRACKETS))
     eventually(lambda: stream.health()["events"] == 2)

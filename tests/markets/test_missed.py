@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import ccxt
 import pytest
 
 from ccxt_contractinfo.contracts.changes import Market, apply_event, vanish
 from ccxt_contractinfo.contracts.events import Arrival
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.markets.missed import Doubts, Finding, differs, listed, missed, vanished
+from ccxt_contractinfo.markets.missed import Finding, differs, listed, missed, vanished
 from ccxt_contractinfo.markets.newest import NewestPushes
+from ccxt_contractinfo.resync import ResyncResult
 from ccxt_contractinfo.venues.binance.snapshot import Snapshot, state_of
 from tests.samples import (
     CUT,
@@ -47,7 +47,7 @@ def compared(
     answer: Snapshot,
     *came: Arrival,
     brackets: dict[str, list[dict[str, Any]]] | None = None,
-) -> tuple[list[Finding], Doubts]:
+) -> tuple[list[Finding], ResyncResult]:
     pushes = NewestPushes()
     for each in came:
         pushes.remember(each)
@@ -63,9 +63,9 @@ def said(news: list[Finding]) -> list[tuple[str, list[str]]]:
 
 def test_nothing_was_missed() -> None:
     """Where REST says what is known there is neither news nor doubt."""
-    news, doubts = compared(known(entry(), entry("BTCUSDT")), snapshot(entry(), entry("BTCUSDT")))
+    news, result = compared(known(entry(), entry("BTCUSDT")), snapshot(entry(), entry("BTCUSDT")))
     assert [] == news
-    assert doubts.are_none()
+    assert result.is_clear
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_nothing_was_missed() -> None:
 )
 def test_what_was_missed(changes: dict[str, Any], kinds: list[str], previous: dict[str, Any]) -> None:
     """What REST says otherwise than it is known is an event of the time of the answer, with its entry."""
-    [news], doubts = compared(known(entry(), entry("BTCUSDT")), snapshot(entry(**changes), entry("BTCUSDT")))
+    [news], result = compared(known(entry(), entry("BTCUSDT")), snapshot(entry(**changes), entry("BTCUSDT")))
     assert ("IOTAUSDT", SERVER_TIME, entry(**changes)) == (news.event.id, news.event.event_time, news.event.raw)
     assert (kinds, previous) == (news.change.kinds, news.change.previous)
     assert entry(**changes) == news.change.market["info"]
-    assert doubts.again is None
+    assert result.again is None
 
 
 def test_a_contract_that_is_not_known_is_passed_over() -> None:
@@ -109,14 +109,14 @@ def test_a_push_is_not_undone(
     if expected and not is_there:
         expected = [("IOTAUSDT", ["delisted", "status"])]
     answer = snapshot(*entries, entry("BTCUSDT"), asked=asked)
-    news, doubts = compared(known(entry(), entry("BTCUSDT")), answer, arrival(received=100.0))
-    assert (expected, again) == (said(news), doubts.again)
+    news, result = compared(known(entry(), entry("BTCUSDT")), answer, arrival(received=100.0))
+    assert (expected, again) == (said(news), result.again)
 
 
 def test_an_answer_that_agrees_with_a_push_leaves_no_doubt() -> None:
     """A push that is not settled, and that REST does not contradict, is no reason to ask again."""
-    news, doubts = compared(known(entry()), snapshot(entry(), asked=101.0), arrival(received=100.0))
-    assert ([], None) == (news, doubts.again)
+    news, result = compared(known(entry()), snapshot(entry(), asked=101.0), arrival(received=100.0))
+    assert ([], None) == (news, result.again)
 
 
 def test_the_last_push_to_settle_says_when_to_ask_again() -> None:
@@ -124,8 +124,8 @@ def test_the_last_push_to_settle_says_when_to_ask_again() -> None:
     ids = ["ADAUSDT", "BTCUSDT", "IOTAUSDT"]
     came = [arrival(id, received=received) for id, received in zip(ids, (101.0, 103.0, 102.0), strict=True)]
     answer = snapshot(*(entry(id, **HALTED) for id in ids), asked=104.0)
-    news, doubts = compared(known(*map(entry, ids)), answer, *came)
-    assert ([], 113.0) == (news, doubts.again)
+    news, result = compared(known(*map(entry, ids)), answer, *came)
+    assert ([], 113.0) == (news, result.again)
 
 
 def test_a_contract_that_went_away() -> None:
@@ -206,8 +206,8 @@ def test_pushed_brackets_are_not_undone(changes: dict[str, Any]) -> None:
     answer = snapshot(entry(**changes), asked=105.0)
     came = [arrival(received=100.0, bks=PUSHED)]
     brackets = {"IOTAUSDT": told_by_rest(CUT)}
-    news, doubts = compared({"IOTAUSDT": with_tiers(PUSHED)}, answer, *came, brackets=brackets)
-    assert ([], 110.0) == (news, doubts.again)
+    news, result = compared({"IOTAUSDT": with_tiers(PUSHED)}, answer, *came, brackets=brackets)
+    assert ([], 110.0) == (news, result.again)
 
 
 def test_pushed_brackets_stay_beside_a_change() -> None:
@@ -215,8 +215,8 @@ def test_pushed_brackets_stay_beside_a_change() -> None:
     pushes = [arrival(time=5, received=100.0, bks=PUSHED), arrival(time=6, received=50.0)]
     answer = snapshot(entry(**HALTED), asked=105.0)
     markets = {"IOTAUSDT": with_tiers(PUSHED)}
-    [news], doubts = compared(markets, answer, *pushes, brackets={"IOTAUSDT": told_by_rest(CUT)})
-    assert (["halted", "status"], 110.0) == (news.change.kinds, doubts.again)
+    [news], result = compared(markets, answer, *pushes, brackets={"IOTAUSDT": told_by_rest(CUT)})
+    assert (["halted", "status"], 110.0) == (news.change.kinds, result.again)
     assert markets["IOTAUSDT"]["leverageTiers"] == news.change.market["leverageTiers"]
     assert () == news.event.brackets
 
@@ -226,8 +226,8 @@ def test_a_pushed_status_stays_beside_brackets() -> None:
     pushes = [arrival(time=5, received=50.0, bks=PUSHED), arrival(time=6, received=100.0)]
     answer = snapshot(entry(**HALTED), asked=105.0)
     markets = {"IOTAUSDT": with_tiers(PUSHED)}
-    [news], doubts = compared(markets, answer, *pushes, brackets={"IOTAUSDT": told_by_rest(CUT)})
-    assert (["tiers"], 110.0) == (news.change.kinds, doubts.again)
+    [news], result = compared(markets, answer, *pushes, brackets={"IOTAUSDT": told_by_rest(CUT)})
+    assert (["tiers"], 110.0) == (news.change.kinds, result.again)
     assert ("TRADING", True) == (news.change.market["status"], news.change.market["active"])
     assert [25.0, 10.0] == [tier["maxLeverage"] for tier in news.change.market["leverageTiers"]]
 
@@ -244,24 +244,24 @@ def test_what_is_whole_in_a_malformed_entry_counts(changes: dict[str, Any], fiel
     """A status that is whole is news though something else in its entry is not; that stays as it was, and is noted. To
     be told once more of what is known already is no news."""
     answer = snapshot(entry(**HALTED, **changes), entry("BTCUSDT"))
-    [news], doubts = compared(known(entry()), answer)
+    [news], result = compared(known(entry()), answer)
     assert [("IOTAUSDT", ["halted", "status"])] == said([news])
-    assert [f"IOTAUSDT.{field}"] == [error.field for error in doubts.errors if isinstance(error, MalformedEvent)]
+    assert [f"IOTAUSDT.{field}"] == [error.field for error in result.errors if isinstance(error, MalformedEvent)]
     market = news.change.market
     assert (NEVER, ONBOARD, "PERPETUAL") == tuple(
         market["info"][name] for name in ("deliveryDate", "onboardDate", "contractType")
     )
     assert (None, ONBOARD) == (market["delisting"], market["created"])
-    again, doubts = compared({"IOTAUSDT": market}, answer)
-    assert ([], 1) == (again, len(doubts.errors))
+    again, result = compared({"IOTAUSDT": market}, answer)
+    assert ([], 1) == (again, len(result.errors))
 
 
 def test_a_malformed_entry_with_no_news() -> None:
     """An entry that cannot be understood is noted by the contract's name, and the others are not held up by it."""
     answer = snapshot(entry(deliveryDate=None), entry("BTCUSDT", **HALTED))
-    news, doubts = compared(known(entry(), entry("BTCUSDT")), answer)
+    news, result = compared(known(entry(), entry("BTCUSDT")), answer)
     assert [("BTCUSDT", ["halted", "status"])] == said(news)
-    [error] = doubts.errors
+    [error] = result.errors
     assert isinstance(error, MalformedEvent)
     assert ("IOTAUSDT.deliveryDate", None) == (error.field, error.value)
 
@@ -271,17 +271,17 @@ def test_malformed_brackets_are_left_out() -> None:
     malformed = [{**told_by_rest(CUT)[0], "notionalCap": None}]
     brackets = {"BTCUSDT": malformed, "IOTAUSDT": told_by_rest(CUT)}
     markets = {"BTCUSDT": with_tiers(PUSHED, "BTCUSDT"), "IOTAUSDT": with_tiers(PUSHED)}
-    news, doubts = compared(markets, snapshot(entry("BTCUSDT"), entry()), brackets=brackets)
+    news, result = compared(markets, snapshot(entry("BTCUSDT"), entry()), brackets=brackets)
     assert [("IOTAUSDT", ["tiers"])] == said(news)
-    assert ["BTCUSDT.bks[0].bnc"] == [error.field for error in doubts.errors if isinstance(error, MalformedEvent)]
+    assert ["BTCUSDT.bks[0].bnc"] == [error.field for error in result.errors if isinstance(error, MalformedEvent)]
 
 
 def test_malformed_brackets_hide_no_status() -> None:
     """What REST says of a contract's status counts, though its brackets cannot be understood."""
     brackets = {"IOTAUSDT": [{"bracket": 1}]}
-    news, doubts = compared({"IOTAUSDT": with_tiers(PUSHED)}, snapshot(entry(**HALTED)), brackets=brackets)
+    news, result = compared({"IOTAUSDT": with_tiers(PUSHED)}, snapshot(entry(**HALTED)), brackets=brackets)
     assert [("IOTAUSDT", ["halted", "status"])] == said(news)
-    assert 1 == len(doubts.errors)
+    assert 1 == len(result.errors)
 
 
 def test_a_listing() -> None:
@@ -317,29 +317,3 @@ def test_a_vanished_contract(id: str, symbol_type: int) -> None:
 def test_whether_rest_says_something_else(market: Market, expected: bool) -> None:
     """A contract differs from its entry by what an event can change, or by being gone."""
     assert expected is differs(market, state_of(entry(), "linear"))
-
-
-def test_doubts_add_up() -> None:
-    """Of two answers all errors, the first failure and the last time to ask again count."""
-    first, second, third = Doubts(), Doubts(), Doubts()
-    errors = [ccxt.BadResponse("one"), ccxt.BadResponse("two")]
-    failures = [ccxt.NetworkError("one"), ccxt.NetworkError("two")]
-    first.errors, second.errors = errors[:1], errors[1:]
-    second.failure, third.failure = failures
-    second.again, third.again = 9.0, 7.0
-    for other in (second, third, Doubts()):
-        first.add(other)
-    assert errors == first.errors
-    assert first.failure is failures[0]
-    assert 9.0 == first.again
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("errors", [ccxt.BadResponse("x")]), ("failure", ccxt.NetworkError("x")), ("again", 0.0)]
-)
-def test_there_are_doubts(name: str, value: Any) -> None:
-    """An error, a failure or a time to ask again is a doubt."""
-    doubts = Doubts()
-    assert doubts.are_none()
-    setattr(doubts, name, value)
-    assert not doubts.are_none()

@@ -10,11 +10,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from ccxt_contractinfo.contracts.changes import Market
-from ccxt_contractinfo.contracts.events import Arrival, Bracket, Outcome
+from ccxt_contractinfo.contracts.events import Arrival, Bracket, Outcome, SubType
 from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.markets.missed import Doubts
 from ccxt_contractinfo.markets.table import MarketTable
+from ccxt_contractinfo.resync import ResyncResult
 from ccxt_contractinfo.venues.binance.snapshot import Snapshot
 from tests.conftest import held_by_another_thread
 from tests.samples import (
@@ -53,8 +53,12 @@ class Sharer:
         self.seen: list[Market] = []
         self._table = table
         table.sharers.add(self)
+        table.told.add(self)
 
-    def notify(self, record: UpdateRecord) -> None:
+    def trades(self, sub_type: SubType) -> bool:
+        return sub_type == "linear"
+
+    def publish(self, record: UpdateRecord) -> None:
         update = record.update()
         self.updates.append(update)
         self.seen.append(self._table.markets[update["symbol"]])
@@ -89,10 +93,10 @@ def sharer(table: MarketTable) -> Sharer:
 
 def load(
     table: MarketTable, *entries: dict[str, Any], asked: float | None, sub_types: set[Any] = LINEAR, **others: Market
-) -> Doubts:
+) -> ResyncResult:
     """Load markets as an exchange does, and tell what is news."""
     markets = table.named([market_of(each) for each in entries])
-    news, doubts = table.load(
+    news, result = table.load(
         [*others.values(), *markets],
         asked,
         SERVER_TIME,
@@ -101,16 +105,16 @@ def load(
     )
     table.announce(news)
     table.list_known(asked, SETTLE_TIME)
-    return doubts
+    return result
 
 
 def handle(table: MarketTable, *arrivals: Arrival) -> list[Outcome]:
-    return [table.handle(each, "linear") for each in arrivals]
+    return [table.handle(each).outcome for each in arrivals]
 
 
 def compare(
     table: MarketTable, answer: Snapshot, brackets: Any = None, currencies: Mapping[str, Any] | None = None
-) -> Doubts:
+) -> ResyncResult:
     """Compare as an exchange does, with all that the table lacks."""
     listings = {id: market_of(dict(answer.entry(id))) for id in table.unlisted(answer)}
     return table.compare(answer, brackets, listings, currencies or {}, SETTLE_TIME)
@@ -159,7 +163,7 @@ def test_a_push_is_published_and_told(table: MarketTable, sharer: Sharer) -> Non
     old = table.markets[IOTA]
     before = copy.deepcopy(old)
     event = push(cs="TRADING_HALT")
-    assert Outcome.APPLIED is table.handle(Arrival(event, 100.0), "linear")
+    assert Outcome.APPLIED is table.handle(Arrival(event, 100.0)).outcome
     new = table.markets[IOTA]
     assert ("TRADING_HALT", False) == (new["status"], new["active"])
     assert [new] == table.by_id["IOTAUSDT"]
@@ -178,10 +182,10 @@ def test_who_does_not_follow_is_told_too(table: MarketTable, sharer: Sharer) -> 
 
 
 def test_a_push_for_two_sharers(table: MarketTable, sharer: Sharer) -> None:
-    """The same event, handed on by each sharer, is applied once, and each gets the outcome of the first time."""
-    each = arrival(cs="TRADING_HALT")
-    assert [Outcome.APPLIED, Outcome.APPLIED] == handle(table, each, each)
-    assert 1 == len(sharer.updates)
+    """A push is applied once for all who share the markets, and each of them is told."""
+    other = Sharer(table)
+    assert [Outcome.APPLIED] == handle(table, arrival(cs="TRADING_HALT"))
+    assert [("IOTAUSDT", ["halted", "status"], "stream")] == sharer.told() == other.told()
 
 
 def test_pushes_are_ordered_by_event_time(table: MarketTable, sharer: Sharer) -> None:
@@ -227,7 +231,7 @@ def test_overtaken_brackets(table: MarketTable, sharer: Sharer) -> None:
 
 def test_a_universe_that_is_not_traded(table: MarketTable, sharer: Sharer) -> None:
     """An unknown contract of a universe that the exchange does not trade is ignored, and waits for nothing."""
-    assert Outcome.IGNORED is table.handle(Arrival(push("BTCUSD_PERP"), 100.0), None)
+    assert Outcome.IGNORED is table.handle(Arrival(push("BTCUSD_PERP"), 100.0)).outcome
     assert "BTCUSD_PERP" not in table.waiting
 
 
@@ -258,14 +262,14 @@ def test_a_listing(table: MarketTable, sharer: Sharer) -> None:
     )
     answer = snapshot(entry(), entry("BTCUSDT"), entry("NEWUSDT", status="PENDING_TRADING"), asked=102.0)
     assert ["NEWUSDT"] == table.unlisted(answer)
-    doubts = compare(table, answer, currencies={"NEW": {"code": "NEW"}})
+    result = compare(table, answer, currencies={"NEW": {"code": "NEW"}})
     assert [("NEWUSDT", ["listed"], "stream"), ("NEWUSDT", ["trading", "status", "tiers"], "stream")] == sharer.told()
     assert ["PENDING_TRADING", "TRADING"] == [market["status"] for market in sharer.seen]
     assert ("TRADING", [50.0, 20.0]) == (table.markets[NEW]["status"], leverages(table, NEW))
     assert {"NEW": {"code": "NEW"}} == sharer.currencies
     assert sorted([IOTA, BTC, NEW]) == sharer.names[-1]
     assert "NEWUSDT" not in table.waiting
-    assert doubts.again == 111.0  # REST still says PENDING_TRADING
+    assert result.again == 111.0  # REST still says PENDING_TRADING
     assert [Outcome.DUPLICATE] == handle(table, arrival("NEWUSDT", 1, cs="PENDING_TRADING"))
 
 
@@ -336,11 +340,11 @@ def test_a_listing_that_another_sharer_has_seen_to(table: MarketTable, sharer: S
 def test_what_was_missed(table: MarketTable, sharer: Sharer) -> None:
     """What an answer says otherwise is published and told, as of the answer; what it says alike is not."""
     market = table.markets[BTC]
-    doubts = compare(table, snapshot(entry(**HALTED), entry("BTCUSDT"), time=7, asked=200.0))
+    result = compare(table, snapshot(entry(**HALTED), entry("BTCUSDT"), time=7, asked=200.0))
     assert ("TRADING_HALT", 7) == (table.markets[IOTA]["status"], sharer.updates[0]["timestamp"])
     assert [("IOTAUSDT", ["halted", "status"], "resync")] == sharer.told()
     assert table.markets[BTC] is market
-    assert doubts.are_none()
+    assert result.is_clear
 
 
 @pytest.mark.parametrize("asked", [99.0, 100.0, 109.0])
@@ -349,8 +353,8 @@ def test_a_push_is_not_undone(table: MarketTable, sharer: Sharer, asked: float, 
     """An answer asked for before a push came, or too soon after, leaves it, and is asked for again when it settles."""
     handle(table, arrival(received=100.0, cs="SETTLING"))
     sharer.told()
-    doubts = compare(table, snapshot(*entries, entry("BTCUSDT"), asked=asked))
-    assert ("SETTLING", 110.0) == (table.markets[IOTA]["status"], doubts.again)
+    result = compare(table, snapshot(*entries, entry("BTCUSDT"), asked=asked))
+    assert ("SETTLING", 110.0) == (table.markets[IOTA]["status"], result.again)
     assert [] == sharer.told()
 
 
@@ -358,8 +362,8 @@ def test_a_settled_push_is_undone(table: MarketTable, sharer: Sharer) -> None:
     """An answer asked for when a push had settled is believed against it."""
     handle(table, arrival(received=100.0, cs="SETTLING"))
     sharer.told()
-    doubts = compare(table, snapshot(entry(), entry("BTCUSDT"), asked=110.0))
-    assert ("TRADING", None) == (table.markets[IOTA]["status"], doubts.again)
+    result = compare(table, snapshot(entry(), entry("BTCUSDT"), asked=110.0))
+    assert ("TRADING", None) == (table.markets[IOTA]["status"], result.again)
     assert [("IOTAUSDT", ["status"], "resync")] == sharer.told()
 
 
@@ -367,9 +371,9 @@ def test_the_later_answer_wins(table: MarketTable, sharer: Sharer) -> None:
     """Of two answers that contradict each other, the one that was asked for later counts, in whatever order they come;
     each universe by itself."""
     compare(table, snapshot(entry(**HALTED), entry("BTCUSDT"), asked=200.0))
-    doubts = compare(table, snapshot(entry(**SETTLING), asked=199.0))
+    result = compare(table, snapshot(entry(**SETTLING), asked=199.0))
     assert ("TRADING_HALT", True) == (table.markets[IOTA]["status"], table.markets[BTC]["active"])
-    assert doubts.are_none()
+    assert result.is_clear
     compare(table, snapshot(entry("BTCUSD_PERP"), asked=199.0, sub_type="inverse"))
     assert "BTC/USD:BTC" in table.markets
     compare(table, snapshot(entry(**SETTLING), entry("BTCUSDT"), asked=201.0))
@@ -488,8 +492,8 @@ def test_pushed_brackets_are_not_undone(table: MarketTable, sharer: Sharer) -> N
     handle(table, arrival(received=100.0, bks=PUSHED))
     sharer.told()
     brackets = {"IOTAUSDT": told_by_rest(CUT)}
-    doubts = compare(table, snapshot(entry(), entry("BTCUSDT"), asked=105.0), brackets)
-    assert ([50.0, 20.0], 110.0) == (leverages(table), doubts.again)
+    result = compare(table, snapshot(entry(), entry("BTCUSDT"), asked=105.0), brackets)
+    assert ([50.0, 20.0], 110.0) == (leverages(table), result.again)
     compare(table, snapshot(entry(), entry("BTCUSDT"), asked=110.0), brackets)
     assert [25.0, 10.0] == leverages(table)
     assert [("IOTAUSDT", ["tiers"], "resync")] == sharer.told()
@@ -503,7 +507,7 @@ def test_an_answer_that_was_compared_before(table: MarketTable, sharer: Sharer, 
     again = repeated(first, asked=201.0)
     mocker.patch("ccxt_contractinfo.markets.table.missed", side_effect=AssertionError("compared"))
     assert [] == table.unlisted(again)
-    assert table.compare(again, None, {}, {}, SETTLE_TIME).are_none()
+    assert table.compare(again, None, {}, {}, SETTLE_TIME).is_clear
     mocker.stopall()
     compare(table, snapshot(entry(**HALTED), entry("BTCUSDT"), asked=200.5))
     assert ([], "TRADING") == (sharer.told(), table.markets[IOTA]["status"])
@@ -554,9 +558,9 @@ def test_a_contract_that_waits_beside_the_same_answer(table: MarketTable, sharer
 def test_a_malformed_entry_is_left_out(table: MarketTable, sharer: Sharer, id: str) -> None:
     """An entry that cannot be understood is reported with the contract's name, and the others are applied."""
     entries = {each["symbol"]: each for each in (entry(), entry("BTCUSDT", **HALTED), entry(id, onboardDate="soon"))}
-    doubts = compare(table, snapshot(*entries.values(), asked=200.0))
+    result = compare(table, snapshot(*entries.values(), asked=200.0))
     assert [("BTCUSDT", ["halted", "status"], "resync")] == sharer.told()
-    [error] = doubts.errors
+    [error] = result.errors
     assert isinstance(error, MalformedEvent)
     assert (f"{id}.onboardDate", "soon") == (error.field, error.value)
 
@@ -564,8 +568,8 @@ def test_a_malformed_entry_is_left_out(table: MarketTable, sharer: Sharer, id: s
 def test_malformed_brackets_of_a_listing(table: MarketTable, sharer: Sharer) -> None:
     """A new contract whose brackets cannot be understood is listed without them, and they are reported."""
     answer = snapshot(entry(), entry("BTCUSDT"), entry("NEWUSDT"), asked=200.0)
-    doubts = compare(table, answer, {"NEWUSDT": [{"bracket": 1}]})
-    assert ["NEWUSDT.bks[0].bnf"] == [error.field for error in doubts.errors if isinstance(error, MalformedEvent)]
+    result = compare(table, answer, {"NEWUSDT": [{"bracket": 1}]})
+    assert ["NEWUSDT.bks[0].bnf"] == [error.field for error in result.errors if isinstance(error, MalformedEvent)]
     assert [("NEWUSDT", ["listed"], "resync")] == sharer.told()
 
 
@@ -576,10 +580,10 @@ def test_the_first_load_is_no_news() -> None:
     """The contracts of the first load are no listings; they are complete."""
     table = MarketTable()
     sharer = Sharer(table)
-    doubts = load(table, entry(deliveryDate=SCHEDULED), asked=1.0)
+    result = load(table, entry(deliveryDate=SCHEDULED), asked=1.0)
     assert [] == sharer.told()
     assert ("TRADING", SCHEDULED) == (table.markets[IOTA]["status"], table.markets[IOTA]["delisting"])
-    assert doubts.are_none()
+    assert result.is_clear
 
 
 def test_the_first_load_of_a_universe_is_no_news(table: MarketTable, sharer: Sharer) -> None:
@@ -592,7 +596,7 @@ def test_the_first_load_of_a_universe_is_no_news(table: MarketTable, sharer: Sha
 def test_what_a_reload_tells(table: MarketTable, sharer: Sharer) -> None:
     """A reload tells what it found: changes, listings and what went away, in new mappings."""
     old = table.markets
-    doubts = load(table, entry(**HALTED), entry("NEWUSDT"), asked=200.0)
+    result = load(table, entry(**HALTED), entry("NEWUSDT"), asked=200.0)
     assert [
         ("IOTAUSDT", ["halted", "status"], "resync"),
         ("NEWUSDT", ["listed"], "resync"),
@@ -603,7 +607,7 @@ def test_what_a_reload_tells(table: MarketTable, sharer: Sharer) -> None:
     assert ["TRADING", "TRADING"] == [market["status"] for market in old.values()]
     assert (table, table) == (table.markets.table, table.by_id.table)
     assert sorted([IOTA, BTC, NEW]) == sharer.names[-1]
-    assert doubts.are_none()
+    assert result.is_clear
 
 
 def test_a_reload_says_it_once(table: MarketTable, sharer: Sharer) -> None:
@@ -629,12 +633,12 @@ def test_a_reload_does_not_undo_a_push(table: MarketTable, sharer: Sharer, entri
     """A reload that was asked for too soon after a push keeps its status and dates, and leaves a doubt."""
     handle(table, arrival(received=100.0, cs="SETTLING", dt=SCHEDULED))
     sharer.told()
-    doubts = load(table, *entries, entry("BTCUSDT"), asked=109.0)
+    result = load(table, *entries, entry("BTCUSDT"), asked=109.0)
     market = table.markets[IOTA]
     assert ("SETTLING", SCHEDULED, False) == (market["status"], market["delisting"], market["active"])
     assert ("SETTLING", SCHEDULED) == (market["info"]["status"], market["info"]["deliveryDate"])
     assert (3 if entries else 1) == market["info"]["quantityPrecision"]
-    assert ([], 110.0) == (sharer.told(), doubts.again)
+    assert ([], 110.0) == (sharer.told(), result.again)
 
 
 def test_a_reload_undoes_a_settled_push(table: MarketTable, sharer: Sharer) -> None:
@@ -650,9 +654,9 @@ def test_a_reload_does_not_undo_a_later_answer(table: MarketTable, sharer: Share
     """A reload that was asked for before an answer that was applied meanwhile does not undo that."""
     compare(table, snapshot(entry(**HALTED), entry("BTCUSDT"), asked=200.0))
     sharer.told()
-    doubts = load(table, *entries, entry("BTCUSDT"), asked=199.0)
+    result = load(table, *entries, entry("BTCUSDT"), asked=199.0)
     assert ("TRADING_HALT", []) == (table.markets[IOTA]["status"], sharer.told())
-    assert doubts.again is None
+    assert result.again is None
 
 
 def test_a_reload_does_not_bring_back_what_a_later_answer_lacks(table: MarketTable, sharer: Sharer) -> None:
@@ -758,9 +762,9 @@ def test_a_gone_contract_that_a_reload_lacks_goes_on_waiting(table: MarketTable,
 
 def test_a_malformed_entry_in_a_reload(table: MarketTable, sharer: Sharer) -> None:
     """What cannot be told of a freshly loaded market is reported with its name, and the others are told."""
-    doubts = load(table, entry(contractType=None), entry("BTCUSDT", **HALTED), asked=200.0)
+    result = load(table, entry(contractType=None), entry("BTCUSDT", **HALTED), asked=200.0)
     assert [("BTCUSDT", ["halted", "status"], "resync")] == sharer.told()
-    assert ["IOTAUSDT.contractType"] == [error.field for error in doubts.errors if isinstance(error, MalformedEvent)]
+    assert ["IOTAUSDT.contractType"] == [error.field for error in result.errors if isinstance(error, MalformedEvent)]
     assert IOTA in table.markets
 
 

@@ -513,7 +513,7 @@ class Storm:
         keepers = len(self.own) + len(self.guests)
         most |= {"MarketKeeper": keepers, "MarketTable": keepers, "Rest": keepers, "Witness": keepers}
         # On a slow machine there is a comparison at any time; what leaks is more with each calm.
-        most |= {"Answers": 2 * len(self.streams), "Doubts": 12 * len(self.streams)}
+        most |= {"Answers": 2 * len(self.streams), "ResyncResult": 12 * len(self.streams)}
         most |= {"Subscription": 6 * keepers + 2 * len(self.streams)}
         most |= {"Snapshot": 3 * len(self.streams), "_Client": keepers * 2, "Watcher": keepers * 4}
         return [f"{found[name]} objects {name}, at most {most[name]}" for name in most if found[name] > most[name]]

@@ -288,7 +288,9 @@ def test_the_log_and_the_errors(sim: BinanceSimulator, make: Any, log: io.String
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", text)
     if act != "a callback":  # whose errors are the user's own
         assert_harmless("".join(map(str, inbox.items)), "FORGED")
-        assert not re.search("[\x00-\x1f]", f"{stream._last_error}{stream.health()}{list(map(str, inbox.items))}")
+        assert not re.search(
+            "[\x00-\x1f]", f"{stream.reports.last_error}{stream.health()}{list(map(str, inbox.items))}"
+        )
 
 
 def test_a_long_value_does_not_fill_the_log(sim: BinanceSimulator, make: Any, log: io.StringIO) -> None:

@@ -25,7 +25,7 @@ from ccxt_contractinfo.contracts.events import NEVER, SubType
 from ccxt_contractinfo.contracts.tiers import brackets_of, to_leverage_tiers
 from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent, PushContradicted
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
-from ccxt_contractinfo.markets.missed import Doubts
+from ccxt_contractinfo.resync import ResyncResult
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.binance.entries import spot_entry
 from ccxt_contractinfo.stream.repeats import Repeats
@@ -263,9 +263,9 @@ class World:
         self.keeper.account = AccountBrackets(first_retry=0.0)  # it is asked again in each answer
         self.stream = self.exchange.contract_info_stream()
         self.stream._run = Run()
-        self.stream._repeats = Unlimited()
+        self.stream.reports._repeats = Unlimited()
         self.stream.follow(self.keeper, lambda: False)
-        self._updates, self._errors = self.keeper.updates.watch(), self.stream._errors.watch()
+        self._updates, self._errors = self.keeper.updates.watch(), self.stream.reports.channel.watch()
         self._contents: dict[SubType, Contents] = {}
         self.link = Link(self.stream._run)
         self.now = 1000.0
@@ -275,7 +275,7 @@ class World:
             self.take(step)
         return self
 
-    def take(self, step: Step) -> Doubts | None:
+    def take(self, step: Step) -> ResyncResult | None:
         """Let something happen. Returns what there is to be said of an answer of REST's."""
         self.now += step.wait
         if isinstance(step, Push):
@@ -290,7 +290,7 @@ class World:
     def receive(self, data: bytes) -> None:
         self.stream.received(self.link, data, self.now)
 
-    def compare(self, answer: Answer) -> Doubts | None:
+    def compare(self, answer: Answer) -> ResyncResult | None:
         asked, entries = self.now - answer.lag, answer.entries()
         snapshots: dict[SubType, Snapshot] = {}
         for sub_type in ("linear", "inverse"):
@@ -864,11 +864,11 @@ def test_rest_wins_once_pushes_have_settled(story: list[Step], answer: Answer, l
     world = World().tell(story)
     last = Answer(answer.says, answer.missing, answer.damaged, answer.brackets, wait=SETTLE_TIME + later)
     before = world.contracts()
-    doubts = world.take(last)
+    result = world.take(last)
     contracts = world.contracts()
-    if doubts is None:  # it was no answer at all
+    if result is None:  # it was no answer at all
         return
-    assert doubts.again is None
+    assert result.again is None
     for id in set(IDS) - answer.damaged.keys():
         if id in answer.missing:
             if names_all(last, is_inverse(id)):
@@ -878,7 +878,7 @@ def test_rest_wins_once_pushes_have_settled(story: list[Step], answer: Answer, l
             continue
         assert said_by(id, last.entry(id)) == said_by(id, contracts[id]["info"]), id
         assert contracts[id]["status"] == last.entry(id)[status_name(id)]
-        if doubts.failure is None and (answer.brackets or {}).get(id) and is_well_bracketed(answer, id):
+        if result.failure is None and (answer.brackets or {}).get(id) and is_well_bracketed(answer, id):
             expected = to_leverage_tiers(brackets_of(answer.brackets[id]), contracts[id])
             assert expected == contracts[id]["leverageTiers"]
 
@@ -910,9 +910,9 @@ def test_rest_never_undoes_a_push_before_it_has_settled(story: list[Push], answe
             if push.id not in known or known[push.id][0].number < push.number:
                 known[push.id] = (push, world.now)
     before = world.contracts()
-    doubts = world.take(answer)
+    result = world.take(answer)
     asked, contracts = world.now - answer.lag, world.contracts()
-    assert doubts is not None
+    assert result is not None
     again = []
     for id in KNOWN:
         settled = newest[id][1] + SETTLE_TIME if id in newest else asked
@@ -933,11 +933,11 @@ def test_rest_never_undoes_a_push_before_it_has_settled(story: list[Push], answe
             else:
                 assert before[id]["leverageTiers"] == contracts[id]["leverageTiers"]
                 again += [settled] if expected != contracts[id]["leverageTiers"] else []
-    assert max(again, default=None) == doubts.again
-    if doubts.again is not None:
-        world.now = max(doubts.again, world.now)
-        doubts = world.take(Answer(answer.says, answer.missing, brackets=answer.brackets))
-        assert doubts is not None
-        assert doubts.again is None
+    assert max(again, default=None) == result.again
+    if result.again is not None:
+        world.now = max(result.again, world.now)
+        result = world.take(Answer(answer.says, answer.missing, brackets=answer.brackets))
+        assert result is not None
+        assert result.again is None
         for id in set(KNOWN) - answer.missing:
             assert said_by(id, answer.entry(id)) == said_by(id, world.contracts()[id]["info"])

@@ -13,9 +13,7 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
-from ccxt_contractinfo.markets.missed import Doubts
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.venues.binance.rest import Answers
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, time_stands_still
 
 Make = Callable[..., Any]
@@ -115,7 +113,7 @@ def test_a_push_waits_for_what_was_missed(
     sim: BinanceSimulator, bot: Make, inbox: Inbox, mocker: MockerFixture
 ) -> None:
     """A push that comes while the first comparison of a connection is under way is told behind what it shows."""
-    mocker.patch("ccxt_contractinfo.stream.stream.HOLD_BACK", PATIENCE)
+    mocker.patch("ccxt_contractinfo.stream.intake.HOLD_BACK", PATIENCE)
     exchange = bot()
     stream, questions = exchange.contract_info_stream(), asked(sim)
     sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
@@ -466,17 +464,6 @@ def test_a_ban_outlives_a_restart(sim: BinanceSimulator, banned: cci.ContractInf
     banned.start()
     assert not banned.wait_until_live(0.5)
     assert (questions, "syncing") == (asked(sim), banned.state)
-
-
-def test_the_longest_retry_after_counts() -> None:
-    """Of several failures in one comparison, the one that asks for the most patience is obeyed."""
-    stream, patient, doubts = cci.ContractInfoStream(), ccxt.RateLimitExceeded("429"), Doubts()
-    patient.retry_after = 60.0
-    for failure in (ccxt.NetworkError("down"), patient, ccxt.NetworkError("down")):
-        doubt = Doubts()
-        doubt.failed(failure)
-        doubts.add(doubt)
-    assert patient is stream._concluded(doubts, Answers(), 0.0).failure
 
 
 def test_a_shared_failure_is_told_once(sim: BinanceSimulator, bot: Make, make: Make) -> None:

@@ -74,7 +74,7 @@ def test_a_stream_that_lives(sim: BinanceSimulator, tmp_path: Path, log: io.Stri
         sim.drop()
         inbox.wait_for(lambda: any("HTTP 503" in str(error) for error in inbox.items))
         eventually(lambda: stream.state == "live")
-        shown = f"{stream!r}{stream.health()}{stream._last_error}"
+        shown = f"{stream!r}{stream.health()}{stream.reports.last_error}"
     shown += "".join(map(everything, inbox.items)) + log.getvalue() + path.read_text()
     assert NEEDLE not in shown
     assert f"ws://127.0.0.1:{sim.port}/market/ws?token=..." in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -12,22 +13,23 @@ import pytest
 from pytest_mock import MockerFixture
 
 from ccxt_contractinfo.backoff import Backoff
-from ccxt_contractinfo.stream.schedule import Round, Schedule
+from ccxt_contractinfo.resync import NOTHING, ResyncResult
+from ccxt_contractinfo.stream.schedule import Schedule
 from tests.conftest import PATIENCE, Inbox
 
 BEGIN = 1000.0
-FAILED = Round(ccxt.NetworkError("down"))
-INCOMPLETE = Round(is_complete=False)
+FAILED = ResyncResult(failure=ccxt.NetworkError("down"))
+INCOMPLETE = ResyncResult(is_complete=False)
 
 
 def longest(low: float, high: float) -> float:
     return high
 
 
-def banned(seconds: float | None) -> Round:
+def banned(seconds: float | None) -> ResyncResult:
     error = ccxt.RateLimitExceeded("429")
     error.retry_after = seconds
-    return Round(error)
+    return ResyncResult(failure=error)
 
 
 class Clock:
@@ -63,14 +65,14 @@ class Comparisons:
 
     def __init__(self, clock: Clock) -> None:
         self.times = Inbox()
-        self.results: list[Round | BaseException] = []
+        self.results: list[ResyncResult | BaseException] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self._clock = clock
 
-    def __call__(self) -> Round:
+    def __call__(self) -> ResyncResult:
         time = self._clock()
         self.meanwhile()
-        result = self.results.pop(0) if self.results else Round()
+        result = self.results.pop(0) if self.results else NOTHING
         self.times(time - BEGIN)
         if isinstance(result, BaseException):
             raise result
@@ -223,7 +225,7 @@ def test_a_bug_is_shown(comparisons: Comparisons, make_schedule: Any, caplog: py
 
 def test_a_success_begins_the_backoff_anew(clock: Clock, comparisons: Comparisons, make_schedule: Any) -> None:
     """After a success, the next failure is followed by the shortest wait again."""
-    comparisons.results = [FAILED, FAILED, Round(), FAILED]
+    comparisons.results = [FAILED, FAILED, NOTHING, FAILED]
     make_schedule(100.0).request()
     comparisons.wait()
     for time in (1.0, 3.0, 150.0):
@@ -262,7 +264,7 @@ def test_the_timer_does_not_wait_for_the_backoff(clock: Clock, comparisons: Comp
 
 def test_a_doubt(clock: Clock, comparisons: Comparisons, make_schedule: Any) -> None:
     """A successful comparison that contradicted pushes is repeated when they are settled."""
-    comparisons.results = [Round(again=BEGIN + 5.0)]
+    comparisons.results = [ResyncResult(again=BEGIN + 5.0)]
     make_schedule(100.0).request()
     comparisons.wait()
     clock.set(BEGIN + 4.9)
@@ -274,7 +276,7 @@ def test_a_doubt(clock: Clock, comparisons: Comparisons, make_schedule: Any) -> 
 
 def test_a_doubt_beside_a_failure(clock: Clock, comparisons: Comparisons, make_schedule: Any) -> None:
     """Of the next try and the end of a doubt the sooner one counts."""
-    comparisons.results = [Round(ccxt.NetworkError("down"), again=BEGIN + 0.5)]
+    comparisons.results = [ResyncResult(failure=ccxt.NetworkError("down"), again=BEGIN + 0.5)]
     make_schedule().request()
     comparisons.wait()
     clock.set(BEGIN + 0.5)
@@ -347,7 +349,7 @@ def test_retry_after_holds_what_was_asked_for_meanwhile(
 def test_a_doubt_waits_for_retry_after(clock: Clock, comparisons: Comparisons, make_schedule: Any) -> None:
     """A doubt that ends sooner than REST allows another request waits for that."""
     refused = banned(50.0)
-    comparisons.results = [refused._replace(again=BEGIN + 5.0)]
+    comparisons.results = [dataclasses.replace(refused, again=BEGIN + 5.0)]
     make_schedule().request()
     comparisons.wait()
     clock.set(BEGIN + 49.9)
