@@ -7,7 +7,7 @@
 
 from . import log
 from .contracts.changes import KINDS, Kind
-from .contracts.events import Bracket, ContractInfoEvent, parse_event
+from .contracts.events import Bracket, ContractInfoEvent
 from .contracts.tier_changes import TierChange
 from .contracts.updates import ContractInfo
 from .delivery.channel import Subscription
@@ -20,6 +20,7 @@ from .positions.leverage_tiers import LeverageTiers
 from .replay.history import contract_at
 from .replay.replay import Replay, replay
 from .stream.stream import ContractInfoStream
+from .venues.binance.pushes import parse_event
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,8 @@ import ccxt
 import orjson
 
 from ccxt_contractinfo.contracts.changes import Market, complete, keep_name
-from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, SubType, parse_event, salvage_event
+from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, SubType
+from ccxt_contractinfo.venues.binance.pushes import parse_event, salvage_event
 from ccxt_contractinfo.venues.binance.snapshot import Snapshot
 
 NEVER = 4133404800000

@@ -26,7 +26,7 @@ import ccxt
 
 from .. import clock
 from ..clock import FOREVER
-from ..contracts.events import SubType, canary_time, decode, unwrap
+from ..contracts.events import SubType
 from ..errors import ProtocolViolation
 from ..extras import how_to_install
 from ..settings import Settings
@@ -34,7 +34,9 @@ from ..shown import shown, shown_url, shown_value, without_secrets
 from ..stream.dial import proxy_address
 from ..stream.reader import Link, Reader
 from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
+from ..venues.binance.pushes import canary_time, decode, unwrap
 from ..venues.binance.rest import Rest
+from ..venues.binance.venue import BINANCE
 from .options import (
     PROXIES,
     connected_exchange,
@@ -283,7 +285,7 @@ class _Probe:
         self._proxy_setting = proxy_setting
         self._endpoint = endpoint
         self._proxy = None if endpoint.proxy is None else proxy_address(endpoint.proxy)
-        self._reader = Reader(self, settings, endpoint)
+        self._reader = Reader(self, BINANCE, settings, endpoint)
         self._link = Link(self._reader)
         self._link.connection.passed = self._pass
         self._passed: list[tuple[float, str]] = []

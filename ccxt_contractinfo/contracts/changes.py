@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import ccxt
 
 from ..venues.binance.snapshot import is_whole, status_name, time_of
-from .events import NEVER, ContractInfoEvent, PartialEvent, SubType, is_never
+from ..venues.binance.words import NEVER, is_never
+from .events import ContractInfoEvent, PartialEvent, SubType
 from .tiers import (
     NUMBERS,
     are_equal,

@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from operator import attrgetter
 from typing import Any
 
-from .events import Bracket, parse_brackets
+from .events import Bracket
 
 EXACT = Context(prec=60)
 """In it, sums and products of what floats can hold are exact; a quotient has 60 digits. A thread's own context may be
@@ -93,30 +93,6 @@ def to_leverage_brackets(brackets: Iterable[Bracket]) -> list[list[str]]:
         [_decimal(bracket.notional_floor), _decimal(bracket.maintenance_margin_rate)]
         for bracket in _ascending(brackets)
     ]
-
-
-def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
-    """The raw brackets of leverageBracket in the form of pushed ones. REST does not tell minimum leverages; that of a
-    whole contract is 1.
-
-    :raises MalformedEvent: where they cannot be understood
-    """
-    return parse_brackets(
-        [
-            {
-                "bs": entry.get("bracket"),
-                "bnf": entry.get("notionalFloor", entry.get("qtyFloor")),
-                "bnc": entry.get("notionalCap", entry.get("qtyCap")),
-                "mmr": entry.get("maintMarginRatio"),
-                "cf": entry.get("cum"),
-                "mi": 1,
-                "ma": entry.get("initialLeverage"),
-            }
-            if isinstance(entry, Mapping)
-            else entry
-            for entry in entries
-        ]
-    )
 
 
 def is_continuous(brackets: Iterable[Bracket]) -> bool:

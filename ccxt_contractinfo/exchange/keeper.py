@@ -27,7 +27,7 @@ from ..contracts.changes import (
 )
 from ..contracts.events import Bracket, SubType
 from ..contracts.tier_changes import DIRECTIONS
-from ..contracts.tiers import LeverageTier, brackets_of, to_leverage_brackets, to_leverage_tiers, with_number
+from ..contracts.tiers import LeverageTier, to_leverage_brackets, to_leverage_tiers, with_number
 from ..contracts.updates import UpdateRecord, own
 from ..delivery.channel import Channel
 from ..errors import MalformedEvent
@@ -41,6 +41,7 @@ from ..resync import NOTHING, ResyncResult, failed, merged
 from ..settings import Settings, contracts_filter, serves_tiers
 from ..shown import printable, shown_value
 from ..stream.stream import ContractInfoStream
+from ..venues.binance.brackets import brackets_of
 from ..venues.binance.rest import Answers, Rest
 from ..venues.binance.snapshot import (
     Entry,

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, get_args
 import orjson
 
 from ..contracts.events import SubType
-from ..contracts.tiers import brackets_of
 from ..errors import MalformedEvent
+from ..venues.binance.brackets import brackets_of
 
 _LAST = 253402300799999
 """ms; the end of the year 9999."""

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..contracts.changes import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_sub_type, vanish
-from ..contracts.events import COIN_MARGINED, NEVER, USD_MARGINED, Bracket, ContractInfoEvent
-from ..contracts.tiers import are_equal, brackets_of, to_leverage_tiers
+from ..contracts.events import Bracket, ContractInfoEvent
+from ..contracts.tiers import are_equal, to_leverage_tiers
 from ..errors import MalformedEvent
 from ..resync import NOTHING, ResyncResult, latest, merged
+from ..venues.binance.brackets import brackets_of
 from ..venues.binance.snapshot import Entry, Snapshot, State, has_id, salvage_entry, state_of, status_name
+from ..venues.binance.words import COIN_MARGINED, NEVER, USD_MARGINED
 from .newest import NewestPushes
 
 

@@ -36,7 +36,7 @@ from .live_dict import LiveDict
 from .missed import Finding, brackets_told, differs, listed, malformed, missed, unreadable, vanished
 from .newest import NewestPushes
 from .views import PublishedMarkets
-from .waiting import PendingListings, sub_type_of
+from .waiting import PendingListings
 
 LONG_AGO = float("-inf")
 
@@ -145,7 +145,7 @@ class MarketTable(PublishedMarkets):
 
     def _unknown_contract(self, arrival: Arrival) -> Handled:
         """A push of a contract that is not known, or is there again: only REST can complete it."""
-        event, sub_type = arrival.event, sub_type_of(arrival.event)
+        event, sub_type = arrival.event, arrival.event.sub_type
         if isinstance(event, PartialEvent):
             return IGNORED
         if not self.markets or event.id in self.choice.left_out:

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from ..contracts.changes import Change, Market, is_contract, is_gone
 from ..contracts.events import Bracket, ContractInfoEvent, SubType
-from ..contracts.tiers import brackets_of
 from ..contracts.updates import Source, UpdateRecord
 from ..forking import renew_after_fork
+from ..venues.binance.brackets import brackets_of
 from ..weak_list import WeakList
 from .live_dict import LiveDict
 

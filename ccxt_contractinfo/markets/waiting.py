@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import KeysView
 
-from ..contracts.events import COIN_MARGINED, USD_MARGINED, Arrival, ContractInfoEvent, SubType
+from ..contracts.events import Arrival, SubType
 
 PATIENCE = 3600.0
 """s; how long REST is asked for a contract again and again; after that, only each regular comparison looks for it."""
-
-
-_SUB_TYPES: dict[int, SubType] = {USD_MARGINED: "linear", COIN_MARGINED: "inverse"}
 
 
 class PendingListings:
@@ -70,14 +67,3 @@ class PendingListings:
         """The events that waited for this contract, in order; they wait no more."""
         self._refused.discard(id)
         return self._waiting.pop(id)[1]
-
-
-def sub_type_of(event: ContractInfoEvent) -> SubType | None:
-    """Which sub-type a push is about; None where it is neither USDⓈ-M nor COIN-M.
-
-    Pushes have said so (`st`) since June 2026; before, and on recordings, only the id does: COIN-M ids are
-    ``<coin>USD_PERP`` or ``<coin>USD_<date>``.
-    """
-    if event.symbol_type is None:
-        return "inverse" if event.id.partition("_")[0].endswith("USD") and "_" in event.id else "linear"
-    return _SUB_TYPES.get(event.symbol_type)

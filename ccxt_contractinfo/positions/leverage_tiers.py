@@ -15,11 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, NamedTuple, NoReturn, TypeVar, overload
 
-from ..contracts.events import Bracket, ContractInfoEvent, parse_brackets, parse_event
+from ..contracts.events import Bracket, ContractInfoEvent
 from ..contracts.tier_changes import TierChange, tier_changes
-from ..contracts.tiers import EXACT, ROUNDING, LeverageTier, brackets_of, to_leverage_tiers
+from ..contracts.tiers import EXACT, ROUNDING, LeverageTier, to_leverage_tiers
 from ..errors import MalformedEvent
 from ..shown import shown, shown_value
+from ..venues.binance.brackets import brackets_of, parse_brackets
+from ..venues.binance.pushes import parse_event
 
 Number = float | Decimal
 N = TypeVar("N", float, Decimal)

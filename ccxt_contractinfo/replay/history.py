@@ -27,10 +27,6 @@ from ..contracts.events import (
     ContractInfoEvent,
     PartialEvent,
     SubType,
-    decode,
-    parse_event,
-    salvage_event,
-    unwrap,
 )
 from ..contracts.tiers import LeverageTier
 from ..errors import MalformedEvent
@@ -39,8 +35,8 @@ from ..journal.writer import read_lines
 from ..markets.adjusted import AdjustedBrackets
 from ..markets.missed import missed
 from ..markets.newest import NewestPushes
-from ..markets.waiting import sub_type_of
 from ..settings import Settings
+from ..venues.binance.pushes import decode, parse_event, salvage_event, unwrap
 from ..venues.binance.snapshot import Entry, LeverageBrackets, Snapshot, check_precisions
 
 ANSWERS = ("markets", "rest")
@@ -267,7 +263,7 @@ def _completed(listed: Market, known: Market) -> Market:
 
 def _unlisted(event: ContractInfoEvent) -> Market:
     """A contract of which only a push has told."""
-    is_inverse = sub_type_of(event) == "inverse"
+    is_inverse = event.sub_type == "inverse"
     is_dated = "QUARTER" in event.contract_type or "MONTH" in event.contract_type
     return {
         "id": event.id,

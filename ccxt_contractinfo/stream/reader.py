@@ -9,7 +9,6 @@ import time
 from typing import Protocol
 
 import ccxt
-import orjson
 
 from .. import clock
 from ..backoff import Backoff
@@ -17,7 +16,8 @@ from ..clock import FOREVER
 from ..errors import CanaryTimeout, PongTimeout
 from ..settings import Settings
 from ..shown import shown_value
-from ..venues.binance.endpoint import CONTRACT_INFO, Endpoint, named_streams
+from ..venues.binance.endpoint import Endpoint
+from ..venues.venue import Venue
 from .connection import PONG, Connection
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -79,10 +79,11 @@ class Listener(Protocol):
 
 
 class Reader:
-    """Reads from an endpoint, from `start` to `end`: a thread, and one connection after the other."""
+    """Reads from an endpoint of a venue, from `start` to `end`: a thread, and one connection after the other."""
 
-    def __init__(self, listener: Listener, settings: Settings, endpoint: Endpoint) -> None:
+    def __init__(self, listener: Listener, venue: Venue, settings: Settings, endpoint: Endpoint) -> None:
         self.listener = listener
+        self.venue = venue
         self.settings = settings
         self.endpoint = endpoint
         self._thread = threading.Thread(target=self._run, name="ccxt-contractinfo-reader", daemon=True)
@@ -336,7 +337,7 @@ class Link:
         if now >= self._canary_due + (settings.canary_timeout if is_behind else 0.0):
             raise CanaryTimeout(
                 f"{url}: no {settings.canary} within {settings.canary_timeout:g} s, so it is dead, "
-                "or delivers nothing on this path (Binance's market streams need /market/ws)"
+                f"or delivers nothing on this path ({self.reader.venue.advice})"
             )
 
     def canary(self, event_time: float, now: float) -> None:
@@ -373,12 +374,10 @@ class Link:
             self._pong_due = self.began + settings.ping_timeout
 
     def _subscribe(self) -> None:
-        wanted = [CONTRACT_INFO, *([self.reader.settings.canary] if self.reader.settings.canary else [])]
-        names = [name for name in wanted if name not in named_streams(self.reader.endpoint.url)]
-        if names:
-            request = orjson.dumps({"method": "SUBSCRIBE", "params": names, "id": 1}).decode()
+        reader = self.reader
+        for request in reader.venue.subscription(reader.endpoint.url, reader.settings.canary):
             self.connection.send(request)
-            self.reader.listener.sent(request)
+            reader.listener.sent(request)
 
     def _prove(self) -> None:
         self.is_proven = True

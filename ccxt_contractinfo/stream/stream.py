@@ -16,14 +16,7 @@ import ccxt
 from .. import clock
 from ..backoff import Backoff, is_final
 from ..clock import FOREVER
-from ..contracts.events import (
-    ContractInfoEvent,
-    canary_time,
-    decode,
-    parse_event,
-    salvage_event,
-    unwrap,
-)
+from ..contracts.events import ContractInfoEvent
 from ..contracts.updates import own_event
 from ..delivery.channel import Channel, Subscription
 from ..errors import MalformedEvent, NoThreadError
@@ -34,6 +27,8 @@ from ..settings import Settings, stream_settings
 from ..shown import MESSAGE, shown, shown_value, without_secrets
 from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url
 from ..venues.binance.rest import Answers
+from ..venues.known import DEFAULT, venue_of
+from ..venues.messages import Canary, InvalidPush, Refusal, Shutdown
 from ..weak_list import WeakList
 from .comparison import Comparison
 from .dial import proxy_address
@@ -106,6 +101,7 @@ class ContractInfoStream:
         endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
         if proxy is not None:
             proxy_address(proxy)
+        self.venue = DEFAULT
         self._endpoint = endpoint
         self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
         limit = self._settings.buffer_size
@@ -160,6 +156,7 @@ class ContractInfoStream:
         first = endpoint_of(exchange)
         settings = {**stream_settings(exchange), "url": full_url(url or first.url), "contracts": None}
         stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
+        stream.venue = venue_of(exchange)
         stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
         stream._owner = owner
         return stream
@@ -608,33 +605,30 @@ class ContractInfoStream:
             self._end("stopped", _closed_by_user())
 
     def _understood(self, link: Link, data: bytes, now: float) -> None:
-        payload = unwrap(decode(data))
-        if type(payload) is dict and payload.get("e") == "contractInfo":
-            event: ContractInfoEvent | None
-            try:
-                event, failure = parse_event(payload), None
-            except MalformedEvent as refused:
-                event, failure = salvage_event(payload), refused
-            with self._lock:
-                # Applied, but told to no subscriber, it would be lost; the next run finds it out from REST.
-                if self._is_current(link):
-                    self._intake.take(event, failure, data, now)
+        message = self.venue.read(data)
+        if isinstance(message, ContractInfoEvent):
+            self._pushed(link, message, None, data, now)
             return
-        match payload:
-            case {"error": error, "id": _}:
-                said = shown(without_secrets(str(error), self._endpoint.url))
+        match message:
+            case InvalidPush(event, error):
+                self._pushed(link, event, error, data, now)
+            case Canary(time):
+                self._canary(link, time, now)
+            case Refusal(reason):
+                said = shown(without_secrets(reason, self._endpoint.url))
                 raise ccxt.BadRequest(f"contractInfo: {self._endpoint.shown} refused a subscription: {said}")
-            case {"result": _, "id": _}:
-                pass
-            case {"e": "serverShutdown"} | {"event": {"e": "serverShutdown"}}:
+            case Shutdown():
                 link.server_shuts_down(now)
-            case {"e": str()} | [*_]:  # nothing else is subscribed to
-                self._canary(link, payload, now)
-            case _:
-                raise MalformedEvent("push", payload, "a push or a reply of Binance's")
 
-    def _canary(self, link: Link, payload: Any, now: float) -> None:
-        time = canary_time(payload)
+    def _pushed(
+        self, link: Link, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
+    ) -> None:
+        with self._lock:
+            # Applied, but told to no subscriber, it would be lost; the next run finds it out from REST.
+            if self._is_current(link):
+                self._intake.take(event, error, data, now)
+
+    def _canary(self, link: Link, time: float, now: float) -> None:
         if time:  # else it is not known when it was said, and it proves nothing
             with self._lock:
                 if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
@@ -723,7 +717,7 @@ class _Run:
         from .reader import Reader
 
         backoff = Backoff(settings.backoff_base, settings.backoff_max)
-        self.reader = Reader(stream, settings, endpoint)
+        self.reader = Reader(stream, stream.venue, settings, endpoint)
         self.schedule = Schedule(lambda: stream._compare(self), settings.resync_interval, backoff)
 
     def end(self) -> None:

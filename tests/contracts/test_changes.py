@@ -26,7 +26,8 @@ from ccxt_contractinfo.contracts.changes import (
     with_state,
     with_tiers,
 )
-from ccxt_contractinfo.contracts.events import ContractInfoEvent, parse_event
+from ccxt_contractinfo.contracts.events import ContractInfoEvent
+from ccxt_contractinfo.venues.binance.pushes import parse_event
 
 NEVER = 4133404800000
 ONBOARD = 1569398400000

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.contracts.events import parse_brackets
 from ccxt_contractinfo.contracts.tier_changes import (
     DIRECTIONS,
     LOOSENED,
@@ -21,6 +20,7 @@ from ccxt_contractinfo.contracts.tier_changes import (
 )
 from ccxt_contractinfo.contracts.tiers import LeverageTier, to_leverage_tiers, with_number
 from ccxt_contractinfo.positions.leverage_tiers import LeverageTiers
+from ccxt_contractinfo.venues.binance.brackets import parse_brackets
 from tests.samples import CUT, PUSHED, entry, market_of, push, told_by_rest
 
 MARKET = market_of(entry())

@@ -16,7 +16,6 @@ from ccxt_contractinfo.contracts.events import Bracket
 from ccxt_contractinfo.contracts.tiers import (
     are_equal,
     are_equal_limits,
-    brackets_of,
     leverage_limits,
     plain,
     to_leverage_brackets,
@@ -24,6 +23,7 @@ from ccxt_contractinfo.contracts.tiers import (
     with_number,
 )
 from ccxt_contractinfo.errors import MalformedEvent
+from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from tests.samples import PUSHED, told_by_rest
 
 IOTA = (Bracket(1, 0, 5000, 0.01, 0, 21, 50), Bracket(2, 5000, 25000, 0.025, 75, 11, 20))

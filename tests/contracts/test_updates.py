@@ -9,8 +9,8 @@ import ccxt
 import pytest
 
 from ccxt_contractinfo.contracts.changes import Market, apply_event, complete
-from ccxt_contractinfo.contracts.events import parse_event
 from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
+from ccxt_contractinfo.venues.binance.pushes import parse_event
 
 NEVER = 4133404800000
 SCHEDULED = 1790000000000

@@ -1,13 +1,12 @@
-"""Where events wait for their contracts, and which contracts they are about."""
+"""Where events wait for their contracts."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from ccxt_contractinfo.contracts.events import Arrival, parse_event
-from ccxt_contractinfo.markets.waiting import PATIENCE, PendingListings, sub_type_of
+from ccxt_contractinfo.contracts.events import Arrival
+from ccxt_contractinfo.markets.waiting import PATIENCE, PendingListings
+from ccxt_contractinfo.venues.binance.pushes import parse_event
 
 
 def arrival(id: str, time: int = 1, received: float = 0.0, **fields: Any) -> Arrival:
@@ -52,22 +51,3 @@ def test_there_is_hope_for_a_while() -> None:
     assert not room.has_hope(100.0 + PATIENCE)
     room.hold(arrival("B", received=200.0), "linear")
     assert room.has_hope(100.0 + PATIENCE)
-
-
-@pytest.mark.parametrize(
-    ("id", "st", "sub_type"),
-    [
-        ("BTCUSDT", 1, "linear"),
-        ("BTCUSD_PERP", 2, "inverse"),
-        ("BTCUSDT", None, "linear"),
-        ("BTCUSDC", None, "linear"),
-        ("BTCUSD_PERP", None, "inverse"),
-        ("BTCUSD_261225", None, "inverse"),
-        ("BTCUSDT_261225", None, "linear"),
-        ("币安人生USDT", None, "linear"),
-        ("BTCUSDT", 3, None),
-    ],
-)
-def test_the_universe_of_a_push(id: str, st: int | None, sub_type: str | None) -> None:
-    """`st` tells it; where it is absent, the id does; an unheard-of one is neither."""
-    assert sub_type == sub_type_of(arrival(id, st=st).event)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.contracts.events import parse_brackets
 from ccxt_contractinfo.contracts.tiers import is_continuous, to_leverage_tiers
 from ccxt_contractinfo.positions.leverage_tiers import CumulativeDifference, LeverageTiers
+from ccxt_contractinfo.venues.binance.brackets import parse_brackets
 from tests.samples import PUSHED, entry, market_of, push, told_by_rest
 
 Pushed = list[dict[str, Any]]

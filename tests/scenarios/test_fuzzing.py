@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.contracts.changes import KINDS, is_contract, iso8601
-from ccxt_contractinfo.contracts.events import NEVER, SubType
-from ccxt_contractinfo.contracts.tiers import brackets_of, to_leverage_tiers
+from ccxt_contractinfo.contracts.events import SubType
+from ccxt_contractinfo.contracts.tiers import to_leverage_tiers
 from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent, PushContradicted
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
 from ccxt_contractinfo.resync import ResyncResult
@@ -30,7 +30,9 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.binance.entries import spot_entry
 from ccxt_contractinfo.stream.repeats import Repeats
 from ccxt_contractinfo.venues.binance import snapshot
+from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from ccxt_contractinfo.venues.binance.snapshot import Contents, Entry, LeverageBrackets, Snapshot, brackets_by_id
+from ccxt_contractinfo.venues.binance.words import NEVER
 
 EVENT_TIME = 1_790_000_000_000
 ONBOARD = 1_569_398_400_000

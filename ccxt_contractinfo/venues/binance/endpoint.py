@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import ccxt
+import orjson
 
 from ...shown import shown_url
 from ..stand_in import way_apart
@@ -15,6 +16,7 @@ from ..stand_in import way_apart
 PRODUCTION = "wss://fstream.binance.com"
 SANDBOX = "wss://fstream.binancefuture.com"  # for demo trading too
 CONTRACT_INFO = "!contractInfo"
+CANARY = "btcusdt@markPrice"
 
 
 class Endpoint(NamedTuple):
@@ -79,6 +81,15 @@ def named_streams(url: str) -> set[str]:
     query = [value for name, _, value in (item.partition("=") for item in parts.query.split("&")) if name == "streams"]
     path = parts.path.partition("/ws/")[2]
     return {name for text in (*query, path) for name in text.split("/") if name}
+
+
+def subscription(url: str, canary: str | None) -> list[str]:
+    """The requests that subscribe a new connection to what its URL does not name.
+
+    :param canary: the name of its stream, if there is one
+    """
+    names = [name for name in (CONTRACT_INFO, canary) if name is not None and name not in named_streams(url)]
+    return [orjson.dumps({"method": "SUBSCRIBE", "params": names, "id": 1}).decode()] if names else []
 
 
 def endpoint_of(exchange: Any) -> Endpoint:

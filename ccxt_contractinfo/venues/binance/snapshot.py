@@ -17,20 +17,12 @@ from typing import Any, NamedTuple
 import ccxt
 import orjson
 
-from ...contracts.events import (
-    COIN_MARGINED,
-    NEVER,
-    USD_MARGINED,
-    Bracket,
-    ContractInfoEvent,
-    PartialEvent,
-    SubType,
-    if_whole,
-    is_never,
-)
-from ...contracts.tiers import brackets_of
+from ...contracts.events import Bracket, ContractInfoEvent, PartialEvent, SubType
 from ...errors import MalformedEvent
 from ...shown import shown, shown_value
+from .brackets import brackets_of
+from .pushes import if_whole
+from .words import COIN_MARGINED, NEVER, USD_MARGINED, is_never
 
 Entry = Mapping[str, Any]
 """What exchangeInfo says of a contract, or leverageBracket of a bracket, as it came."""
@@ -160,7 +152,7 @@ class _Entries(dict[str, Entry]):
     :param is_plain: all of them can be written as JSON
     """
 
-    def __init__(self, entries: Iterable[Any], sub_type: str, *, is_plain: bool) -> None:
+    def __init__(self, entries: Iterable[Any], sub_type: SubType, *, is_plain: bool) -> None:
         super().__init__()
         self.states: dict[str, State] = {}
         self.whole: set[str] = set()
@@ -178,7 +170,7 @@ class _Entries(dict[str, Entry]):
     def contents(self, hash: int) -> Contents:
         return Contents(self.states, hash, self._malformed, tuple(self._nameless))
 
-    def _take(self, entry: Entry, sub_type: str) -> None:
+    def _take(self, entry: Entry, sub_type: SubType) -> None:
         id, state = entry["symbol"], state_of(entry, sub_type)
         fault = None if _is_whole(state) else _fault(entry, sub_type)
         if fault is not None:
@@ -206,7 +198,7 @@ def is_of_contract(entry: Any) -> bool:
     return not isinstance(entry, Mapping) or not _OF_CONTRACTS.isdisjoint(entry)
 
 
-def is_whole(entry: Entry, sub_type: str) -> bool:
+def is_whole(entry: Entry, sub_type: SubType) -> bool:
     """Whether an entry says all that makes an event."""
     return _fault(entry, sub_type) is None
 
@@ -253,7 +245,7 @@ def _is_whole(state: State) -> bool:
     return kinds == (str, str, int, int) and state.delivery_date >= 0 and bool(state.onboard_date >= 0)
 
 
-def _fault(entry: Entry, sub_type: str) -> MalformedEvent | None:
+def _fault(entry: Entry, sub_type: SubType) -> MalformedEvent | None:
     try:
         event_of(entry, sub_type, 0)
     except MalformedEvent as error:
@@ -313,7 +305,7 @@ def status_name(sub_type: str) -> str:
     return "contractStatus" if sub_type == "inverse" else "status"
 
 
-def event_of(entry: Entry, sub_type: str, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
+def event_of(entry: Entry, sub_type: SubType, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
     """What a raw entry of exchangeInfo says, as an event.
 
     :param time: ms; of the answer
@@ -332,10 +324,11 @@ def event_of(entry: Entry, sub_type: str, time: int, brackets: Iterable[Bracket]
         brackets=tuple(brackets),
         symbol_type=COIN_MARGINED if sub_type == "inverse" else USD_MARGINED,
         raw=entry,
+        sub_type=sub_type,
     )
 
 
-def salvage_entry(entry: Entry, sub_type: str, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
+def salvage_entry(entry: Entry, sub_type: SubType, time: int, brackets: Iterable[Bracket] = ()) -> PartialEvent:
     """What is whole in an entry that `event_of` refuses, as an event; the parameters are as there."""
     state = state_of(entry, sub_type)
     told: dict[str, Any] = {
@@ -352,6 +345,7 @@ def salvage_entry(entry: Entry, sub_type: str, time: int, brackets: Iterable[Bra
         brackets=tuple(brackets),
         symbol_type=COIN_MARGINED if sub_type == "inverse" else USD_MARGINED,
         raw=entry,
+        sub_type=sub_type,
         untold=frozenset(name for name, value in told.items() if value is None),
     )
 
@@ -420,7 +414,7 @@ def _coefficient(value: Any) -> float:
     raise MalformedEvent("notionalCoef", value, "a number above 0")
 
 
-def _told(text: str, sub_type: str) -> _Entries:
+def _told(text: str, sub_type: SubType) -> _Entries:
     try:
         answer, is_plain = _decoded(text)
         symbols = answer["symbols"]

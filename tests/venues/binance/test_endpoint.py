@@ -7,9 +7,17 @@ from typing import Any
 
 import ccxt
 import ccxt.pro
+import orjson
 import pytest
 
-from ccxt_contractinfo.venues.binance.endpoint import Endpoint, endpoint_of, full_url, named_streams, routed
+from ccxt_contractinfo.venues.binance.endpoint import (
+    Endpoint,
+    endpoint_of,
+    full_url,
+    named_streams,
+    routed,
+    subscription,
+)
 
 PRODUCTION = "wss://fstream.binance.com/market/ws"
 SANDBOX = "wss://fstream.binancefuture.com/market/ws"
@@ -237,3 +245,19 @@ def test_an_endpoint_does_not_change() -> None:
     assert (None, True, {}) == (endpoint.proxy, endpoint.verify, endpoint.headers)
     with pytest.raises(AttributeError):
         endpoint.url = "wss://elsewhere"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("path", "canary", "expected"),
+    [
+        ("/ws", "a@b", ["!contractInfo", "a@b"]),
+        ("/ws", None, ["!contractInfo"]),
+        ("/ws/!contractInfo", "a@b", ["a@b"]),
+        ("/stream?streams=a@b/!contractInfo", "a@b", []),
+        ("/ws/!contractInfo", None, []),
+    ],
+)
+def test_what_is_subscribed_to(path: str, canary: str | None, expected: list[str]) -> None:
+    """One request subscribes to what the URL does not name; there is none where it names all."""
+    requests = [orjson.loads(each) for each in subscription(f"wss://host{path}", canary)]
+    assert [{"method": "SUBSCRIBE", "params": expected, "id": 1}][: bool(expected)] == requests

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from pytest_mock import MockerFixture
 
-from ccxt_contractinfo.contracts.tiers import brackets_of
 from ccxt_contractinfo.errors import MalformedEvent
+from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from ccxt_contractinfo.venues.binance.snapshot import (
     Contents,
     Snapshot,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import FrozenInstanceError
+import pickle
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import ccxt
@@ -12,16 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.contracts.events import (
-    Bracket,
-    ContractInfoEvent,
-    PartialEvent,
-    decode,
-    parse_event,
-    salvage_event,
-    unwrap,
-)
+from ccxt_contractinfo.contracts.events import Bracket, ContractInfoEvent, PartialEvent
 from ccxt_contractinfo.errors import MalformedEvent
+from ccxt_contractinfo.venues.binance.pushes import decode, parse_event, read, salvage_event, unwrap
+from ccxt_contractinfo.venues.messages import Canary, InvalidPush, Message, Refusal, Reply, Shutdown
 
 NEVER = 4133404800000
 IOTA: dict[str, Any] = {
@@ -505,3 +501,70 @@ def test_what_is_salvaged_is_whole(data: Any) -> None:
             assert name in untold or getattr(event, name) >= 0
         for name in ("contract_type", "status"):
             assert name in untold or type(getattr(event, name)) is str
+
+
+@pytest.mark.parametrize(
+    ("id", "st", "sub_type"),
+    [
+        ("BTCUSDT", 1, "linear"),
+        ("BTCUSD_PERP", 2, "inverse"),
+        ("BTCUSDT", None, "linear"),
+        ("BTCUSDC", None, "linear"),
+        ("BTCUSD_PERP", None, "inverse"),
+        ("BTCUSD_261225", None, "inverse"),
+        ("BTCUSDT_261225", None, "linear"),
+        ("币安人生USDT", None, "linear"),
+        ("BTCUSDT", 3, None),
+    ],
+)
+def test_the_sub_type_of_a_push(id: str, st: int | None, sub_type: str | None) -> None:
+    """`st` tells it; where it is absent, the id does; an unheard-of one is neither."""
+    assert sub_type == parse_event(push(s=id, st=st)).sub_type
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (BOND, parse_event(BOND)),
+        (b'{"stream":"!contractInfo","data":' + BOND + b"}", parse_event(BOND)),
+        (b'{"e":"markPriceUpdate","E":5}', Canary(5)),
+        (b'[{"e":"markPriceUpdate","E":5},{"E":6}]', Canary(5)),
+        (b'{"e":"markPriceUpdate"}', Canary(0)),
+        (b'{"error":{"code":2,"msg":"no"},"id":1}', Refusal("{'code': 2, 'msg': 'no'}")),
+        (b'{"result":null,"id":1}', Reply()),
+        (b'{"e":"serverShutdown","E":5}', Shutdown()),
+        (b'{"event":{"e":"serverShutdown","E":5}}', Shutdown()),
+    ],
+)
+def test_what_a_message_is(data: bytes, expected: Message) -> None:
+    """Each message is told apart by what is in it, also in an envelope."""
+    assert (type(expected), expected) == (type(read(data)), read(data))
+
+
+def test_an_invalid_push_is_read_as_far_as_it_is_whole() -> None:
+    """An invalid push comes with its error, and with what of it is whole."""
+    message = read(json.dumps(push(dt="soon")).encode())
+    assert isinstance(message, InvalidPush)
+    assert "dt" == message.error.field
+    assert isinstance(message.event, PartialEvent)
+    assert {"delivery_time"} == message.event.untold
+    message = read(b'{"e":"contractInfo"}')
+    assert isinstance(message, InvalidPush)
+    assert message.event is None
+
+
+@pytest.mark.parametrize("data", [b"", b"5", b"null", b"{}", b'{"e":5}', b'{"result":null}', b'{"stream":"a"}'])
+def test_what_binance_never_sends(data: bytes) -> None:
+    """A message of any other shape is malformed."""
+    with pytest.raises(MalformedEvent) as caught:
+        read(data)
+    assert "push" == caught.value.field
+
+
+def test_what_the_parser_adds_survives_a_copy() -> None:
+    """The sub-type, and that a value is unknown, stay in copies, and make no difference to equality and hash."""
+    event = parse_event(push(cs="SUSPENDED", st=2))
+    for each in (replace(event, pair=None), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
+        assert ("inverse", True) == (each.sub_type, each.has_unknown_value)
+    other = replace(event, sub_type=None, has_unknown_value=False)
+    assert (event, hash(event), repr(event)) == (other, hash(other), repr(other))

@@ -1,0 +1,100 @@
+"""Binance's leverage brackets: as pushed, and as REST tells them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from ...contracts.events import Bracket
+from ...errors import MalformedEvent
+
+_FIELDS = itemgetter("bs", "bnf", "bnc", "mmr", "cf", "mi", "ma")
+_NUMBERS = {int, float}
+_BEYOND = 1e300  # no bracket is; an integer near the end of float's range could not become one
+
+
+def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
+    """The brackets of a push (`bks`). Raises `MalformedEvent`."""
+    if not raw:
+        return ()
+    try:
+        return tuple([_plain_bracket(*_FIELDS(entry)) for entry in raw])
+    except (KeyError, TypeError, ValueError):  # one of them is not as most are
+        return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)])
+
+
+def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
+    """The raw brackets of leverageBracket in the form of pushed ones. REST does not tell minimum leverages; that of a
+    whole contract is 1.
+
+    :raises MalformedEvent: where they cannot be understood
+    """
+    return parse_brackets(
+        [
+            {
+                "bs": entry.get("bracket"),
+                "bnf": entry.get("notionalFloor", entry.get("qtyFloor")),
+                "bnc": entry.get("notionalCap", entry.get("qtyCap")),
+                "mmr": entry.get("maintMarginRatio"),
+                "cf": entry.get("cum"),
+                "mi": 1,
+                "ma": entry.get("initialLeverage"),
+            }
+            if isinstance(entry, Mapping)
+            else entry
+            for entry in entries
+        ]
+    )
+
+
+def _plain_bracket(
+    number: Any, floor: Any, cap: Any, rate: Any, cumulative: Any, min_leverage: Any, max_leverage: Any
+) -> Bracket:
+    """A bracket whose values are what they should be, as nearly all are; what is wrong with another, `_bracket` says.
+    Raises ValueError or TypeError."""
+    kinds = {type(floor), type(cap), type(rate), type(cumulative), type(min_leverage), type(max_leverage)}
+    is_plain = (
+        type(number) is int
+        and kinds <= _NUMBERS
+        and -_BEYOND < floor <= cap < _BEYOND
+        and 0 <= rate <= 1
+        and -_BEYOND < cumulative < _BEYOND
+        and -_BEYOND < min_leverage < _BEYOND
+        and -_BEYOND < max_leverage < _BEYOND
+    )
+    if not is_plain:
+        raise ValueError
+    return Bracket(number, floor, cap, rate, cumulative, min_leverage, max_leverage)
+
+
+def _bracket(raw: Any, where: str) -> Bracket:
+    if type(raw) is not dict and not isinstance(raw, Mapping):
+        raise MalformedEvent(where, raw, "a bracket (a JSON object)")
+    number = raw.get("bs")
+    if type(number) is not int:
+        raise MalformedEvent(f"{where}.bs", number, "the number of a bracket (an integer)")
+    floor = _number(raw, "bnf", where)
+    cap = _number(raw, "bnc", where)
+    if cap < floor:
+        raise MalformedEvent(f"{where}.bnc", cap, f"a notional cap that is not below its floor, {floor}")
+    rate = _number(raw, "mmr", where)
+    if not 0 <= rate <= 1:
+        raise MalformedEvent(f"{where}.mmr", rate, "a maintenance margin rate within 0..1")
+    return Bracket(
+        number=number,
+        notional_floor=floor,
+        notional_cap=cap,
+        maintenance_margin_rate=rate,
+        cumulative=_number(raw, "cf", where),
+        min_leverage=_number(raw, "mi", where),
+        max_leverage=_number(raw, "ma", where),
+    )
+
+
+def _number(raw: Mapping[str, Any], name: str, where: str) -> float:
+    value: Any = raw.get(name)
+    if type(value) in (int, float) and -_BEYOND < value < _BEYOND:  # which NaN is not
+        number: float = value
+        return number
+    raise MalformedEvent(f"{where}.{name}", value, "a number")
