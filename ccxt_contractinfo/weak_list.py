@@ -21,18 +21,19 @@ class WeakList(Generic[_T]):
     """
 
     def __init__(self) -> None:
-        self._refs: tuple[weakref.ref[_T], ...] = ()
+        self.refs: tuple[weakref.ref[_T], ...] = ()
+        """The references themselves, for loops that are run for each event."""
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[_T]:
-        return filter(None, map(_item, self._refs))
+        return filter(None, map(_item, self.refs))
 
     def add(self, item: _T) -> None:
         """Take one in, if it is not in."""
-        self._refs = (*(ref for ref in self._refs if ref() not in (None, item)), weakref.ref(item))
+        self.refs = (*(ref for ref in self.refs if ref() not in (None, item)), weakref.ref(item))
 
     def discard(self, item: _T) -> None:
         """Let one go, if it is in."""
-        self._refs = tuple(ref for ref in self._refs if ref() not in (None, item))
+        self.refs = tuple(ref for ref in self.refs if ref() not in (None, item))

@@ -33,8 +33,8 @@ T = TypeVar("T")
 Key = Callable[[Any], Hashable]
 Make = Callable[[Any], Any]
 """Makes, of an item, what one receiver gets; on that receiver's thread."""
-Wants = Callable[[Any], bool]
-Concerns = Callable[[], Wants]
+Filter = Callable[[Any], bool]
+Concerns = Callable[[], Filter]
 """Makes a filter of the items that have come until now."""
 
 
@@ -136,27 +136,28 @@ class Channel:
                     self._subscriptions = self._not_cancelled()
                 else:
                     self.dropped += subscription.offer(item)
-            for watcher in self._watchers:
-                self.dropped += watcher.offer(item)
+            for ref in self._watchers.refs:
+                if (watcher := ref()) is not None:
+                    self.dropped += watcher.offer(item)
 
     def subscribe(
         self,
         callback: Callable[..., object],
-        wants: Wants | None = None,
+        filter: Filter | None = None,
         concerns: Concerns | None = None,
         begin: Callable[[], object] = lambda: None,
     ) -> Subscription:
-        """Call `callback` with each item from now on that `wants` accepts (None: all). A tuple becomes
+        """Call `callback` with each item from now on that `filter` accepts (None: all). A tuple becomes
         its arguments.
 
-        :param wants: asked on the publisher's thread, so it must not wait
+        :param filter: asked on the publisher's thread, so it must not wait
         :param concerns: makes a second filter, on the callback's thread and right before it, so it may wait; it must
             not raise. Items that were waiting together share one
         :param begin: called when it is subscribed; where that raises, it is not
         :raises ccxt.BadRequest: for what cannot be called, or would be called and never run
         """
         check_callback(callback, f"a callback for {self.name}")
-        subscription = Subscription(self, callback, wants, concerns, Backlog(self.limit, self.key))
+        subscription = Subscription(self, callback, filter, concerns, Backlog(self.limit, self.key))
         try:
             with self._lock:
                 self._subscriptions = (*self._not_cancelled(), subscription)
@@ -166,19 +167,19 @@ class Channel:
             raise
         return subscription
 
-    def watch(self, wants: Wants | None = None, reach_back: Wants | None = None) -> Watcher:
-        """A watcher for each item from now on that `wants` accepts, and for those in the history that `reach_back`
+    def watch(self, filter: Filter | None = None, reach_back: Filter | None = None) -> Watcher:
+        """A watcher for each item from now on that `filter` accepts, and for those in the history that `reach_back`
         accepts besides. It lasts for as long as somebody holds it."""
-        return self._received(Watcher(wants, Backlog(self.limit, self.key), self.make), reach_back)
+        return self._received(Watcher(filter, Backlog(self.limit, self.key), self.make), reach_back)
 
-    def iterate(self, owner: object, wants: Wants | None = None, reach_back: Wants | None = None) -> Updates[Any]:
+    def iterate(self, owner: object, filter: Filter | None = None, reach_back: Filter | None = None) -> Updates[Any]:
         """The same as an iterator.
 
         :param owner: is kept for as long as the iterator is open
         """
-        return self._received(Updates(owner, wants, Backlog(self.limit, self.key), self.make), reach_back)
+        return self._received(Updates(owner, filter, Backlog(self.limit, self.key), self.make), reach_back)
 
-    def _received(self, receiver: _R, reach_back: Wants | None) -> _R:
+    def _received(self, receiver: _R, reach_back: Filter | None) -> _R:
         with self._lock:
             if reach_back is not None:
                 for item in filter(reach_back, self._history):
@@ -223,15 +224,15 @@ class Subscription:
         self,
         channel: Channel,
         callback: Callable[..., object],
-        wants: Wants | None,
+        filter: Filter | None,
         concerns: Concerns | None,
         backlog: Backlog,
     ) -> None:
         self.callback = callback
         self._channel = channel
-        self._wants = wants
+        self._filter = filter
         self._concerns = concerns
-        self._concerned: Wants | None = None
+        self._concerned: Filter | None = None
         self._covered = 0  # so many of the oldest items had come when that filter was made
         self._covered_until = -clock.FOREVER
         self._backlog = backlog
@@ -257,7 +258,7 @@ class Subscription:
 
     def offer(self, item: Any) -> int:
         """Take an item without waiting; returns how many older ones were dropped for it."""
-        if self.is_cancelled or (self._wants is not None and not self._wants(item)):
+        if self.is_cancelled or (self._filter is not None and not self._filter(item)):
             return 0
         with self._condition:
             dropped = self._backlog.add(item)
@@ -349,8 +350,8 @@ class Subscription:
 class _Receiver:
     """What one receiver was not given yet, and why there will be no more."""
 
-    def __init__(self, wants: Wants | None, backlog: Backlog, make: Make) -> None:
-        self._wants = wants
+    def __init__(self, filter: Filter | None, backlog: Backlog, make: Make) -> None:
+        self._filter = filter
         self._backlog = backlog
         self._make = make
         self._condition = threading.Condition()
@@ -362,7 +363,7 @@ class _Receiver:
 
     def offer(self, item: Any) -> int:
         """Take an item without waiting; returns how many older ones were dropped for it."""
-        if self._wants is not None and not self._wants(item):
+        if self._filter is not None and not self._filter(item):
             return 0
         with self._condition:
             dropped = self._backlog.add(item)
@@ -387,8 +388,8 @@ _R = TypeVar("_R", bound=_Receiver)
 class Watcher(_Receiver):
     """What one waiting caller was not given yet. It belongs to the thread that made it."""
 
-    def __init__(self, wants: Wants | None, backlog: Backlog, make: Make) -> None:
-        super().__init__(wants, backlog, make)
+    def __init__(self, filter: Filter | None, backlog: Backlog, make: Make) -> None:
+        super().__init__(filter, backlog, make)
         self._thread = threading.get_ident()
 
     def is_of_this_thread(self) -> bool:
@@ -412,7 +413,7 @@ class Watcher(_Receiver):
             items = self._backlog.take_all()
         return list(map(self._make, items))
 
-    def wait(self, accept: Wants, timeout: float | None, about: Callable[[], str] = str) -> list[Any]:
+    def wait(self, accept: Filter, timeout: float | None, about: Callable[[], str] = str) -> list[Any]:
         """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.
 
         :param timeout: s, or None to wait for ever
@@ -447,8 +448,8 @@ class Updates(_Receiver, Generic[T]):
     block, from any thread, ends it at once for all threads that wait. While it is open and held, it keeps its exchange.
     """
 
-    def __init__(self, owner: object, wants: Wants | None, backlog: Backlog, make: Make) -> None:
-        super().__init__(wants, backlog, make)
+    def __init__(self, owner: object, filter: Filter | None, backlog: Backlog, make: Make) -> None:
+        super().__init__(filter, backlog, make)
         self._owner: object = owner
 
     def __iter__(self) -> Iterator[T]:

@@ -14,7 +14,6 @@ import ccxt
 
 from .. import clock
 from ..contracts.changes import (
-    KINDS,
     Market,
     all_markets,
     apply_brackets,
@@ -26,7 +25,6 @@ from ..contracts.changes import (
     one_each,
 )
 from ..contracts.events import Bracket, SubType
-from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.tiers import LeverageTier, to_leverage_brackets, to_leverage_tiers, with_number
 from ..contracts.updates import UpdateRecord, own
 from ..delivery.channel import Channel
@@ -54,6 +52,7 @@ from ..venues.binance.snapshot import (
     salvage_entry,
 )
 from .account_brackets import AccountBrackets
+from .filters import Filter, update_filter
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -358,22 +357,9 @@ class MarketKeeper:
 
     # What users want to hear of
 
-    def wants(self, symbols: Iterable[str] | str | None, kinds: Iterable[str] | str | None) -> Callable[[Any], bool]:
-        """A filter of updates. Raises ccxt.BadSymbol or ccxt.BadRequest."""
-        ids = self.ids(symbols)
-        chosen = frozenset([kinds] if isinstance(kinds, str) else kinds or ())
-        if unknown := chosen.difference(KINDS, DIRECTIONS):
-            there_are = ", ".join((*KINDS, *DIRECTIONS))
-            raise ccxt.BadRequest(f"contractInfo: no kinds {sorted(unknown)}; there are {there_are}")
-        ways = chosen.intersection(DIRECTIONS)
-
-        def wanted(record: UpdateRecord) -> bool:
-            if ids and record.id not in ids:
-                return False
-            is_chosen = not chosen or not chosen.isdisjoint(record.kinds)
-            return is_chosen or bool(ways and not ways.isdisjoint(record.directions))
-
-        return wanted
+    def filter(self, symbols: Iterable[str] | str | None, kinds: Iterable[str] | str | None) -> Filter | None:
+        """A filter of updates; None: all pass. Raises ccxt.BadSymbol or ccxt.BadRequest."""
+        return update_filter(self.ids(symbols), kinds)
 
     def ids(self, symbols: Iterable[str] | str | None) -> frozenset[str]:
         """The ids of contracts given by symbol or id; none means all. Raises ccxt.BadSymbol."""
@@ -447,7 +433,7 @@ class MarketKeeper:
         if name == "verbose":
             self.stream.note_verbose()
         elif not self._is_in_step():
-            self.stream.note_out_of_step()
+            self.stream.note_tables()
 
     @property
     def is_verbose(self) -> bool:
@@ -745,6 +731,8 @@ class MarketKeeper:
         with table.lock:
             self._share(table)
         self.table = table
+        if self.stream is not None:
+            self.stream.note_tables()
         for arrival in waiting:
             table.handle(arrival)
         if table.waiting.has_hope(clock.now()):

@@ -22,6 +22,7 @@ from ..delivery.channel import Subscription, Updates, Watcher
 from ..forking import renew_after_fork
 from ..positions.impact import Position, PositionImpact
 from ..stream.stream import ContractInfoStream
+from .filters import all_pass
 from .keeper import NOTED, MarketKeeper
 
 Callback = Callable[[ContractInfo], object]
@@ -140,10 +141,10 @@ class ContractInfoMixin:
         if positions is not None:
             check_callback(positions, "positions")
         keeper = self._loaded_keeper()
-        wants = keeper.wants(symbols, kinds)
+        filter = keeper.filter(symbols, kinds)
         concerns = None if positions is None else keeper.holdings.concerns(positions)
         keeper.own_stream()
-        return keeper.updates.subscribe(callback, wants, concerns, keeper.follow)  # before the first push can come
+        return keeper.updates.subscribe(callback, filter, concerns, keeper.follow)  # before the first push can come
 
     def contract_info_updates(
         self, symbols: Symbols = None, kinds: Kinds = None, since: int | None = None
@@ -169,13 +170,13 @@ class ContractInfoMixin:
         """
         _check_number("contract_info_updates", "since", since)
         keeper = self._loaded_keeper()
-        is_wanted = keeper.wants(symbols, kinds)
+        filter = keeper.filter(symbols, kinds)
 
-        def wants(record: UpdateRecord) -> bool:
-            return (since is None or record.timestamp >= since) and is_wanted(record)
+        def is_young(record: UpdateRecord) -> bool:
+            return (since is None or record.timestamp >= since) and (filter is None or filter(record))
 
         keeper.own_stream()
-        updates: Updates[ContractInfo] = keeper.updates.iterate(self, wants, None if since is None else wants)
+        updates: Updates[ContractInfo] = keeper.updates.iterate(self, is_young, None if since is None else is_young)
         keeper.follow()
         return updates
 
@@ -370,8 +371,8 @@ class ContractInfoMixin:
         ids = keeper.ids(symbols)
         watchers: dict[frozenset[str], Watcher] = vars(keeper.local).setdefault("watchers", {})
         if ids not in watchers:
-            wants = keeper.wants(ids, None)
-            watchers[ids] = keeper.updates.watch(wants, None if since is None else wants)
+            filter = keeper.filter(ids, None)
+            watchers[ids] = keeper.updates.watch(filter, None if since is None else filter or all_pass)
         return watchers[ids]
 
     # ccxt gives its own classes such names when an instance is made; `attach` comes later than that.

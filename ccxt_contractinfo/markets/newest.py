@@ -37,6 +37,15 @@ class NewestPushes:
         if event.brackets and _is_news(event, self._bracketed):
             self._bracketed[event.id] = arrival
 
+    def accept(self, arrival: Arrival) -> bool:
+        """Whether no newer push of the contract has come, nor this very one; then take note of it."""
+        event = arrival.event
+        known = self._newest.get(event.id)
+        if known is not None and not _is_later(event, known.event):
+            return False
+        self.remember(arrival)
+        return True
+
     def _beside_the_last(self, arrival: Arrival) -> Arrival:
         """A partial event to be remembered; what the last one told, and this one does not, counts as told by both."""
         event, last = arrival.event, self._newest.get(arrival.event.id)
@@ -109,9 +118,10 @@ class NewestPushes:
 
 
 def _is_news(event: ContractInfoEvent, newest: dict[str, Arrival]) -> bool:
-    if event.id not in newest:
-        return True
-    known = newest[event.id].event
+    return event.id not in newest or _is_later(event, newest[event.id].event)
+
+
+def _is_later(event: ContractInfoEvent, known: ContractInfoEvent) -> bool:
     return event.event_time > known.event_time or (event.event_time == known.event_time and event.raw != known.raw)
 
 

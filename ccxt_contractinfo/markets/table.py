@@ -133,15 +133,18 @@ class MarketTable(PublishedMarkets):
         """Apply a push, and tell of it."""
         event = arrival.event
         with self.lock:
-            market = self.find(event.id)
-            if market is None:
-                return self._unknown_contract(arrival)
-            is_new = is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
-            if is_new or event.id in self.waiting:
+            market = self._contracts.get(event.id)
+            if market is None or event.id in self.waiting.arrivals or self._is_back(market, event):
                 return self._unknown_contract(arrival)
             if isinstance(event, PartialEvent):
                 return self._apply_part(market, event, arrival)
             return self._apply(market, arrival)
+
+    def _is_back(self, market: Market, event: ContractInfoEvent) -> bool:
+        """Whether a contract that went away is there again as a new one."""
+        if market["status"] is not None:
+            return False
+        return is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
 
     def _unknown_contract(self, arrival: Arrival) -> Handled:
         """A push of a contract that is not known, or is there again: only REST can complete it."""
@@ -182,22 +185,21 @@ class MarketTable(PublishedMarkets):
 
     def _applied(self, market: Market, arrival: Arrival) -> Handled:
         event, contradicts = arrival.event, None
-        if self._pushes.is_news(event):
+        if self._pushes.accept(arrival):
             change = apply_event(market, event)
         else:
             contradicts = self._contradicted(market, event)
             if not self._pushes.has_news_of_brackets(event):
                 return _DUPLICATE if contradicts is None else Handled(Outcome.DUPLICATE, (), contradicts)
             change = apply_brackets(market, event)
-        self._pushes.remember(arrival)
+            self._pushes.remember(arrival)
         if event.brackets:
             self._brackets.pop(event.id, None)
         if not change.changed:
             return _DUPLICATE if contradicts is None else Handled(Outcome.DUPLICATE, (), contradicts)
-        self.publish(change.market)
-        self.notify(event, change, "stream")
+        self.publish_change(event, change, "stream")
         # REST has told something since an event that is older than its answer.
-        is_doubtful = event.event_time <= self._answered_at.get(market_sub_type(market), -1)
+        is_doubtful = event.event_time <= self._answered_at.get(event.sub_type, -1)
         if contradicts is None and not is_doubtful:
             return _APPLIED
         return Handled(Outcome.APPLIED, (Again.SETTLED,) if is_doubtful else (), contradicts)

@@ -95,7 +95,7 @@ class PublishedMarkets:
             self.by_id.put(id, [*(other for other in alike or () if other["symbol"] != symbol), market])
         shown = self.markets.get(symbol)
         if shown is None or (shown["id"] == id and symbol not in self._alike):
-            self.markets.put(symbol, market)
+            dict.__setitem__(self.markets, symbol, market)  # as `put` does
         else:
             ids = self._alike.setdefault(symbol, [shown["id"]])
             if id not in ids:
@@ -178,19 +178,26 @@ class PublishedMarkets:
         table = _by_copy.get(id(markets))
         return table if table is not None and table.copies is not None and table.copies[0] is markets else None
 
+    def publish_change(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
+        """Put a changed contract in its place, and tell of it. With the lock."""
+        self.publish(change.market)
+        self.notify(event, change, source)
+
     def notify(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
         """Tell of a change that is published."""
         # With the lock, so that every subscriber hears of a contract's changes in the order of their publication. This
         # waits for no subscriber: what is told goes into a backlog.
-        self.publish_brackets(change.market, event.brackets)
+        if event.brackets:
+            self.publish_brackets(change.market, event.brackets)
         if change.kinds:
             record = UpdateRecord(event, change, source)
-            for each in self.told:
-                each.publish(record)
+            for ref in self.told.refs:
+                if (each := ref()) is not None:
+                    each.publish(record)
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """Let the sharers keep ccxt's own brackets in step, which are by symbol. With the lock."""
-        if brackets and self.is_shown(market):
+        if self.is_shown(market):
             for sharer in self.sharers:
                 sharer.publish_brackets(market, brackets)
 

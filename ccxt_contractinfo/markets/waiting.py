@@ -17,17 +17,18 @@ class PendingListings:
     LIMIT = 1000
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[SubType, list[Arrival]]] = {}
+        self.arrivals: dict[str, tuple[SubType, list[Arrival]]] = {}
+        """By contract id; to be read, and changed by the methods alone."""
         self._refused: set[str] = set()
 
     def __contains__(self, id: str) -> bool:
-        return id in self._waiting
+        return id in self.arrivals
 
     def hold(self, arrival: Arrival, sub_type: SubType) -> bool:
         """Let an event wait for its contract, behind those that wait already. Returns whether REST has to be asked: it
         is the first, or the first since the contract was refused."""
         id = arrival.event.id
-        arrivals = self._waiting.setdefault(id, (sub_type, []))[1]
+        arrivals = self.arrivals.setdefault(id, (sub_type, []))[1]
         arrivals.append(arrival)
         if len(arrivals) > self.LIMIT:
             del arrivals[1]
@@ -43,27 +44,27 @@ class PendingListings:
         """Whether any contract has not waited for so long that REST cannot be expected to know it soon."""
         return any(
             arrivals[0].received > now - PATIENCE
-            for id, (_, arrivals) in self._waiting.items()
+            for id, (_, arrivals) in self.arrivals.items()
             if id not in self._refused
         )
 
     def ids(self) -> KeysView[str]:
         """The contracts that are waited for."""
-        return self._waiting.keys()
+        return self.arrivals.keys()
 
     def all(self) -> list[tuple[SubType, Arrival]]:
         """All that waits, in the order of each contract."""
-        return [(sub_type, arrival) for sub_type, arrivals in self._waiting.values() for arrival in arrivals]
+        return [(sub_type, arrival) for sub_type, arrivals in self.arrivals.values() for arrival in arrivals]
 
     def is_announced(self, id: str) -> bool:
         """Whether a push has said of this contract that it does not trade yet, so that it is new."""
-        return any(arrival.event.status == "PENDING_TRADING" for arrival in self._waiting[id][1])
+        return any(arrival.event.status == "PENDING_TRADING" for arrival in self.arrivals[id][1])
 
     def newest(self, id: str) -> Arrival:
         """The event that came last of this contract."""
-        return self._waiting[id][1][-1]
+        return self.arrivals[id][1][-1]
 
     def release(self, id: str) -> list[Arrival]:
         """The events that waited for this contract, in order; they wait no more."""
         self._refused.discard(id)
-        return self._waiting.pop(id)[1]
+        return self.arrivals.pop(id)[1]

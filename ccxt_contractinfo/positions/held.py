@@ -13,9 +13,36 @@ from ..contracts.events import SubType
 from ..contracts.updates import UpdateRecord
 from ..delivery.channel import Concerns
 from ..markets.table import MarketTable
-from .impact import Position, PositionImpact, Unasked, impact_of, is_open
+from .impact import FIELDS, Before, Position, PositionImpact, impact_of, is_open
 
 logger = logging.getLogger("ccxt_contractinfo")
+
+
+class Unasked:
+    """The changes of contracts that were not asked for yet. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, Before] = {}
+
+    def note(self, record: UpdateRecord) -> None:
+        """Remember the values that a contract's fields had, but for those that had changed already."""
+        previous = record.previous
+        for name in FIELDS:
+            if name in previous:
+                self._before.setdefault(record.id, {}).setdefault(name, previous[name])
+
+    def ids(self) -> list[str]:
+        """The contracts that have changed."""
+        return list(self._before)
+
+    def take(self, ids: Iterable[str]) -> dict[str, Before]:
+        """What has changed of these contracts since it was last taken."""
+        return {id: self._before.pop(id) for id in list(ids) if id in self._before}
+
+    def put_back(self, taken: Mapping[str, Before]) -> None:
+        """Undo a `take`."""
+        for id, before in taken.items():
+            self._before[id] = {**self._before.get(id, {}), **before}
 
 
 class HeldPositions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, TypedDict
 
@@ -11,7 +11,7 @@ import ccxt
 from ..contracts.changes import Market
 from ..contracts.tier_changes import TierChange
 from ..contracts.tiers import EXACT, are_equal
-from ..contracts.updates import UpdateRecord, own
+from ..contracts.updates import own
 from ..shown import shown, shown_value
 from .leverage_tiers import LeverageTiers
 
@@ -65,33 +65,6 @@ class PositionImpact(TypedDict):
     """The scheduled delivery time of a swap."""
     timeLeft: int | None
     """ms until that delivery, 0 once it is past; None where none is scheduled."""
-
-
-class Unasked:
-    """The changes of contracts that nobody has asked for yet. Not thread-safe."""
-
-    def __init__(self) -> None:
-        self._before: dict[str, Before] = {}
-
-    def note(self, record: UpdateRecord) -> None:
-        """Remember the values that a contract's fields had, but for those that had changed already."""
-        previous = record.previous
-        for name in FIELDS:
-            if name in previous:
-                self._before.setdefault(record.id, {}).setdefault(name, previous[name])
-
-    def ids(self) -> list[str]:
-        """The contracts that have changed."""
-        return list(self._before)
-
-    def take(self, ids: Iterable[str]) -> dict[str, Before]:
-        """What has changed of these contracts since it was last taken."""
-        return {id: self._before.pop(id) for id in list(ids) if id in self._before}
-
-    def put_back(self, taken: Mapping[str, Before]) -> None:
-        """Undo a `take`."""
-        for id, before in taken.items():
-            self._before[id] = {**self._before.get(id, {}), **before}
 
 
 def is_open(position: Position) -> bool:

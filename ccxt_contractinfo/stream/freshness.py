@@ -32,7 +32,7 @@ class Freshness:
         self._times.clear()
 
     def heard(self, what: str, time: float) -> None:
-        """A 'frame' or an 'event' came, or a 'resync' that succeeded was begun."""
+        """A 'frame' came, or a 'resync' that succeeded was begun."""
         self._times[what] = time
 
     def canary(self, venue_time: float, now: float, url: str) -> None:

@@ -57,8 +57,11 @@ class Intake:
         reports: Reports,
         freshness: Freshness,
     ) -> None:
-        self.is_out_of_step = False
-        """Whether a follower's markets may be other ones than those of its table, because a user has set them."""
+        self.knows_tables = False
+        """To be set to False where a follower may have another table, or markets that a user has set."""
+        self._tables: tuple[MarketTable, ...] = ()
+        self.last_event: float | None = None
+        """When the last push came."""
         self.counts: Counter[str] = Counter()
         self.release_due = FOREVER
         """When what is held back has to be released."""
@@ -88,6 +91,11 @@ class Intake:
     def forget(self) -> None:
         """Let go of what waits, without a word: this is another process now, or a journal's stream was killed."""
         self._held_back, self._overlap, self.release_due = None, None, FOREVER
+        self.forget_tables()
+
+    def forget_tables(self) -> None:
+        """Look for the tables before the next push. Until then, none is kept that only this would hold."""
+        self.knows_tables, self._tables = False, ()
 
     def take(self, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float) -> None:
         """Take a push.
@@ -96,9 +104,10 @@ class Intake:
         :param error: what cannot; None: all can
         :param data: as it came, at `now`
         """
-        self._freshness.heard("event", now)
+        self.last_event = now
         is_repeated = self._overlap is not None and data in self._overlap
-        self._recorder.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
+        if self._recorder.journal is not None:
+            self._recorder.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
         is_whole = event is not None and not isinstance(event, PartialEvent)
         self.counts["events"] += is_whole
         if event is not None and is_whole:
@@ -137,15 +146,11 @@ class Intake:
 
     def _deliver(self, arrival: Arrival) -> bool:
         """Apply a push to all tables, then tell it; returns whether it has changed anything."""
-        if self.is_out_of_step:
-            self.is_out_of_step = False
-            for follower in self._followers:
-                follower.in_step()
-        by_table: dict[MarketTable, Handled] = {}
-        # A reload may put another table in the place of one whose lock is waited for.
-        while tables := {follower.table: None for follower in self._followers if follower.table not in by_table}:
-            by_table.update((table, self._handled(table, arrival)) for table in tables)
-        handled = by_table.values()
+        tables = self._tables if self.knows_tables else self._find_tables()
+        handled = [self._handled(table, arrival) for table in tables]
+        while not self.knows_tables:  # a reload has put another one in the place of one whose lock was waited for
+            before, tables = tables, self._find_tables()
+            handled += [self._handled(table, arrival) for table in tables if table not in before]
         outcomes = [each.outcome for each in handled]
         if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
             self.counts["duplicates"] += 1
@@ -158,6 +163,11 @@ class Intake:
         if contradicted is not None:
             self._contradicted(arrival, contradicted)
         return Outcome.APPLIED in outcomes
+
+    def _find_tables(self) -> tuple[MarketTable, ...]:
+        self.knows_tables = True  # before they are looked for: they may change meanwhile
+        self._tables = tuple({follower.in_step(): None for follower in self._followers})
+        return self._tables
 
     def _handled(self, table: MarketTable, arrival: Arrival) -> Handled:
         try:

@@ -245,6 +245,7 @@ class ContractInfoStream:
             self._proven.clear()
             self._comparison.end()
             self._intake.end_overlap()
+            self._intake.forget_tables()
             self._connected_since = None
             self._needed = ()
             self._set_state(state)
@@ -360,7 +361,7 @@ class ContractInfoStream:
             "connected_since": self._connected_since,
             "last_frame_age": self._freshness.age("frame", now),
             "last_canary_age": self._freshness.canary_age(now),
-            "last_event_age": self._freshness.age("event", now),
+            "last_event_age": None if self._intake.last_event is None else now - self._intake.last_event,
             "last_resync_age": self._freshness.age("resync", now),
             "events": self._intake.counts["events"],
             "duplicates": self._intake.counts["duplicates"],
@@ -389,6 +390,7 @@ class ContractInfoStream:
                 return
             self._followers.add(follower)
             self._dropped -= follower.dropped()
+            self._intake.forget_tables()
             self.note_verbose()
             if self._run is not None:
                 self._comparison.add(follower, is_proven=bool(self._proven))
@@ -430,12 +432,13 @@ class ContractInfoStream:
             if may_return:
                 self._left.add(follower)
             self._comparison.discard(follower)
+            self._intake.forget_tables()
             self._update_state()
         self._finish(run, (follower,), clock.now() + timeout)
 
-    def note_out_of_step(self) -> None:
-        """The user of a follower has set markets. From any thread."""
-        self._intake.is_out_of_step = True
+    def note_tables(self) -> None:
+        """A follower may have another table, or markets that its user has set. From any thread."""
+        self._intake.knows_tables = False
 
     def note_verbose(self) -> None:
         """A user may have set `verbose`. From any thread."""
@@ -597,6 +600,7 @@ class ContractInfoStream:
         """End where this was made for an exchange, and neither that nor another one has anything of it any more. With
         the lock."""
         self._keep_needed()
+        self._intake.forget_tables()  # of exchanges that are collected
         is_unused = self._owner is not None and not len(self._followers)
         if is_unused and not any(
             channel.is_subscribed for channel in (self._events, self._states, self._reports.channel)
