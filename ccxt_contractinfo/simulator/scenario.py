@@ -49,16 +49,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .binance.universe import NEVER
-from .simulator import BinanceSimulator
+from .binance.simulator import BinanceSimulator
+from .binance.times import NEVER
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-LIFE = Path(__file__).with_name("life.toml")
-"""The scenario that comes along: something happens every second or two, for ever."""
+LIFE = Path(__file__).parent / "binance" / "life.toml"
+"""The scenario that comes with the simulator: something happens every second or two, without end."""
 
 ACTIONS = (
     *("list_contract", "set_status", "schedule_delisting", "set_brackets", "remove_contract", "set_price"),

@@ -26,8 +26,10 @@ import websocket
 
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.binance.rest import Credentials
-from ccxt_contractinfo.simulator.seen import Journal
-from ccxt_contractinfo.simulator.server import Server, Timing
+from ccxt_contractinfo.simulator.binance.venue import BinanceVenue
+from ccxt_contractinfo.simulator.connection import Timing
+from ccxt_contractinfo.simulator.seen import Seen
+from ccxt_contractinfo.simulator.server import Server
 
 NEVER = 4133404800000
 STREAM = "!contractInfo"
@@ -216,7 +218,7 @@ def test_a_stop_closes_what_was_accepted_that_very_moment(turns: int) -> None:
     clock = Timing(canary_interval=3, ping_interval=180, pong_timeout=600, lifetime=86400)
 
     async def accept_and_shut() -> socket.socket:
-        server = Server(0, Credentials("key", "secret"), clock, Journal())
+        server = Server(BinanceVenue(0, Credentials("key", "secret"), 0), clock, Seen())
         client = socket.create_connection(("127.0.0.1", await server.open(0)), timeout=10)
         for _ in range(turns):
             await asyncio.sleep(0)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from .universe import Bracket, Contract, adjusted_brackets
+from .brackets import Bracket
+from .contract import Contract, adjusted_brackets
 
 Number = Decimal | float | str
 """What callers may give for an amount or a price; ints are floats to a type checker."""

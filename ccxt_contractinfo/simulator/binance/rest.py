@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from ..json_text import compact
 from . import statements
 from .account import Account, number
-from .universe import Contract, Universe, rest_brackets
-from .wire import compact
+from .contract import Contract, rest_brackets
+from .universe import Universe
 
 _ACCOUNTS = {
     "/fapi/v3/account": statements.account_v3,

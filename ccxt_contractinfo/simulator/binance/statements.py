@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from .account import ZERO, Account, Holding, largest_notional, margin_asset, mark_price, notional
-from .universe import Contract
+from .contract import Contract
 
 Row = dict[str, object]
 
