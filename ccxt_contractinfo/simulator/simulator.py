@@ -269,7 +269,8 @@ class Simulator:
         return self._call(lambda: list(self._seen.requests))
 
     def wait_until(self, predicate: Callable[[], object], timeout: float = 10.0) -> None:
-        """Block until `predicate()` is true; it is asked again whenever one of the above changes.
+        """Block until `predicate()` is true; it is asked again after each handshake, message, ping, pong, request and
+        end of a connection.
 
         :param predicate: called in the caller's thread; may use all methods of the simulator
         :param timeout: s

@@ -1,4 +1,4 @@
-"""Pure: brackets by the stream's names, read from users' own and made up for contracts that have none."""
+"""Pure: brackets by the stream's names, from those that a user gives, or made up from a seed."""
 
 from __future__ import annotations
 

@@ -22,18 +22,18 @@ _ID = re.compile(
 
 @dataclass
 class Contract:
-    """One contract: its exchangeInfo `entry`, its `brackets` by the stream's names, and what is not for others."""
+    """One contract: its exchangeInfo `entry`, `brackets` by the stream's names, and what only the simulator knows."""
 
     entry: Entry
     brackets: list[Bracket]
     inverse: bool
     price: float
     hidden: int = 0
-    """How many more exchangeInfo answers shall not know it."""
+    """How many more exchangeInfo answers do not have it."""
     pinned: bool = False
     """Whether the price stays as it is; otherwise it drifts with each push of it."""
     coefficient: float | None = None
-    """What the caps of the brackets are multiplied by for the account of the one key; None where they are not."""
+    """The account's floors and caps are the public ones times this; None: they are the public ones."""
     _json: str | None = field(default=None, repr=False)
 
     @property
@@ -76,7 +76,7 @@ def make_contract(
     delivery: int | None = None,
     brackets: Iterable[Mapping[str, Any]] | None = None,
 ) -> Contract:
-    """A contract with everything that its id implies.
+    """Make a contract with everything that its id implies.
 
     :param contract_id: e.g. 'BTCUSDT'; the id decides on base, quote and market
     :param seed: of precision, prices and brackets, together with the id
@@ -122,7 +122,7 @@ def rest_brackets(contract: Contract) -> list[Entry]:
 
 
 def adjusted_brackets(contract: Contract) -> list[Bracket]:
-    """The brackets as they are for the account: those that are pushed, but for its coefficient."""
+    """The account's brackets: those that are pushed, times the contract's coefficient."""
     if contract.coefficient is None:
         return contract.brackets
     factor = Decimal(str(contract.coefficient))

@@ -41,19 +41,25 @@ class Universe:
             raise KeyError(f"the simulator has no contract {contract_id!r}") from None
 
     def add(self, contract: Contract) -> None:
-        """Take in a contract. Raises ValueError if its id is known."""
+        """Take in a contract.
+
+        :raises ValueError: if its id is known
+        """
         if contract.id in self._contracts:
             raise ValueError(f"contract {contract.id!r} is listed already")
         self._contracts[contract.id] = contract
         self._by_stream[contract.id.lower()] = contract.id
 
     def remove(self, contract_id: str) -> None:
-        """Forget a contract. Raises KeyError if it is not known."""
+        """Forget a contract.
+
+        :raises KeyError: if it is not known
+        """
         del self._contracts[self[contract_id].id]
         del self._by_stream[contract_id.lower()]
 
     def by_stream_symbol(self, symbol: str) -> Contract | None:
-        """The contract that a stream name means; stream names are lower case, and only that."""
+        """The contract that a stream name means; stream names are in lower case only."""
         found = self._by_stream.get(symbol)
         return None if found is None else self._contracts[found]
 
@@ -70,7 +76,7 @@ class Universe:
         return [contract for contract in self if contract.inverse == inverse and not contract.hidden]
 
     def exchange_info(self, *, inverse: bool, server_time: int) -> str:
-        """One exchangeInfo answer. It counts: contracts that were to stay unknown for N answers come one nearer."""
+        """One exchangeInfo answer. It counts as one of those that hidden contracts stay out of."""
         known = ",".join(contract.json for contract in self.visible(inverse=inverse))
         for contract in self:
             if contract.inverse == inverse and contract.hidden:
@@ -90,7 +96,7 @@ class Universe:
 
 @lru_cache(maxsize=4)
 def _generated(seed: int, now: int) -> tuple[Contract, ...]:
-    """The universe as it is made; kept, because a test suite makes the same one hundreds of times."""
+    """The contracts as they are made; kept, because a test suite makes the same ones hundreds of times."""
     return tuple(_generate(seed, now))
 
 
@@ -106,7 +112,7 @@ def _generate(seed: int, now: int) -> Iterator[Contract]:
             used.add(ticker)
             bases.append(ticker)
     perpetuals = [f"{base}USDT" for base in bases] + [f"{base}USDC" for base in bases[:40]]
-    # Contracts that everybody knows stay as everybody knows them.
+    # Well-known contracts stay as users know them.
     unsettled = len(MAJORS)
     settling = set(rng.sample(perpetuals[unsettled : len(bases)], 122)) | set(rng.sample(perpetuals[-25:], 8))
     pending = set(rng.sample(sorted(set(perpetuals[unsettled : len(bases)]) - settling), 4))
@@ -135,7 +141,7 @@ def _generate(seed: int, now: int) -> Iterator[Contract]:
 
 
 def _onboard(rng: Random, now: int, newest: int = 90, oldest: int = 2000) -> int:
-    """An onboard time, ms, between so many days ago, on a quarter of an hour as Binance has them."""
+    """An onboard time from `oldest` to `newest` days ago, on a quarter of an hour, as Binance has them."""
     return now // DAY * DAY - rng.randrange(newest, oldest) * DAY + rng.randrange(96) * (HOUR // 4)
 
 
