@@ -1,7 +1,7 @@
-"""pytest fixtures for what is built on ccxt_contractinfo: a Binance of the test's own, and an exchange live on it.
+"""pytest fixtures for users of ccxt_contractinfo: a local Binance for each test, and an exchange that is live on it.
 
-pytest finds them by itself where ccxt-contractinfo is installed; ``-p no:ccxt_contractinfo`` turns them off. Nothing of
-the package is imported before a test asks for a fixture: the import takes half a second, for ccxt.
+pytest finds them as soon as ccxt-contractinfo is installed; ``-p no:ccxt_contractinfo`` turns them off. The package is
+not imported before a test asks for a fixture: the import takes half a second, because of ccxt.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let ``--strict-markers`` know the markers, and ``--markers`` tell of them."""
+    """Register the markers for ``--strict-markers`` and ``--markers``."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture
 def binance_simulator(request: pytest.FixtureRequest) -> Iterator[BinanceSimulator]:
-    """A local Binance futures of this test's own, REST and WebSocket on a free port of 127.0.0.1; stopped at its end.
+    """A local Binance futures for this test, REST and WebSocket on a free port of 127.0.0.1; stopped at its end.
 
     It is a started ``ccxt_contractinfo.simulator.BinanceSimulator``. ``@pytest.mark.binance_simulator(seed=7)`` gives
-    its keyword arguments; of several such markers the nearest to the test counts. Its canary is pushed every 0.05 s (on
-    Binance it is 3 s), so that streams are live at once.
+    its keyword arguments; if there are several such markers, the nearest to the test counts. Its canary is pushed every
+    0.05 s (Binance: 3 s), so that streams are live at once.
 
     Threads: it serves from a daemon thread; all its methods may be called from any thread. When one returns, the pushes
-    are handed to the sockets; that an exchange has them has to be waited for.
+    are handed to the sockets; wait until an exchange has them.
     """
     from ccxt_contractinfo.simulator import BinanceSimulator  # see the top
 
@@ -53,9 +53,9 @@ def binance_simulator(request: pytest.FixtureRequest) -> Iterator[BinanceSimulat
 
 @pytest.fixture
 def contract_info_exchange_class() -> Any:
-    """The class of `contract_info_exchange` where no marker names another: ``ccxt_contractinfo.binanceusdm``.
+    """The class of `contract_info_exchange` if no marker names another: ``ccxt_contractinfo.binanceusdm``.
 
-    Override it to test with a class of your own, with the mixin or without; in conftest.py for all, or in a module.
+    Override it to test with your own class, with the mixin or without: in conftest.py for all modules, or in a module.
     """
     import ccxt_contractinfo as cci  # see the top
 
@@ -68,16 +68,16 @@ def contract_info_exchange(
 ) -> Iterator[Any]:
     """An exchange on the test's `binance_simulator`, its markets loaded and its stream live; closed at the end.
 
-    It is a ``ccxt_contractinfo.binanceusdm``. ``@pytest.mark.contract_info_exchange('binancecoinm', **config)`` names
-    another, and gives what its constructor is given, in ccxt's names; of several such markers the nearest to the test
-    counts. For a class of your own, override the fixture `contract_info_exchange_class`: any sync Binance class of
-    ccxt's will do, and is attached where it lacks the mixin. The exchange has the simulator's API key (``apiKey=None``
-    for none) and is quick to reconnect, but for what `config` says.
+    It is a ``ccxt_contractinfo.binanceusdm``. ``@pytest.mark.contract_info_exchange('binancecoinm', **config)`` chooses
+    another, and gives the config of its constructor, in ccxt's names; if there are several such markers, the nearest to
+    the test counts. For your own class, override the fixture `contract_info_exchange_class`: it may be any of ccxt's
+    sync Binance classes; without the mixin, the exchange is attached. The exchange has the simulator's API key
+    (``apiKey=None`` for none) and reconnects quickly, unless `config` says otherwise.
 
-    Threads: callbacks run on threads of their own, so wait for what they do; ``watch_contract_info(since=0,
-    params={'timeout': 10_000})`` waits for an update, and the markets show it when it returns. All that this package
-    adds may be called from any thread, ccxt's own methods from one at a time. No thread is left at the end, but for a
-    callback that does not return within 5 s.
+    Threads: each callback runs on its own thread, so wait for what it does. ``watch_contract_info(since=0,
+    params={'timeout': 10_000})`` waits for an update; when it returns, the markets have the change. This package's
+    methods may be called from any thread, ccxt's own methods from one thread at a time. No thread is left at the end,
+    except for a callback that does not return within 5 s.
     """
     import ccxt_contractinfo as cci  # see the top
 
@@ -92,7 +92,7 @@ def contract_info_exchange(
 
 
 def _marked(request: pytest.FixtureRequest, name: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What the nearest marker of that name has been given."""
+    """The arguments of the nearest marker of that name."""
     marker = request.node.get_closest_marker(name)
     return (marker.args, marker.kwargs) if marker else ((), {})
 

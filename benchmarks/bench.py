@@ -9,7 +9,7 @@ from typing import Any
 from .processes import Process
 
 CONTRACTS = 600
-"""As many as Binance has in USDⓈ-M, about."""
+"""About as many as Binance has in USDⓈ-M."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Bench:
 
     :param server: the process that pushes, and its port
     :param subjects: those that were chosen
-    :param runs: how often each is run, alternately
-    :param is_quick: sizes as small as may be, to see that all runs; the figures mean nothing
+    :param runs: how often each subject runs; they take turns
+    :param is_quick: the smallest sizes, to see that everything runs; the figures mean nothing
     """
 
     server: Process
@@ -29,23 +29,31 @@ class Bench:
     is_quick: bool
 
     def size(self, full: int, quick: int) -> int:
-        """A number of pushes, contracts, or s."""
+        """The full size, or the quick one, of anything."""
         return quick if self.is_quick else full
 
     def say(self, text: str) -> None:
-        """Tell whoever waits."""
+        """Print progress."""
         print(f"  {text}", flush=True)
 
     def burst(
         self, subject: str, kind: str, count: int, contracts: int, rate: int | None = None, **job: Any
     ) -> dict[str, Any]:
-        """Run a subject once over a burst of pushes; `cpu` and `wall` are then in us a push. Raises SubjectError."""
+        """Run a subject once over a burst of pushes.
+
+        :return: `cpu` and `wall` are in us a push
+        :raises SubjectError: if the subject fails or is skipped
+        """
         if rate is None:
             job["settle_time"] = 600  # so that no comparison with REST falls into the burst
         return self._run(subject, kind, count, contracts, {"do": "burst", "rate": rate}, **job)
 
     def pace(self, subject: str, kind: str, count: int, rate: float, **job: Any) -> dict[str, Any]:
-        """Run a subject once over so many pushes a second. Raises SubjectError."""
+        """Run a subject once at a steady rate.
+
+        :param rate: pushes a second
+        :raises SubjectError: if the subject fails or is skipped
+        """
         contracts = self.size(CONTRACTS, 20)
         return self._run(subject, kind, count, contracts, {"do": "pace", "rate": rate}, latency=True, **job)
 

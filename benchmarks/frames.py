@@ -1,6 +1,6 @@
-"""The contracts and the pushes that all subjects get: the same for the same numbers, and each changes something.
+"""The contracts and the pushes that all subjects get: the same for the same numbers. Each push changes something.
 
-A push carries, beside Binance's own fields, ``x``: when it was sent, in ns by ``time.monotonic_ns``, which on one
+A push has a field ``x`` beside Binance's own fields: when it was sent, in ns by ``time.monotonic_ns``, which on one
 machine is the same clock in all processes.
 """
 
@@ -28,7 +28,7 @@ def contract_id(index: int) -> str:
 
 
 def entries(count: int) -> list[Entry]:
-    """The first so many contracts, as exchangeInfo has them, all TRADING."""
+    """The first `count` contracts, as exchangeInfo has them, all TRADING."""
     from ccxt_contractinfo.simulator import BinanceSimulator  # only the server needs it, and it imports much
 
     known = [entry for entry in BinanceSimulator().contracts.values() if _is_usual(entry)]
@@ -54,7 +54,7 @@ def brackets(table: int) -> list[Entry]:
 
 
 def expected(kind: str, pushes: int, contracts: int, index: int) -> str | int | None:
-    """What a contract has to be after so many pushes: its status, or the leverage that its first bracket allows."""
+    """The expected state of a contract after the pushes: its status, or the leverage that its first bracket allows."""
     rounds = (pushes - 1 - index) // contracts  # the last push about it was in this round
     if rounds < 0:
         return "TRADING" if kind == "status" else None
@@ -65,7 +65,7 @@ class Pushes:
     """The frames of one kind of push, about each of the contracts in turn.
 
     :param kind: 'status': the status alternates; 'brackets': one table of 8 brackets, then the other
-    :param is_combined: whether they come in the envelope of a combined stream
+    :param is_combined: whether each is in the envelope of a combined stream
     """
 
     def __init__(self, kind: str, listed: list[Entry], is_combined: bool) -> None:
@@ -81,7 +81,11 @@ class Pushes:
         return text_frame(self._templates[which][turn % 2] % (event_time, sent))
 
     def chunks(self, first: int, count: int, size: int, first_time: int, step: float) -> Iterator[bytes]:
-        """So many pushes from an index on, in chunks of so many; their event times (ms) rise by this step."""
+        """`count` pushes from the index `first` on, in chunks of `size`.
+
+        :param first_time: event time (ms) of the first push
+        :param step: ms from one event time to the next
+        """
         for begin in range(0, count, size):
             turns = range(begin, min(begin + size, count))
             yield b"".join([self.frame(first + turn, first_time + int(turn * step), 0) for turn in turns])

@@ -21,7 +21,7 @@ class SubjectError(Exception):
 
 
 class Process:
-    """A Python module in a process of its own, with which lines of JSON are exchanged.
+    """A Python module in a separate process; both sides exchange lines of JSON.
 
     :param patience: s; after that, it is killed
     :param environment: its environment; None: that of the driver
@@ -70,7 +70,10 @@ class Process:
             self._process.stdin.flush()
 
     def heard(self) -> dict[str, Any]:
-        """The next line that it prints. Raises SubjectError where there is none, or it holds a 'skipped'."""
+        """The next line that it prints.
+
+        :raises SubjectError: if there is none, or it has a 'skipped'
+        """
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("{"):

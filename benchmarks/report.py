@@ -66,9 +66,9 @@ def _throughput(found: Results) -> str:
     ]
     skipped = "".join(f"\n{name} was skipped: {why}.\n" for name, why in found["skipped"].items())
     count, contracts = found["pushes"], found["contracts"]
-    return f"""A burst of {count} pushes about {contracts} contracts in turn, each of which changes something: from the
-socket to a callback. CPU is that of all threads of the process, from when it was ready to its last callback; wall from
-the first byte sent to the last callback; both in µs a push. Faults are pushes lost or dropped, callbacks missed, and
+    return f"""A burst of {count} pushes about {contracts} contracts in turn, from the socket to a callback; each push
+changes something. CPU: of all threads of the process, from when it was ready to its last callback. Wall: from the first
+byte sent to the last callback. Both are in µs a push. Faults are pushes lost or dropped, callbacks missed, and
 markets that were wrong in the end. contractinfo has its default settings, but for a `settle_time` that keeps
 comparisons with REST out of the burst.
 
@@ -104,8 +104,8 @@ def _cost(found: Results) -> str:
     return f"""How much longer a CPU-bound thread of the bot takes for the same work, {count} contracts, one callback:
 
 {_table(["beside", "time taken"], rows)}
-The longest time (ms) for which that thread was kept waiting, within the second around an event (nothing: what the
-machine itself does):
+The longest time (ms) for which that thread had to wait, within the second around an event ("nothing": no event, so what
+the machine itself does):
 
 {_table(["event", "median", "worst"], waits)}
 An idle stream took {idle["percent"]:.3f} % of a core over {seconds} s, canary and pings included, and {size} bytes.
@@ -120,7 +120,7 @@ def _polling(found: Results) -> str:
     ]
     count, seconds = found["contracts"], found["seconds"]
     return f"""Keeping the markets of {count} contracts fresh to one second, over {seconds} s with a push in each: CPU
-as a share of a core, and bytes a second (REST's compressed).
+as a share of a core, and bytes a second (REST is compressed).
 
 {_table(["way", "CPU", "bytes a second"], rows)}"""
 
@@ -151,9 +151,9 @@ def _growth(found: Results) -> str:
 live, before the pushes:
 
 {joined}
-Exchanges that share markets have each push worked out once. Those with markets of their own work it out for themselves,
-so that what one account does to its markets never reaches another's, and Python's garbage collector goes over all they
-have.
+If exchanges share markets, a push is applied once for all of them. Exchanges with separate markets apply it each, so
+that what one account does to its markets never reaches another's; Python's garbage collector has to visit all their
+markets.
 
 Memory before, and after each {every} of {count} pushes, with default settings (MiB; the newest updates
 are kept for `since`):
@@ -218,7 +218,7 @@ def _found_aims(results: Results) -> Iterable[tuple[str, str, bool]]:
             ratio = max(costs) / min(costs)
             aim = f"a push ({kind}) costs the same whatever the number of contracts (within 1.4 times)"
             yield aim, f"{ratio:.2f} times", ratio < 1.4
-    for name in ("exchanges with markets of their own", "exchanges that share markets"):
+    for name in ("exchanges with separate markets", "exchanges that share markets"):
         sizes = _dig(results, "growth", name)
         if sizes:
             size = list(sizes)[-1]

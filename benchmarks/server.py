@@ -1,4 +1,4 @@
-"""A small Binance in a process of its own: REST as `load_markets()` needs it, and a WebSocket that sends what the
+"""A small Binance in a separate process: REST as `load_markets()` needs it, and a WebSocket that sends what the
 driver says, as fast as the peer reads or at a rate.
 
 ``python -m benchmarks.server`` prints its port, then answers each line of JSON on its input by one on its output.
@@ -61,7 +61,7 @@ class Server:
         self.reset(100)
 
     def reset(self, contracts: int) -> dict[str, Any]:
-        """Begin anew with so many contracts, all TRADING."""
+        """Begin again with this number of contracts, all TRADING."""
         self._entries = frames.entries(contracts)
         self._pushed = list(self._entries)
         self._next = dict.fromkeys(frames.KINDS, 0)
@@ -71,7 +71,7 @@ class Server:
         return {}
 
     def serve(self) -> None:
-        """Accept connections for ever."""
+        """Accept connections without end."""
         threading.Thread(target=self._send_canaries, daemon=True).start()
         while True:
             sock, _ = self._listener.accept()
@@ -88,7 +88,10 @@ class Server:
         return actions[do](**request)
 
     def burst(self, kind: str, count: int, rate: int | None = None) -> dict[str, Any]:
-        """Send so many pushes, made beforehand, as fast as the peers read; or so many a second, in small chunks."""
+        """Send `count` pushes, made beforehand, as fast as the peers read.
+
+        :param rate: pushes a second, sent in small chunks; None: as fast as possible
+        """
         peers, first, first_time = self._listeners(), self._next[kind], self._next_time()
         begin = time.monotonic()
         step = 1.0 if rate is None else 1000 / rate
@@ -111,7 +114,7 @@ class Server:
         return {"began": began, "ended": time.monotonic_ns(), "peers": len(peers)}
 
     def pace(self, kind: str, count: int, rate: float) -> dict[str, Any]:
-        """Send so many pushes a second, each by itself, stamped with when it was sent."""
+        """Send `count` pushes, `rate` a second, each by itself and with the time when it was sent."""
         begin = time.monotonic()
         for index in range(count):
             time.sleep(max(0.0, begin + index / rate - time.monotonic()))
@@ -123,7 +126,7 @@ class Server:
         return {}
 
     def add(self, count: int) -> dict[str, Any]:
-        """List so many contracts more: REST knows them, and the stream tells, this once."""
+        """List `count` more contracts: they are in REST, and the stream pushes each once."""
         known = len(self._entries)
         new = frames.entries(known + count)[known:]
         self._entries += new
@@ -138,7 +141,7 @@ class Server:
         return {}
 
     def sent(self) -> dict[str, Any]:
-        """How many bytes were sent until now, and how many requests of REST answered."""
+        """How many bytes were sent so far, and how many REST requests were answered."""
         with self._lock:
             stream = self._gone + sum(peer.sent for peer in self._peers)
         return {"stream_bytes": stream, "rest_bytes": self._rest_bytes, "requests": self._requests}
@@ -154,7 +157,7 @@ class Server:
         return max(self._last_time + 1, now)
 
     def _note(self, kind: str, count: int) -> None:
-        """So many pushes more were sent: REST tells what they did."""
+        """Let REST show what the pushes did that were just sent."""
         contracts, first = len(self._pushed), self._next[kind]
         for index in range(first, first + count):
             status = frames.STATUSES[index // contracts % 2] if kind == "status" else "TRADING"
@@ -238,7 +241,7 @@ class Server:
     def _subscribe(self, peer: Peer, names: Iterable[str]) -> None:
         known = (frames.STREAM, f"{frames.STREAM}@arr", frames.CANARY)
         peer.streams.update(name for name in names if name in known)
-        self._send_canary(peer)  # at once, so that nobody waits 3 s for his first
+        self._send_canary(peer)  # at once: no client waits 3 s for the first one
 
 
 def _request(stream: Any) -> tuple[str, dict[str, str]]:

@@ -1,8 +1,8 @@
-"""What the examples share and a script of your own does not need: the choice between Binance and a simulator of it, and
-the plays, which make happen on the simulator what each example is about.
+"""What the examples share and your own script does not need: the choice between Binance and a simulator, and the plays,
+which make things happen on the simulator.
 
-A play is a generator: what it does before its first `yield` is there from the start; then each `yield` names a text
-that the example has to print before the play goes on. After the last one the exchanges are closed, so the example ends.
+A play is a generator. What it does before its first `yield` is there from the start. Each `yield` names a text that the
+example has to print before the play goes on. After the last one the exchanges are closed, so the example ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Play = Callable[[BinanceSimulator], Iterator[str]]
 
 
 def parsed(about: str | None, *, trades: bool = False) -> argparse.Namespace:
-    """The options of an example: `binance`, and for one that trades `trade`, which is always True on the simulator."""
+    """The options of an example: `binance`; if it trades, also `trade`, which is always True on the simulator."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binance", action="store_true", help="run on Binance until Ctrl-C, not on a simulator")
     if trades:
@@ -124,7 +124,7 @@ class _Heard(io.TextIOBase):
             self._condition.notify_all()
 
     def wait_for(self, text: str) -> None:
-        """Wait until a line with a text has been written, after the one that was last waited for."""
+        """Wait until a line with a text is written, after the line of the last wait."""
         with self._condition:
             self._condition.wait_for(lambda: "\n" in self._text.partition(text)[2] or self._has_ended, LIMIT)
             if text not in self._text:

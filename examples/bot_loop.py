@@ -1,6 +1,6 @@
-"""A bot that goes round in a loop, leaves contracts that will be delisted, and trades only on markets that are known.
+"""A bot with a loop: it leaves contracts that will be delisted, and trades only while the markets may be trusted.
 
-On a simulated Binance it ends when all was shown. On Binance it runs until Ctrl-C, reads positions with the key in
+On a simulated Binance it ends by itself. On Binance it runs until Ctrl-C, reads positions with the key in
 BINANCE_APIKEY and BINANCE_SECRET, and sends an order (it closes what you hold in such contracts) only with --trade.
 
     python examples/bot_loop.py [--binance [--trade]]
@@ -15,7 +15,7 @@ import ccxt_contractinfo as cci
 
 SYMBOLS = ["ADA/USDT:USDT", "ETH/USDT:USDT"]
 PACE = 500
-"""ms; a round begins at least so often, and at once when something has changed."""
+"""ms; how long a round waits at most; it begins at once when something has changed."""
 
 
 def leave(exchange: cci.binanceusdm, trade: bool) -> None:
@@ -33,14 +33,14 @@ def leave(exchange: cci.binanceusdm, trade: bool) -> None:
 def tradable(exchange: cci.binanceusdm) -> list[str]:
     """The symbols in which a position may be opened now."""
     if not exchange.contract_info_stream().is_fresh():
-        return []  # a halt may have come, and nobody knows
+        return []  # there may be a halt that has not arrived
     markets = [exchange.market(symbol) for symbol in SYMBOLS]
     return [market["symbol"] for market in markets if market["active"] and market["delisting"] is None]
 
 
 def main(exchange: cci.binanceusdm, trade: bool) -> None:
     """Go round until the exchange is closed."""
-    has_to_leave = True  # what was scheduled before the bot began is in the markets, and told by no update
+    has_to_leave = True  # what was scheduled before the bot began is in the markets, not in an update
     chosen = None
     while True:
         try:

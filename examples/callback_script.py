@@ -1,6 +1,6 @@
-"""Be told of listings and delistings, by whatever reaches you.
+"""Get a message about listings and delistings.
 
-On a simulated Binance it ends when all was told; on Binance it runs until Ctrl-C, and needs no key.
+On a simulated Binance it ends by itself; on Binance it runs until Ctrl-C, and needs no key.
 
     python examples/callback_script.py [--binance]
 """
@@ -15,8 +15,8 @@ import ccxt_contractinfo as cci
 
 
 def notify(text: str) -> None:
-    """Put here what sends you a mail or a message. It may take its time, or fail: the next ones wait for it here, and
-    neither the markets nor other callbacks do."""
+    """Put here what sends you a mail or a message. It may be slow, or fail: only the next messages wait for it, not the
+    markets and not other callbacks."""
     print(text)
 
 
@@ -40,10 +40,10 @@ def main(exchange: cci.binanceusdm) -> None:
     stream = exchange.contract_info_stream()
     stream.wait_until_live()
     print(f"{stream.state}: waits for listings and delistings among {len(exchange.symbols)} contracts")
-    while stream.state not in ("stopped", "failed"):  # the callbacks have threads of their own
+    while stream.state not in ("stopped", "failed"):  # each callback has its own thread
         time.sleep(0.2)
-    if stream.error:  # it does not try again, where Binance refuses your location
-        notify(f"nobody watches any more: {stream.error}")
+    if stream.error:  # Binance refuses your location, so the stream does not try again
+        notify(f"the stream has failed: {stream.error}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""When leverage tiers change, tell what that means for what is held, and halve what is liquidated too soon.
+"""When leverage tiers change, show what that means for each position, and halve positions near their liquidation.
 
-On a simulated Binance it ends when all was shown. On Binance it runs until Ctrl-C, reads positions with the key in
+On a simulated Binance it ends by itself. On Binance it runs until Ctrl-C, reads positions with the key in
 BINANCE_APIKEY and BINANCE_SECRET, and sends an order only with --trade.
 
     python examples/margin_guard.py [--binance [--trade]]
@@ -19,12 +19,12 @@ NEAREST = 0.1  # 10 % from the mark price is as near as a liquidation price may 
 
 
 def shown(number: float | None) -> str:
-    """None is what there is not, or cannot be told."""
+    """A number, or '-' if there is none or it is unknown."""
     return "-" if number is None else f"{number:,.8g}"
 
 
 def tell(impact: cci.PositionImpact) -> None:
-    """Say what was and what is; liquidation prices are estimates."""
+    """Print the state before and after; liquidation prices are estimates."""
     print(f"{impact['symbol']}, {impact['position']['side']}, worth {shown(impact['notional'])}:")
     print(f"  margin       {shown(impact['previousMaintenanceMargin'])} -> {shown(impact['maintenanceMargin'])}")
     print(f"  liquidation  {shown(impact['previousLiquidationPrice'])} -> {shown(impact['liquidationPrice'])}")
@@ -32,7 +32,7 @@ def tell(impact: cci.PositionImpact) -> None:
 
 
 def guard(exchange: cci.binanceusdm, impact: cci.PositionImpact, trade: bool) -> None:
-    """Halve the position, where its liquidation price has come too near."""
+    """Halve the position if its liquidation price has come too near."""
     position, liquidation = impact["position"], impact["liquidationPrice"]
     if liquidation is None or abs(liquidation / position["markPrice"] - 1) >= NEAREST:
         return
@@ -43,19 +43,19 @@ def guard(exchange: cci.binanceusdm, impact: cci.PositionImpact, trade: bool) ->
             how = {"reduceOnly": True, "hedged": position["hedged"]}  # in hedge mode, ccxt names the side instead
             exchange.create_order(impact["symbol"], "market", side, half, None, how)
         print(f"  {'halved' if trade else 'would halve'} by {half}: liquidation within {NEAREST:.0%} of the price")
-    except ccxt.BaseError as error:  # a change is told once, so nobody else comes back to it
+    except ccxt.BaseError as error:  # a change comes once, so this is not tried again
         print(f"  not halved, so see to it yourself: {error}")
 
 
 def main(exchange: cci.binanceusdm, trade: bool) -> None:
-    """Guard what is held until the stream is stopped."""
-    exchange.contract_info_impact()  # starts the stream; what changes from now on is told by the next calls
+    """Guard the positions until the stream is stopped."""
+    exchange.contract_info_impact()  # starts the stream; the next calls return what changes from now on
     stream = exchange.contract_info_stream()
     stream.wait_until_live()
     print(f"{stream.state}: guards {len(exchange.fetch_positions())} positions")
     while stream.state not in ("stopped", "failed"):
         try:
-            for impact in exchange.contract_info_impact():  # asks Binance only where something has changed
+            for impact in exchange.contract_info_impact():  # asks Binance only if something has changed
                 tell(impact)
                 guard(exchange, impact, trade)
         except ccxt.NetworkError as error:

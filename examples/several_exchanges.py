@@ -1,6 +1,6 @@
-"""Three exchanges, USD-M, COIN-M and the unified one, of which ccxt's own classes will do, on one connection.
+"""Three exchanges of ccxt's own classes, USD-M, COIN-M and the unified one, on one connection.
 
-On a simulated Binance it ends when all was told; on Binance it runs until Ctrl-C, and needs no key.
+On a simulated Binance it ends by itself; on Binance it runs until Ctrl-C, and needs no key.
 
     python examples/several_exchanges.py [--binance]
 """
@@ -23,10 +23,10 @@ def tell(name: str, update: cci.ContractInfo) -> None:
 
 
 def main(usdm: Any, *others: Any) -> None:
-    """Tell until the stream is stopped."""
+    """Print updates until the stream is stopped."""
     stream = cci.attach(usdm).contract_info_stream()
     for other in others:
-        cci.attach(other, stream=stream)  # Binance's stream carries both universes; each takes what it trades
+        cci.attach(other, stream=stream)  # Binance's stream has both universes; each exchange takes what it trades
     for exchange in (usdm, *others):
         exchange.on_contract_info(functools.partial(tell, exchange.id))
 

@@ -229,3 +229,10 @@ def test_the_reference_has_all_public_names() -> None:
     assert sorted({*cci.__all__, "errors", "simulator.BinanceSimulator", "simulator.Handshake"}) == sorted(
         {*names, *(name for name in cci.__all__ if hasattr(errors, name))}
     )
+
+
+def test_the_reference_has_all_of_the_simulator() -> None:
+    """The page of the simulator lists each of its public methods and properties."""
+    page = (ROOT / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^        - (\w+)$", page, re.MULTILINE)
+    assert sorted(listed) == [name for name in dir(BinanceSimulator) if not name.startswith("_")]

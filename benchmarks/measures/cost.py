@@ -60,7 +60,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _spin(bench: Bench, bot: Process, rate: int, seconds: int) -> float:
-    """How many turns a second the bot's thread makes, at so many pushes a second."""
+    """How many turns a second the bot's thread makes, at a rate of pushes."""
     bot.notify(do="spin", seconds=seconds)
     if rate:
         bench.server.ask(do="pace", kind="status", count=rate * seconds, rate=rate)

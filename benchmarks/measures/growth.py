@@ -15,12 +15,12 @@ RATE = 5000
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """One dimension at a time, its sizes in turn, so often as there are runs, but not more than three times."""
+    """Measure one dimension after the other, each size once a run, at most three times."""
     usual = bench.size(CONTRACTS, 20)
     steps = (1, 2, 3) if bench.is_quick else (1, 10, 100)
     dimensions: dict[str, list[dict[str, Any]]] = {
         "contracts": [{"contracts": size} for size in ((20, 40, 60) if bench.is_quick else (100, 1000, 10_000))],
-        "exchanges with markets of their own": [{"exchanges": size} for size in steps],
+        "exchanges with separate markets": [{"exchanges": size} for size in steps],
         "exchanges that share markets": [{"exchanges": size, "shared": True} for size in steps],
         "subscribers": [{"subscribers": size} for size in steps],
     }

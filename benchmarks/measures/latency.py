@@ -12,7 +12,7 @@ RATES = (1, 100)
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """The subjects in turn, at each rate, so often as there are runs, but not more than three times."""
+    """Measure the subjects in turn at each rate, once a run, at most three times."""
     result: dict[str, Any] = {"rates": {}, "skipped": {}}
     names = [name for name in SUBJECTS if name in bench.subjects]
     runs = min(3, bench.runs)

@@ -16,7 +16,7 @@ PUSHES = 1
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """One process for each way, from the moment its markets are loaded and its stream is live."""
+    """Measure one process for each way, from the moment when its markets are loaded and its stream is live."""
     contracts, seconds = bench.size(CONTRACTS, 20), bench.size(60, 3)
     result: dict[str, Any] = {"contracts": contracts, "seconds": seconds, "pushes": PUSHES * seconds}
     for way in WAYS:
@@ -39,7 +39,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Keep an exchange's markets fresh for so long, in the way that the driver says."""
+    """Keep an exchange's markets fresh for the time and in the way that the driver says."""
     import ccxt
 
     import ccxt_contractinfo as cci

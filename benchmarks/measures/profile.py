@@ -9,7 +9,7 @@ from benchmarks.frames import KINDS
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """One burst of each kind. The profiler makes calls seem dearer than they are, so these are shares, not times."""
+    """Profile one burst of each kind. The profiler makes calls slower, so the results are shares, not times."""
     count, contracts = bench.size(20_000, 500), bench.size(CONTRACTS, 20)
     found = {}
     for kind in KINDS:

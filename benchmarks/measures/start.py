@@ -14,7 +14,7 @@ from benchmarks.processes import Process, summary
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """A new process each time; the first one compiles what is imported, and does not count."""
+    """Measure a new process each time; the first one compiles what it imports, and does not count."""
     contracts = bench.size(CONTRACTS, 20)
     bench.server.ask(do="reset", contracts=contracts)
     runs = []

@@ -10,7 +10,7 @@ from benchmarks.processes import SubjectError, summary
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """All subjects in turn, over the same pushes, so often as there are runs."""
+    """Measure all subjects in turn, over the same pushes, once a run."""
     count, contracts = bench.size(20_000, 500), bench.size(CONTRACTS, 20)
     found: dict[str, dict[str, list[dict[str, Any]]]] = {name: {kind: [] for kind in KINDS} for name in bench.subjects}
     skipped: dict[str, str] = {}
@@ -43,6 +43,6 @@ def _subject(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def faults(runs: list[dict[str, Any]]) -> dict[str, int]:
-    """What was not as it has to be, summed up: pushes lost or dropped, callbacks missed, markets wrong."""
+    """The faults of all runs together: pushes lost or dropped, callbacks missed, markets wrong."""
     names = ("lost", "dropped", "missed", "wrong")
     return {name: total for name in names if (total := sum(run.get(name, 0) for run in runs))}

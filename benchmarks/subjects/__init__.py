@@ -1,4 +1,4 @@
-"""What is measured: each module here runs in a process of its own, ``python -m benchmarks.subjects.<name> <job>``."""
+"""What is measured: each module here runs in a separate process, ``python -m benchmarks.subjects.<name> <job>``."""
 
 NAMES = (
     "floor",

@@ -17,7 +17,7 @@ SUBSCRIBE = {"method": "SUBSCRIBE", "params": [STREAM, CANARY], "id": 1}
 
 
 class Job:
-    """What the driver wants of a subject, and what came of it.
+    """What the driver wants of a subject, and the results.
 
     :param does: what the subject does with each push, for the report
     :param packages: those whose versions the report names
@@ -32,7 +32,7 @@ class Job:
         self.check: Callable[[], dict[str, Any]] = dict
         """Verifies what cannot be seen from outside, at the end."""
         self.others: list[threading.Event] = []
-        """Set when other callbacks have had all pushes: the end is when all have."""
+        """Each is set when another callback has had all pushes: the job ends when all are set."""
         self.market_delays: list[int] = []
         """ns from sending to the market being true."""
         self._delays: list[int] | None = [] if self.settings.get("latency") else None
@@ -48,7 +48,7 @@ class Job:
         return f"ws://127.0.0.1:{self.port}"
 
     def ready(self) -> None:
-        """The subject has shown that it receives: the pushes may come."""
+        """Say that the subject receives: the pushes may come."""
         if "memory_before" not in self._result:
             patience = threading.Timer(self.settings["patience"], self._conclude)
             patience.daemon = True
@@ -58,7 +58,7 @@ class Job:
             self._cpu = time.process_time()
 
     def told(self, push: Mapping[str, Any]) -> None:
-        """The callback: called with each push, or with whatever a subject makes of it."""
+        """The callback: called with each push, or with what a subject makes of it."""
         self.count += 1
         if self._delays is not None:
             self._delays.append(time.monotonic_ns() - push["x"])

@@ -1,7 +1,7 @@
 """The package itself: `cci.binanceusdm` with a callback, live before the first push.
 
-The job may ask for several `exchanges` on the one stream, with markets of their own or `shared` ones, and for several
-`subscribers` of the last one.
+The job may ask for several `exchanges` on one stream, with separate or `shared` markets, and for several `subscribers`
+of the last exchange.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from benchmarks.frames import contract_id, expected
 from .common import Job
 from .profiled import Profiled
 
-DOES = "reads, decodes with orjson, validates, updates both views of the markets, hands over an update on a thread of "
-DOES += "its own; reconnects, proves delivery by the canary, makes up for what was missed"
+DOES = "reads, decodes with orjson, validates, updates both views of the markets, hands over an update on "
+DOES += "another thread; reconnects, proves delivery by the canary, finds what was missed"
 
 
 def pointed(exchange: Any, port: int) -> Any:
@@ -97,7 +97,7 @@ def _probe(job: Job, exchange: Any) -> None:
 
 
 def _wrong(exchange: Any, job: Job) -> int:
-    """How many contracts are not what they have to be, in one view of the markets or the other."""
+    """How many contracts have a wrong state, in either view of the markets."""
     wrong, contracts = 0, job.settings["contracts"]
     for index in range(contracts):
         id = contract_id(index)

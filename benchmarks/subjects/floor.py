@@ -1,4 +1,4 @@
-"""The floor: what no Python program on websocket-client can do without."""
+"""The floor: what each Python program on websocket-client has to do."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SOCKET = "the socket"
 
 
 class Profiled:
-    """Wraps what a thread calls over and over, to profile that thread from its first call on."""
+    """Wraps a function that a thread calls again and again, to profile that thread from the first call on."""
 
     def __init__(self, act: Callable[..., None]) -> None:
         self._act = act
@@ -33,8 +33,8 @@ class Profiled:
         self._act(*args)
 
     def shares(self) -> dict[str, float]:
-        """The share of each module in the time that was not spent on waiting; what is built in counts where it was
-        called."""
+        """The share of each module in the time that was not spent on waiting; a built-in function counts for the module
+        that called it."""
         own: Counter[str] = Counter()
         for entry in self._profile.getstats():
             if isinstance(entry.code, CodeType):

@@ -279,7 +279,7 @@ def connected_exchange(arguments: argparse.Namespace, **settings: Any) -> Iterat
 def _on_simulator(exchange: Any, url: SplitResult | Literal[True]) -> Iterator[None]:
     """Connect an exchange to the simulator of a URL, or to one that lives as long as this, playing `life.toml`."""
     from ..simulator import BinanceSimulator  # users of Binance need none
-    from ..simulator.simulator import connect
+    from ..simulator.binance.urls import connect
 
     if url is IN_PROCESS:
         need("cli", TOML)

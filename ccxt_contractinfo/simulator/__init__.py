@@ -1,9 +1,10 @@
 """A local Binance futures for demonstrations and for users' own tests: REST and WebSocket on one loopback port.
 
-It stands alone: nothing else in the package imports it, and it imports nothing else of the package.
+What every venue needs is here: the server, its connections, faults, what was seen, scenarios. What only Binance has is
+in `binance/`; another venue has a folder beside it. The simulator stands alone: it imports nothing else of the package.
 """
 
+from .binance.simulator import BinanceSimulator
 from .seen import Handshake
-from .simulator import BinanceSimulator
 
 __all__ = ["BinanceSimulator", "Handshake"]

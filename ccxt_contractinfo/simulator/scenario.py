@@ -1,8 +1,8 @@
-"""Scenarios: files in TOML that say what happens on a simulator, and when. `life.toml` beside this module is one.
+"""Scenarios: files in TOML that say what happens on a simulator, and when. `binance/life.toml` is one.
 
 ::
 
-    repeat = true                # play it over and over (default: false)
+    repeat = true                # play it again and again (default: false)
 
     [simulator]                  # settings of BinanceSimulator: seed, canary_interval...
     seed = 7
@@ -28,8 +28,8 @@
     action = "remove_contract"
     id = "NOVA{round}USDT"
 
-A file is checked wholly before anything of it is played: two rounds of it are tried, without waiting, on a simulator
-that is not started. Whatever is wrong is a `ScenarioError`, which names the file, the step and what there is instead.
+The whole file is checked before its first step is played: two rounds are tried, without waiting, on a simulator that is
+not started. Any mistake is a `ScenarioError` that names the file, the step, and what is allowed there.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .binance.universe import NEVER
-from .simulator import BinanceSimulator
+from .binance.simulator import BinanceSimulator
+from .binance.times import NEVER
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-LIFE = Path(__file__).with_name("life.toml")
-"""The scenario that comes along: something happens every second or two, for ever."""
+LIFE = Path(__file__).parent / "binance" / "life.toml"
+"""The scenario that comes with the simulator: something happens every second or two, without end."""
 
 ACTIONS = (
     *("list_contract", "set_status", "schedule_delisting", "set_brackets", "remove_contract", "set_price"),
@@ -92,12 +92,12 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be played; the text names the file, the step, what is wrong and what there is."""
+    """A scenario that cannot be played; the text names the file, the step, what is wrong and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens: `wait` s after the one before, the method `action` is called with `arguments`.
+    """One thing that happens: `wait` s after the step before, the method `action` is called with `arguments`.
 
     `number` counts from 1. `arguments` are as the file has them: dates may be relative, and ids have their ``{round}``.
     """
@@ -110,7 +110,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Played:
-    """A step that was played, in which round (from 1), and with which arguments: dates in ms since the epoch."""
+    """A step that was played: in which round (from 1), and with which arguments (dates in ms since the epoch)."""
 
     step: Step
     round: int
@@ -138,11 +138,11 @@ class Scenario:
         *,
         once: bool = False,
     ) -> None:
-        """Play the steps, on the caller's thread, until they are over or `stop` is set, which ends any wait at once.
+        """Play the steps on the caller's thread, until they are over or `stop` is set, which ends any wait at once.
 
         :param told: called on the same thread after each step
-        :param once: do not repeat it, whatever the file says
-        :raises ScenarioError: where a step is not possible any more, because somebody else has changed the simulator
+        :param once: play one round, even if the file says `repeat`
+        :raises ScenarioError: if a step is not possible any more, because other code has changed the simulator
         """
         round = 1
         while True:
@@ -162,9 +162,9 @@ class Scenario:
         *,
         once: bool = False,
     ) -> Iterator[threading.Thread]:
-        """Play it on a daemon thread, which is given and ends with the context at the latest; see `play`.
+        """Play it on a daemon thread, as `play` does. Gives the thread, which ends with the context at the latest.
 
-        :raises ScenarioError: at the end of the context, where `play` has; or what `told` has raised
+        :raises ScenarioError: at the end of the context, if `play` raised it; also raises what `told` raised
         """
         stop = threading.Event()
         failures: list[BaseException] = []
@@ -205,15 +205,15 @@ class Scenario:
 def load(path: str | PathLike[str], **settings: Any) -> Scenario:
     """Read a file and check it; see the module.
 
-    :param settings: of BinanceSimulator, in place of the file's
-    :raises ScenarioError: where it cannot be read or played
+    :param settings: of BinanceSimulator; they replace the file's
+    :raises ScenarioError: if it cannot be read or played
     """
     name = str(path)
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"{name}: {error.strerror or error}") from error
-    except ValueError as error:  # TOML's, or letters that are no UTF-8
+    except ValueError as error:  # of TOML, or of UTF-8
         raise ScenarioError(f"{name}: this is no TOML: {error}") from error
     _check_names(name, data, ("repeat", "simulator", "step"), "key")
     repeat = data.get("repeat", False)
@@ -258,7 +258,7 @@ def _steps(name: str, tables: Any) -> tuple[Step, ...]:
 
 
 def _wait(where: str, table: Mapping[str, Any], due: float) -> float:
-    """How long (s) a step waits for the one before, which was due `due` s after the first."""
+    """How long (s) a step waits after the step before, which was due `due` s after the first."""
     given = [each for each in _TIMING if each in table]
     if len(given) == 2:
         raise ScenarioError(f"{where} has both 'after' and 'at'; it can have one of them")
@@ -317,7 +317,10 @@ def _is_a(value: Any, types: tuple[type, ...]) -> bool:
 
 
 def _meant(name: str, value: Any, round: int, now: int) -> Any:
-    """An argument as the simulator takes it. Raises ValueError for a date that is none."""
+    """An argument as the simulator takes it.
+
+    :raises ValueError: for an invalid date
+    """
     if name.endswith("_time"):
         return _time(name, value, now)
     return value.replace(_ROUND, str(round)) if isinstance(value, str) else value
@@ -351,5 +354,5 @@ def _time(name: str, value: Any, now: int) -> int | None:
 
 
 def _ms(moment: datetime) -> int:
-    """Without an offset, it is UTC, as all dates of Binance's."""
+    """ms since the epoch; without an offset it is UTC, as all of Binance's dates are."""
     return round((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() * 1000)

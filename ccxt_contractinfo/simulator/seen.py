@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 class Handshake:
     """One WebSocket handshake as it arrived.
 
-    `path` is the raw request target, query included; `headers` looks names up whatever their letter case; `status` is
-    the HTTP status it was answered with, or None where a stalled server never answered.
+    `path` is the raw request target, query included; `headers` looks up names in any letter case; `status` is the HTTP
+    status of the answer, or None where a stalled server never answered.
     """
 
     path: str
@@ -22,8 +22,8 @@ class Handshake:
 
 
 @dataclass
-class Journal:
-    """The record of one simulator. Written on the server's thread only; `wait_until` may be called from any other."""
+class Seen:
+    """What one simulator has seen. Written on the server's thread only; `wait_until` may be called from any other."""
 
     handshakes: list[Handshake] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Journal:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def notify(self) -> None:
-        """Wake whoever waits, because something that can be observed has changed."""
+        """Wake all that wait: something that can be observed has changed."""
         with self._changed:
             self._version += 1
             self._changed.notify_all()
@@ -42,13 +42,9 @@ class Journal:
     def wait_until(self, predicate: Callable[[], object], timeout: float) -> None:
         """Block until `predicate()` is true, asking again at each change.
 
-        Args:
-            predicate: called in the caller's thread, without any lock held.
-            timeout: seconds.
-
-        Raises:
-            TimeoutError: it was still false after `timeout`.
-
+        :param predicate: called in the caller's thread, without any lock held
+        :param timeout: s
+        :raises TimeoutError: if it is still false after `timeout`
         """
         deadline = time.monotonic() + timeout
         while True:

@@ -14,7 +14,7 @@ import ccxt
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.simulator.server import SICK
+from ccxt_contractinfo.simulator.faults import SICK
 from tests.interrupting import Interrupt
 
 if TYPE_CHECKING:

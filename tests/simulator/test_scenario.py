@@ -1,10 +1,11 @@
-"""Scenario files are checked wholly, say clearly what is wrong, and are played as they stand."""
+"""Scenario files are checked as a whole, say clearly what is wrong, and are played as they stand."""
 
 from __future__ import annotations
 
 import inspect
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ action = "set_status"
 id = "BTCUSDT"
 status = "TRADING_HALT"
 """
+
+
+@pytest.fixture
+def sim() -> Iterator[BinanceSimulator]:
+    """A started simulator whose canaries come quickly, so that streams are live at once."""
+    with BinanceSimulator(canary_interval=0.05) as simulator:
+        yield simulator
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def hastened(life: scenario.Scenario) -> scenario.Scenario:
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(write: Any, text: str, expected: str) -> None:
-    """Whatever cannot be played is refused with the file, the step, and what there is instead."""
+    """A file that cannot be played is refused with its name, the step, and what is allowed."""
     path = write(text)
     with pytest.raises(ScenarioError) as raised:
         load(path)
@@ -133,7 +141,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_each_action_can_be_checked() -> None:
-    """Each action is a method of the simulator's, and what its parameters may be is known."""
+    """Each action is a method of the simulator, and the type of each of its parameters can be checked."""
     for action in scenario.ACTIONS:
         parameters = inspect.signature(getattr(BinanceSimulator, action)).parameters.values()
         kinds = {str(each.annotation).removesuffix(" | None") for each in parameters if each.name != "self"}
@@ -144,7 +152,7 @@ def test_each_action_can_be_checked() -> None:
 
 
 def test_steps_are_played_in_order_with_their_dates(write: Any) -> None:
-    """Relative dates count from the step; ISO ones, TOML's own, and ms are taken as they are; "never" is none."""
+    """Relative dates count from the step; ISO dates, TOML's dates and ms are taken as they are; "never" is None."""
     dates = ['"2027-01-29T09:00Z"', "2027-01-29T10:00:00+01:00", '"2027-01-29 09:00"', "1801213200000"]
     steps = [
         f"[[step]]\naction = 'schedule_delisting'\nid = 'BTCUSDT'\ndelivery_time = {date}"
@@ -171,7 +179,7 @@ def test_waits_come_from_after_and_at(write: Any) -> None:
 
 
 def test_rounds_have_their_own_ids(write: Any) -> None:
-    """With `repeat` the steps begin anew, and {round} in a text is the number of the round."""
+    """With `repeat` the steps begin again, and {round} in a text is the number of the round."""
     repeated = load(write("repeat = true" + LISTING.replace("NOVA", "NOVA{round}") + "after = 0.001"))
     simulator, stop = BinanceSimulator(), threading.Event()
     rounds: list[int] = []
@@ -187,7 +195,7 @@ def test_rounds_have_their_own_ids(write: Any) -> None:
 
 
 def test_settings_are_the_simulators(write: Any) -> None:
-    """[simulator] makes the simulator; what the caller gives comes before it, and is what the file is checked with."""
+    """[simulator] makes the simulator; the caller's settings replace it, and the file is checked with them."""
     path = write(f"[simulator]\nseed = 3\napi_key = 'mine'{HALT}")
     assert "mine" == load(path).simulator().api_key
     assert set(BinanceSimulator(seed=3).contracts) == set(load(path).simulator().contracts)
@@ -213,7 +221,7 @@ def test_a_wait_is_interrupted(write: Any) -> None:
 
 
 def test_what_is_not_possible_any_more_is_told(write: Any) -> None:
-    """Where somebody else has removed a contract meanwhile, the error comes out, also of the thread."""
+    """If other code has removed a contract meanwhile, the error is raised, also from the thread."""
     simulator, checked = BinanceSimulator(), load(write(HALT))
     simulator.remove_contract("BTCUSDT")
     with pytest.raises(ScenarioError, match=r"step 1 .set_status.: the simulator has no contract 'BTCUSDT'"):
@@ -227,7 +235,7 @@ def test_one_connection_that_is_not_there_is_no_error(write: Any, sim: BinanceSi
     assert 1 == len(playing(load(write("[[step]]\naction = 'drop'\nonly = 0")), sim))
 
 
-# The scenario that comes along
+# The scenario that comes with the simulator
 
 
 def test_life_goes_on() -> None:
@@ -239,7 +247,7 @@ def test_life_goes_on() -> None:
 
 
 def test_life_has_something_of_every_kind(sim: BinanceSimulator) -> None:
-    """An exchange that follows two rounds of it is told of all kinds, and its markets are as the simulator's."""
+    """An exchange that follows two rounds of it is told of all kinds, and its markets match the simulator's."""
     life, updates, simulator = hastened(load(LIFE)), Inbox(), sim
     with simulator.connect(cci.binance({"options": {"contractInfo": {"backoff_base": 0.01}}})) as exchange:
         exchange.on_contract_info(updates)

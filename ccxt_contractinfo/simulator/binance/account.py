@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from .universe import Bracket, Contract, adjusted_brackets
+from .brackets import Bracket
+from .contract import Contract, adjusted_brackets
 
 Number = Decimal | float | str
 """What callers may give for an amount or a price; ints are floats to a type checker."""
@@ -24,7 +25,11 @@ _LARGEST = Decimal(10) ** 15
 
 
 def number(name: str, value: Number) -> Decimal:
-    """An amount or a price that a caller gave. Raises ValueError, naming it, where it is no sensible number."""
+    """An amount or a price that a caller gave.
+
+    :param name: of the value, for the error
+    :raises ValueError: if it is no number, not finite, or too large
+    """
     try:
         # Floats by their shortest form: 0.1 is meant as it is written.
         result = Decimal(str(value))
@@ -36,7 +41,11 @@ def number(name: str, value: Number) -> Decimal:
 
 
 def price(name: str, value: Number) -> Decimal:
-    """A price, to Binance's eight decimals. Raises ValueError, naming it, where it is not above zero."""
+    """A price that a caller gave, with Binance's eight decimals.
+
+    :param name: of the value, for the error
+    :raises ValueError: if it is no number, or not above zero
+    """
     result = Decimal(f"{number(name, value):.8f}")
     if result <= 0:
         raise ValueError(f"{name} must be above zero: {value!r}")
@@ -53,7 +62,7 @@ def mark_price(contract: Contract) -> Decimal:
 
 @dataclass(frozen=True)
 class Tier:
-    """A bracket in decimals: the notional from which and up to which it goes, its rate, `cum` and highest leverage."""
+    """A bracket in decimals: lowest and highest notional, maintenance margin rate, `cum`, and highest leverage."""
 
     floor: Decimal
     cap: Decimal
@@ -73,7 +82,7 @@ def tiers(contract: Contract) -> list[Tier]:
 
 
 def tier_at(contract: Contract, notional: Decimal) -> Tier:
-    """The bracket that a notional is in: the last that begins at or below it. One of no margin if there is none."""
+    """The bracket that a notional is in: the last with a floor at or below it. Without one, a bracket of no margin."""
     found = [tier for tier in tiers(contract) if tier.floor <= abs(notional)]
     return found[-1] if found else Tier(ZERO, ZERO, ZERO, ZERO, 1)
 
@@ -84,7 +93,7 @@ def largest_leverage(contract: Contract, notional: Decimal) -> int:
 
 
 def largest_notional(contract: Contract, leverage: int) -> Decimal:
-    """The highest notional that a leverage may be used for; 0 if no bracket allows it any more."""
+    """The highest notional that a leverage may be used for; 0 if no bracket allows it."""
     return max((tier.cap for tier in tiers(contract) if tier.leverage >= leverage), default=ZERO)
 
 
@@ -129,12 +138,8 @@ def maintenance_margin(contract: Contract, position: Position, at: Decimal) -> D
 def liquidation_price(contract: Contract, position: Position, wallet: Decimal) -> Decimal:
     """The price at which `wallet` and the profit are down to the maintenance margin; 0 where there is none.
 
-    Args:
-        contract: that the position is in.
-        position: the position.
-        wallet: what covers it apart from its own profit. Isolated: its own wallet. Cross: the cross wallet balance
-            less the maintenance margins of the other cross positions, plus their profits.
-
+    :param wallet: what covers the position apart from its profit. Isolated: its wallet. Cross: the cross wallet balance
+        less the maintenance margins of the other cross positions, plus their profits
     """
     # Rate and cum are those of the bracket that the position will be in when it is liquidated, which is not known
     # before the price is: each is tried, and the right one is where the position at its price lies in it.
@@ -215,7 +220,7 @@ class Account:
     """
 
     def __init__(self, now: int) -> None:
-        """Begin at `now`, ms, without positions: with 10,000 of each dollar coin and 10 of every other one."""
+        """Begin at `now`, ms, without positions, with 10,000 of each dollar coin and 10 of each other coin."""
         self.hedged = False
         self._began = now
         self._balances: dict[str, Decimal] = {}
@@ -231,7 +236,11 @@ class Account:
         return self._updated.get(asset, self._began)
 
     def set_balance(self, asset: str, amount: Number, now: int) -> None:
-        """Replace the cross wallet balance of an asset. Raises ValueError for one that is negative or no number."""
+        """Replace the cross wallet balance of an asset.
+
+        :param now: ms
+        :raises ValueError: if it is negative or no number
+        """
         balance = number("the balance", amount)
         if balance < 0:
             raise ValueError(f"the balance must not be negative: {amount!r}")
@@ -239,7 +248,10 @@ class Account:
         self._updated[asset] = now
 
     def set_mode(self, *, hedged: bool) -> None:
-        """Choose hedge mode or one-way mode. Raises ValueError where a position is open, as Binance does."""
+        """Choose hedge mode or one-way mode.
+
+        :raises ValueError: if a position is open: Binance refuses that, too
+        """
         if self._positions and hedged != self.hedged:
             raise ValueError(f"the mode cannot be changed while positions are open: {', '.join(self._positions)}")
         self.hedged = hedged
@@ -255,8 +267,9 @@ class Account:
     ) -> None:
         """Replace the position in a contract; the brackets decide on the leverage now, and never again.
 
-        Raises ValueError for an amount of zero or off the contract's step, an entry price or isolated wallet that is
-        not above zero, and a leverage beyond the brackets.
+        :param now: ms
+        :raises ValueError: for an amount of zero or off the contract's step, an entry price or isolated wallet that is
+            not above zero, or a leverage beyond the brackets
         """
         size, decimals = number("the amount", amount), int(contract.entry["quantityPrecision"])
         if not size:
@@ -280,23 +293,18 @@ class Account:
         self._updated[margin_asset(contract)] = now
 
     def close(self, contract: Contract, now: int) -> None:
-        """Forget the position in a contract, if there is one, without a profit or a loss."""
+        """Forget the position in a contract, if there is one, without profit or loss."""
         if self._positions.pop(contract.id, None) is not None:
             self._updated[margin_asset(contract)] = now
 
     def reduce(self, contract: Contract, amount: Decimal, now: int) -> Decimal:
         """Close a part of a position, or all of it, at the mark price.
 
-        The profit, and of an isolated position's wallet the same part, goes to the balance.
+        The profit goes to the balance, and with it the same part of an isolated position's wallet.
 
-        Args:
-            contract: that the position is in.
-            amount: signed as the order is, so against the position; what is beyond it is not filled.
-            now: ms.
-
-        Returns:
-            How much was filled, unsigned. 0 where there is no position that the amount is against.
-
+        :param amount: signed as the order is, so against the position; at most the whole position is filled
+        :param now: ms
+        :return: how much was filled, unsigned; 0 where there is no position that the amount is against
         """
         position = self._positions.get(contract.id)
         if position is None or position.amount * amount >= 0:
@@ -320,7 +328,10 @@ class Account:
         return filled
 
     def holdings(self, contracts: Iterable[Contract]) -> list[Holding]:
-        """One for each contract, with a position or without; `contracts` are all that there are of one market."""
+        """One for each contract, with a position or without.
+
+        :param contracts: all contracts of one market
+        """
         held = [self._holding(contract) for contract in contracts]
         cross = [holding for holding in held if holding.position.amount and holding.wallet is None]
         free = {holding.asset: self.balance(holding.asset) for holding in cross}

@@ -8,13 +8,13 @@ RECORDED = {
     "LOOM": 1697034600000,
     "BOND": 1697380200000,
 }
-"""Bases that published or recorded pushes are about, with the onboard times, ms, that those pushes carry."""
+"""Bases of published or recorded pushes, with the onboard times, ms, in those pushes."""
 
 PRICES = {
     "BTC": 91000.0, "ETH": 3100.0, "BNB": 880.0, "SOL": 140.0, "XRP": 2.1, "DOGE": 0.15, "ADA": 0.45, "LTC": 90.0,
     "BCH": 520.0, "LINK": 13.0, "AVAX": 14.0, "DOT": 2.4, "TRX": 0.28, "XAU": 4100.0, "XAG": 50.0,
 }  # fmt: skip
-"""Rough prices of those bases where everybody would notice a wrong one."""
+"""Rough prices of those bases where users would notice a wrong one."""
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
-"""Pure: REST requests to answers. Knows no socket. Of what it is asked, exchangeInfo counts `rest_after`, orders change
-the account, and nothing else changes anything.
+"""Pure: Binance's answers to REST requests. Knows no socket.
+
+Two requests change something: exchangeInfo counts `rest_after` down, and an order changes the account.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from ..json_text import compact
 from . import statements
 from .account import Account, number
-from .universe import Contract, Universe, rest_brackets
-from .wire import compact
+from .contract import Contract, rest_brackets
+from .universe import Universe
 
 _ACCOUNTS = {
     "/fapi/v3/account": statements.account_v3,
@@ -28,7 +30,7 @@ _BRACKETS = {
     "/papi/v1/um/leverageBracket": False,
     "/papi/v1/cm/leverageBracket": True,
 }
-"""Where leverageBracket is, and whether it is that of COIN-M; portfolio margin accounts have addresses of their own."""
+"""The paths of leverageBracket, and whether each is for COIN-M; portfolio margin accounts have separate paths."""
 
 _WEIGHTS = {"/api/v3/exchangeInfo": 20, "/sapi/v1/capital/config/getall": 10}
 _WEIGHTS |= dict.fromkeys((*_ACCOUNTS, *_RISKS), 5)
@@ -36,17 +38,16 @@ _WEIGHTS |= dict.fromkeys((*_ACCOUNTS, *_RISKS), 5)
 
 @dataclass(frozen=True)
 class Credentials:
-    """The one key that the simulator knows."""
+    """The only key that the simulator accepts."""
 
     api_key: str
     secret: str
 
 
 class ApiError(Exception):
-    """An answer of Binance's error form: HTTP `status`, and `code` and message in the JSON."""
+    """An answer in Binance's form for errors: HTTP `status`, and `code` and message in the JSON."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
-        """Keep what the answer is built from."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -61,7 +62,7 @@ class RestApi:
     """Binance's REST endpoints over a universe and an account. For the server's thread only."""
 
     def __init__(self, universe: Universe, account: Account, credentials: Credentials) -> None:
-        """Answer from `universe`, and signed requests for `credentials`, whose is `account`."""
+        """Answer from `universe`; signed requests need `credentials` and concern `account`."""
         self._universe = universe
         self._account = account
         self._credentials = credentials
@@ -74,16 +75,12 @@ class RestApi:
     ) -> tuple[int, dict[str, str], str]:
         """Answer one request.
 
-        Args:
-            method: of HTTP.
-            target: the raw request target, query included: signatures are over its very bytes.
-            headers: must look names up whatever their letter case.
-            now: server time, ms.
-            body: a form, signed like a query.
-
-        Returns:
-            HTTP status, headers, JSON body.
-
+        :param method: of HTTP
+        :param target: the raw request target, query included: signatures are made from its bytes
+        :param headers: looks up names in any letter case
+        :param now: server time, ms
+        :param body: a form, signed like a query
+        :return: HTTP status, headers, JSON body
         """
         path, _, query = target.partition("?")
         used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
@@ -161,7 +158,7 @@ class RestApi:
         return compact(statements.risk_inverse(self._account, contracts, pair, asset))
 
     def _order(self, inverse: bool, params: Mapping[str, str], now: int) -> str:
-        """Fill a market order that closes, at the mark price; the simulator has no others."""
+        """Fill a market order that closes a position, at the mark price; the simulator has no other orders."""
         contract = _named(self._universe.visible(inverse=inverse), params.get("symbol"))
         if params.get("side") not in ("BUY", "SELL"):
             raise ApiError(400, -1117, "Invalid side.")
@@ -180,7 +177,10 @@ class RestApi:
         return compact(statements.filled_order(self._orders, contract, params, filled, now))
 
     def _closes(self, params: Mapping[str, str]) -> bool:
-        """Whether an order can only close a position. Raises ApiError where it does not fit the position mode."""
+        """Whether an order can only close a position.
+
+        :raises ApiError: if it does not fit the position mode
+        """
         side = params.get("positionSide", "BOTH")
         if (side != "BOTH") != self._account.hedged:
             raise ApiError(400, -4061, "Order's position side does not match user's setting.")
@@ -191,7 +191,10 @@ class RestApi:
         return (side, params["side"]) in (("LONG", "SELL"), ("SHORT", "BUY"))
 
     def _keyed(self, headers: Mapping[str, str]) -> None:
-        """Let only the one key pass."""
+        """Check the key.
+
+        :raises ApiError: if it is missing or wrong
+        """
         key = headers.get("X-MBX-APIKEY", "")
         if not key:
             raise ApiError(401, -2014, "API-key format invalid.")
@@ -199,7 +202,10 @@ class RestApi:
             raise ApiError(401, -2015, "Invalid API-key, IP, or permissions for action.")
 
     def _signed(self, query: str, headers: Mapping[str, str], now: int) -> dict[str, str]:
-        """The parameters of a signed request, once everything about it holds."""
+        """The parameters of a signed request.
+
+        :raises ApiError: if key, time or signature is wrong
+        """
         self._keyed(headers)
         parts = [part for part in query.split("&") if part]
         params = dict(parse_qsl(query, keep_blank_values=True))
@@ -227,7 +233,10 @@ def _bracket_entry(contract: Contract) -> dict[str, object]:
 
 
 def _named(contracts: Iterable[Contract], symbol: str | None) -> Contract:
-    """The contract of a symbol that a request names. Raises ApiError."""
+    """The contract of a symbol that a request names.
+
+    :raises ApiError: if there is none
+    """
     for contract in contracts:
         if contract.id == symbol:
             return contract

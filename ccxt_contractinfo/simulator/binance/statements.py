@@ -1,6 +1,6 @@
-"""Pure: positionRisk, account and order in the shapes that the versions of these endpoints have, zeros included.
+"""Pure: positionRisk, account and order in the shape of each version of these endpoints, zeros included.
 
-`contracts` are always all those of one market that REST knows.
+`contracts` are always all contracts of one market that REST knows.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from .account import ZERO, Account, Holding, largest_notional, margin_asset, mark_price, notional
-from .universe import Contract
+from .contract import Contract
 
 Row = dict[str, object]
 
@@ -20,7 +20,7 @@ _USDT = "USDT"
 
 
 def risk_v3(account: Account, contracts: Sequence[Contract], symbol: str | None) -> list[Row]:
-    """/fapi/v3/positionRisk: the open positions, all or that of one symbol."""
+    """/fapi/v3/positionRisk: the open positions, all or only of one symbol."""
     return [
         {
             "symbol": holding.contract.id,
@@ -95,7 +95,7 @@ def _risk(holding: Holding, limit: str, worth: str) -> Row:
 
 
 def account_v3(account: Account, contracts: Sequence[Contract]) -> Row:
-    """/fapi/v3/account: only the open positions, and without what does not change with the price."""
+    """/fapi/v3/account: only the open positions, and only fields that change with the price."""
     holdings = account.holdings(contracts)
     assets = _assets(account, holdings)
     positions: list[Row] = [
@@ -280,7 +280,7 @@ def _eight(value: Decimal) -> str:
 
 
 def _short(value: Decimal) -> str:
-    """Eight decimals, but a mere '0' for nothing."""
+    """Eight decimals, but '0' for zero."""
     return _eight(value) if value else "0"
 
 
