@@ -21,6 +21,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance import endpoint
+from tests.universe import small_simulator
 
 # Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
 hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)
@@ -54,8 +55,10 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def sim() -> Iterator[BinanceSimulator]:
-    with BinanceSimulator(canary_interval=0.05) as simulator:
+def sim(request: pytest.FixtureRequest) -> Iterator[BinanceSimulator]:
+    """A local Binance with a small universe; with all contracts where the test is marked `real_size`."""
+    real_size = request.node.get_closest_marker("real_size")
+    with (BinanceSimulator if real_size else small_simulator)(canary_interval=0.05) as simulator:
         yield simulator
 
 

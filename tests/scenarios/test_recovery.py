@@ -357,6 +357,7 @@ def test_a_push_of_a_time_to_come(sim: BinanceSimulator, bot: Make, inbox: Inbox
     assert ("BTCUSDT", ["settling", "status"], "stream") == told(inbox, 3)[2]
 
 
+@pytest.mark.real_size
 def test_an_answer_that_is_cut_off(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """An answer that lacks a great part of all contracts is not believed at once, nor told; a second one has to say
     the same."""

@@ -192,6 +192,7 @@ def test_a_reload_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: 
     assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
 
 
+@pytest.mark.real_size
 def test_a_reload_that_is_cut_off(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
     """A reload that lacks a great part of all contracts makes none of them inactive; REST is asked again at once."""
     exchange, errors = make(contractInfo={"resync_interval": None}), Inbox()

@@ -17,6 +17,7 @@ from ccxt_contractinfo.errors import CanaryLate, PushContradicted
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
 from tests.terminal import ROOT, environment
+from tests.universe import small_simulator
 
 Make = Callable[..., Any]
 SETTLED = {"settle_time": 0.2}
@@ -52,7 +53,7 @@ def canary(sim: BinanceSimulator, event_time: float) -> None:
 @pytest.fixture
 def quiet() -> Iterator[BinanceSimulator]:
     """A simulator whose canary is pushed by the test."""
-    with BinanceSimulator(canary_interval=3600.0) as simulator:
+    with small_simulator(canary_interval=3600.0) as simulator:
         yield simulator
 
 
