@@ -21,14 +21,15 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance import endpoint
+from tests.constants import FAST, PATIENCE
 from tests.universe import small_simulator
+
+Make = Callable[..., Any]
+"""What the fixture `make` gives."""
 
 # Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
 hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("new examples")
-
-PATIENCE = 30.0
-"""s; how long a test waits for what has to happen. Machines are slow at times."""
 
 
 def open_sockets() -> int:
@@ -83,10 +84,6 @@ def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Ite
     yield made
     for exchange in made:
         exchange.close()
-
-
-FAST = {"backoff_base": 0.01, "backoff_max": 0.05}
-"""Settings of streams in tests: nobody waits for a backoff."""
 
 
 @pytest.fixture

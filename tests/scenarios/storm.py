@@ -29,14 +29,13 @@ import ccxt
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
 from tests.conftest import open_sockets
+from tests.constants import PATIENCE
 from tests.universe import small_simulator
 
 from .kinds import Kind, burn_hidden, deck, stream_of
 from .truth import World, contracts_of, differences
 from .witness import Witness
 
-PATIENCE = 30.0
-"""s; how long a calm waits for what has to happen."""
 SHOWN = 90
 """How many happenings before a failure, and differences, are shown."""
 GUESTS = 2

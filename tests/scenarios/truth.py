@@ -8,13 +8,14 @@ from random import Random
 from typing import Any
 
 from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.samples import NEVER
 from tests.universe import is_dated, is_inverse
 
 Facts = dict[str, Any]
 """What is compared of a contract: status, active, created, expiry, delisting, tiers."""
 
-NEVER = 4133404800000
 DAY = 86_400_000
+
 MARKERS = ("ETHUSDT", "ETHUSD_PERP")
 """Their brackets change when the storm wants to know how far everybody has come; nothing else happens to them."""
 UNTOUCHED = ("BTCUSDT", *MARKERS)
