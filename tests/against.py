@@ -11,7 +11,7 @@ from ccxt_contractinfo.cli import options
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import FAST
+from .constants import FAST
 
 make_exchange = options.make_exchange
 

@@ -13,9 +13,9 @@ import pytest
 from ccxt_contractinfo import ContractInfoMixin, clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import PATIENCE, eventually
+from .conftest import eventually
+from .constants import PATIENCE, ROOT
 
-ROOT = Path(__file__).parent.parent
 _FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 PAUSE = 0.1

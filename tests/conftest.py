@@ -21,13 +21,15 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance import endpoint
+from tests.constants import FAST, PATIENCE
+from tests.universe import small_simulator
+
+Make = Callable[..., Any]
+"""What the fixture `make` gives."""
 
 # Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
 hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("new examples")
-
-PATIENCE = 30.0
-"""s; how long a test waits for what has to happen. Machines are slow at times."""
 
 
 def open_sockets() -> int:
@@ -54,8 +56,10 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture
-def sim() -> Iterator[BinanceSimulator]:
-    with BinanceSimulator(canary_interval=0.05) as simulator:
+def sim(request: pytest.FixtureRequest) -> Iterator[BinanceSimulator]:
+    """A local Binance with a small universe; with all contracts where the test is marked `real_size`."""
+    real_size = request.node.get_closest_marker("real_size")
+    with (BinanceSimulator if real_size else small_simulator)(canary_interval=0.05) as simulator:
         yield simulator
 
 
@@ -80,10 +84,6 @@ def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Ite
     yield made
     for exchange in made:
         exchange.close()
-
-
-FAST = {"backoff_base": 0.01, "backoff_max": 0.05}
-"""Settings of streams in tests: nobody waits for a backoff."""
 
 
 @pytest.fixture

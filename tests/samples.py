@@ -14,10 +14,13 @@ from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, SubTy
 from ccxt_contractinfo.venues.binance.pushes import parse_event, salvage_event
 from ccxt_contractinfo.venues.binance.snapshot import Snapshot
 
+from .universe import is_inverse
+
 NEVER = 4133404800000
 ONBOARD = 1569398400000
 SCHEDULED = 1790000000000  # 2026-09-21T14:13:20Z
 SERVER_TIME = 1700000000000
+
 FILTERS = [
     {"filterType": "PRICE_FILTER", "minPrice": "0.0001", "maxPrice": "200000", "tickSize": "0.0001"},
     {"filterType": "LOT_SIZE", "minQty": "0.1", "maxQty": "10000000", "stepSize": "0.1"},
@@ -34,7 +37,7 @@ _EXCHANGES = {"linear": ccxt.binanceusdm(), "inverse": ccxt.binancecoinm()}
 
 def entry(id: str = "IOTAUSDT", **changes: Any) -> dict[str, Any]:
     """An entry of exchangeInfo; of COIN-M where the id is one of its."""
-    is_inverse = "USD_" in id
+    inverse = is_inverse(id)
     base = id.partition("USD")[0]
     return {
         "symbol": id,
@@ -42,13 +45,13 @@ def entry(id: str = "IOTAUSDT", **changes: Any) -> dict[str, Any]:
         "contractType": "PERPETUAL",
         "deliveryDate": NEVER,
         "onboardDate": ONBOARD,
-        "contractStatus" if is_inverse else "status": "TRADING",
+        "contractStatus" if inverse else "status": "TRADING",
         "baseAsset": base,
-        "quoteAsset": "USD" if is_inverse else "USDT",
-        "marginAsset": base if is_inverse else "USDT",
+        "quoteAsset": "USD" if inverse else "USDT",
+        "marginAsset": base if inverse else "USDT",
         "pricePrecision": 4,
         "quantityPrecision": 1,
-        **({"contractSize": 10} if is_inverse else {}),
+        **({"contractSize": 10} if inverse else {}),
         "filters": FILTERS,
         **changes,
     }

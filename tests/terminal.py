@@ -8,15 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pexpect
 import pyte
 
+from .constants import PATIENCE, ROOT
+
 _OF_A_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES"}
-ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60.0
 
 
 def environment() -> dict[str, str]:

@@ -24,8 +24,9 @@ from ccxt_contractinfo.contracts.changes import KINDS
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 
-from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
-from .conftest import PATIENCE, Inbox, go_live
+from .blocks import Block, blocks, halt_and_resume, played, shows
+from .conftest import Inbox, go_live
+from .constants import PATIENCE, ROOT
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCKS = [block for page in PAGES for block in blocks(page)]

@@ -12,7 +12,8 @@ import pytest
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.extras import how_to_install
 
-ROOT = Path(__file__).resolve().parent.parent
+from .constants import ROOT
+
 METADATA = """\
 Metadata-Version: 2.1
 Name: {name}

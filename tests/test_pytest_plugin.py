@@ -5,13 +5,13 @@ from __future__ import annotations
 import configparser
 import importlib.metadata
 import re
-from pathlib import Path
 
 import pytest
 
+from .constants import ROOT
+
 pytest_plugins = ("pytester",)
 
-ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 PLUGIN = "pytest_ccxt_contractinfo"
 OPTIONS = ("-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", "-W", "error")

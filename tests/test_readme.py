@@ -13,8 +13,8 @@ from ccxt_contractinfo.cli.main import _parser
 from ccxt_contractinfo.contracts.changes import KINDS
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .blocks import ROOT, Block, blocks, halt_and_resume, played, shows
-from .conftest import PATIENCE
+from .blocks import Block, blocks, halt_and_resume, played, shows
+from .constants import PATIENCE, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = [block for block in blocks(ROOT / "README.md") if block.language == "python"]

@@ -7,9 +7,8 @@ import configparser
 import importlib.metadata
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from .constants import ROOT
 
 
 def declared(section: str, name: str) -> list[str]:

@@ -13,8 +13,9 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.contracts.tier_changes import DIRECTIONS
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .blocks import ROOT, blocks
+from .blocks import blocks
 from .conftest import Inbox
+from .constants import ROOT
 
 
 def test_readme_passes_a_strict_mypy(tmp_path: Path) -> None:

@@ -28,15 +28,14 @@ import ccxt
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
-from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import open_sockets
+from tests.constants import PATIENCE
+from tests.universe import small_simulator
 
 from .kinds import Kind, burn_hidden, deck, stream_of
 from .truth import World, contracts_of, differences
 from .witness import Witness
 
-PATIENCE = 30.0
-"""s; how long a calm waits for what has to happen."""
 SHOWN = 90
 """How many happenings before a failure, and differences, are shown."""
 GUESTS = 2
@@ -140,7 +139,7 @@ class Storm:
         self.rng = Random(seed)
         self.wanted = faults
         self.report = Report(seed)
-        self.sim = BinanceSimulator(seed=seed, canary_interval=0.03, ping_interval=0.5)
+        self.sim = small_simulator(seed=seed, perpetuals=50, canary_interval=0.03, ping_interval=0.5)
         self.world = World(self.sim, self.rng)
         self.users = Users(self.complain)
         self.streams: dict[str, cci.ContractInfoStream] = {}
@@ -172,7 +171,6 @@ class Storm:
         gc.freeze()  # what was there before is not looked at again and again
         try:
             with self.sim:
-                self.world.shrink()
                 self._open()
                 try:
                     self._blow()

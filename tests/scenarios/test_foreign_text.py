@@ -22,7 +22,8 @@ from ccxt_contractinfo.cli import demo, options
 from ccxt_contractinfo.contracts.upcoming import Upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.cli.test_main import COMMAND, environment
-from tests.conftest import PATIENCE, Inbox, eventually, go_live
+from tests.conftest import Inbox, eventually, go_live
+from tests.constants import PATIENCE
 from tests.journals import START, answer, pushed, written
 from tests.samples import NEVER, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, push
 from tests.terminal import Terminal, piped

@@ -14,9 +14,8 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import Inbox, go_live
+from tests.conftest import Inbox, Make, go_live
 
-Make = Callable[..., Any]
 LOOM = "LOOM/USDT:USDT"
 
 

@@ -6,7 +6,7 @@ import itertools
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -16,10 +16,9 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, without_threads
+from tests.conftest import Inbox, Make, eventually, go_live, without_threads
+from tests.constants import FAST, PATIENCE
 from tests.interrupting import Interrupt
-
-Make = Callable[..., Any]
 
 
 class RaisesOnce(logging.Filter):

@@ -19,10 +19,10 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, go_live
+from tests.conftest import Inbox, Make, go_live
+from tests.constants import PATIENCE
 from tests.samples import CUT, PUSHED
 
-Make = Callable[..., Any]
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 PLAIN = {

@@ -11,10 +11,10 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, held_by_another_thread
+from tests.conftest import Inbox, Make, eventually, go_live, held_by_another_thread
+from tests.constants import FAST, PATIENCE
 from tests.samples import CUT, NEVER, ONBOARD, PUSHED, entry
 
-Make = Callable[..., Any]
 BTC, ETH, SOL, IOTA, IDOL = (f"{base}/USDT:USDT" for base in ("BTC", "ETH", "SOL", "IOTA", "IDOL"))
 DATE = 1_797_206_400_000
 QUIET = {"resync_interval": None, "settle_time": 0.0}

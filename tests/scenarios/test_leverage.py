@@ -18,9 +18,8 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.contracts.changes import KINDS
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, go_live
-
-Make = Callable[..., Any]
+from tests.conftest import Inbox, Make, go_live
+from tests.constants import PATIENCE
 
 BTC, ETH, SOL = "BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT"
 COIN = "BTC/USD:BTC"

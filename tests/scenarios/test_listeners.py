@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,9 +15,9 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
+from tests.conftest import Inbox, Make, eventually, go_live, gone, raised_in_thread
+from tests.constants import FAST, PATIENCE
 
-Make = Callable[..., Any]
 BTC = "BTC/USDT:USDT"
 IDS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT")
 

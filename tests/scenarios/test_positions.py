@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import ccxt
@@ -12,7 +11,8 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, go_live
+from tests.conftest import Inbox, Make, go_live
+from tests.constants import PATIENCE
 
 LINEAR = [
     {"bnf": 0, "bnc": 10_000, "mmr": 0.01, "ma": 50},
@@ -26,8 +26,6 @@ INVERSE = [
 ]
 SIDES = {"long": 1, "short": -1}
 DAY = 86_400_000
-
-Make = Callable[..., Any]
 
 
 def cut(brackets: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread
+from tests.conftest import Inbox, Make, eventually, go_live, raised_in_thread
+from tests.constants import PATIENCE
 
-Make = Callable[..., Any]
 HOUR = 3600.0
 
 

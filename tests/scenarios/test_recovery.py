@@ -14,19 +14,11 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live, time_stands_still
+from tests.conftest import Inbox, Make, eventually, go_live, time_stands_still
+from tests.constants import PATIENCE
+from tests.samples import CUT, NEVER, PUSHED
 
-Make = Callable[..., Any]
-NEVER = 4133404800000
 SOON = 1_900_000_000_000
-BRACKETS = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 1, "ma": 20},
-]
-CUT = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.02, "cf": 0, "mi": 21, "ma": 25},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.05, "cf": 150, "mi": 1, "ma": 10},
-]
 
 
 @pytest.fixture
@@ -355,6 +347,7 @@ def test_a_push_of_a_time_to_come(sim: BinanceSimulator, bot: Make, inbox: Inbox
     assert ("BTCUSDT", ["settling", "status"], "stream") == told(inbox, 3)[2]
 
 
+@pytest.mark.real_size
 def test_an_answer_that_is_cut_off(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """An answer that lacks a great part of all contracts is not believed at once, nor told; a second one has to say
     the same."""
@@ -531,7 +524,7 @@ def test_a_missed_bracket_change_is_told(sim: BinanceSimulator, bot: Make, inbox
     """With an API key, brackets that changed without a push are told as tiers, and ccxt's own table is kept in step."""
     exchange = bot(apiKey=sim.api_key, secret=sim.secret)
     exchange.load_leverage_brackets()
-    sim.set_brackets("BTCUSDT", BRACKETS, push=False)
+    sim.set_brackets("BTCUSDT", PUSHED, push=False)
     assert exchange.contract_info_stream().resync()
     (update,) = inbox.wait()
     assert (["tiers"], "resync", [50, 20]) == (
@@ -551,7 +544,7 @@ def test_pushed_brackets_are_newer(
     exchange = bot(apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 0.2})
     old = exchange.leverage_tiers("BTCUSDT")
     entry = sim.contracts["BTCUSDT"]
-    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING", "bks": BRACKETS}
+    push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING", "bks": PUSHED}
     with time_stands_still(monkeypatch):
         sim.push({**push, "E": exchange.milliseconds(), "ot": entry["onboardDate"]})
         inbox.wait()
@@ -586,7 +579,7 @@ def test_without_a_key_tiers_are_unknown(sim: BinanceSimulator, bot: Make) -> No
     exchange = bot()
     assert exchange.leverage_tiers("BTCUSDT") is None
     assert not any("leverageBracket" in request for request in sim.requests)
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     eventually(lambda: exchange.leverage_tiers("BTCUSDT") is not None)
     live_again(sim, exchange)
     assert 2 == len(exchange.leverage_tiers("BTCUSDT"))

@@ -14,15 +14,11 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import PATIENCE, Inbox, eventually, go_live, raised_in_thread, time_stands_still
+from tests.conftest import Inbox, Make, eventually, go_live, raised_in_thread, time_stands_still
+from tests.constants import PATIENCE
+from tests.samples import NEVER, PUSHED
 
-Make = Callable[..., Any]
-NEVER = 4133404800000
-BRACKETS = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 1, "ma": 20},
-]
-PUSHED = [["0", "0.01"], ["5000", "0.025"]]
+KEPT = [["0", "0.01"], ["5000", "0.025"]]
 
 
 class Slow(cci.binanceusdm):
@@ -98,7 +94,7 @@ def test_a_reload_does_not_undo_a_push(sim: BinanceSimulator, slow: Any, inbox: 
     finish = loading(slow, lambda: slow.load_markets(True))
     before = slow.markets
     sim.set_status("BTCUSDT", "TRADING_HALT")
-    sim.set_brackets("ETHUSDT", BRACKETS)
+    sim.set_brackets("ETHUSDT", PUSHED)
     inbox.wait(2)
     finish()
     assert before is not slow.markets
@@ -192,6 +188,7 @@ def test_a_reload_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: 
     assert [("BTCUSDT", ["halted", "status"], "resync")] == told(inbox)
 
 
+@pytest.mark.real_size
 def test_a_reload_that_is_cut_off(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
     """A reload that lacks a great part of all contracts makes none of them inactive; REST is asked again at once."""
     exchange, errors = make(contractInfo={"resync_interval": None}), Inbox()
@@ -225,7 +222,7 @@ def test_no_reader_sees_a_moment_of_the_old(sim: BinanceSimulator, make: Make, i
     exchange = make(contractInfo={"settle_time": PATIENCE, "resync_interval": 0.05})
     exchange.on_contract_info(inbox)
     go_live(exchange)
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     push = {"e": "contractInfo", "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
     sim.push({**push, "E": 10**13, "ot": sim.contracts["BTCUSDT"]["onboardDate"]})  # of which REST knows nothing
     inbox.wait(2)
@@ -253,11 +250,11 @@ def test_loaded_leverage_brackets_do_not_undo_a_push(sim: BinanceSimulator, slow
     slow.has_asked.clear()
     slow.may_go_on.clear()
     finish = loading(slow, lambda: slow.load_leverage_brackets(True))
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     inbox.wait()
-    assert before != PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
+    assert before != KEPT == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
     finish()
-    assert PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
+    assert KEPT == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
 
 
 def test_loaded_leverage_brackets_do_not_undo_a_comparison(sim: BinanceSimulator, slow: Any, inbox: Inbox) -> None:
@@ -267,23 +264,23 @@ def test_loaded_leverage_brackets_do_not_undo_a_comparison(sim: BinanceSimulator
     slow.has_asked.clear()
     slow.may_go_on.clear()
     finish = loading(slow, lambda: slow.load_leverage_brackets(True))
-    sim.set_brackets("BTCUSDT", BRACKETS, push=False)
+    sim.set_brackets("BTCUSDT", PUSHED, push=False)
     assert slow.contract_info_stream().resync()
     inbox.wait()
     finish()
-    assert PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
+    assert KEPT == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
 
 
 def test_leverage_brackets_are_seen_whole(sim: BinanceSimulator, slow: Any, inbox: Inbox) -> None:
     """Until all brackets are loaded, ccxt does not believe that they are; a push meanwhile is not lost."""
     finish = loading(slow, slow.load_leverage_brackets)
     assert slow.options["leverageBrackets"] is None
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     inbox.wait()
     assert slow.options["leverageBrackets"] is None
     finish()
     assert len(sim.contracts) / 2 < len(slow.options["leverageBrackets"])
-    assert PUSHED == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
+    assert KEPT == slow.options["leverageBrackets"]["BTC/USDT:USDT"]
 
 
 def test_leverage_brackets_that_cannot_be_loaded(sim: BinanceSimulator, slow: Any) -> None:

@@ -12,7 +12,9 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.stream.reader import STEADY, Link
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, without_threads
+from tests.conftest import Inbox, eventually, go_live, without_threads
+from tests.constants import FAST, PATIENCE
+from tests.universe import small_simulator
 
 SHUTDOWN = {"e": "serverShutdown"}
 
@@ -20,7 +22,7 @@ SHUTDOWN = {"e": "serverShutdown"}
 @pytest.fixture
 def slow_sim() -> Iterator[BinanceSimulator]:
     """A simulator whose canary sings only when it is told to."""
-    with BinanceSimulator(canary_interval=3600) as sim:
+    with small_simulator(canary_interval=3600) as sim:
         yield sim
 
 

@@ -15,7 +15,8 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.rest import Rest
-from tests.conftest import FAST, PATIENCE, Inbox, eventually
+from tests.conftest import Inbox, eventually
+from tests.constants import FAST, PATIENCE
 from tests.servers import http_proxy, read_head, serving
 from tests.terminal import Terminal, piped
 

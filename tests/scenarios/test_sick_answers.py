@@ -13,9 +13,8 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.journal.writer import read_journal
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import Inbox, go_live
+from tests.conftest import Inbox, Make, go_live
 
-Make = Callable[..., Any]
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 HALF = "\ud800"
 MISSING = object()

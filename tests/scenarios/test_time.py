@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,10 +15,11 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.errors import CanaryLate, PushContradicted
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
-from tests.terminal import ROOT, environment
+from tests.conftest import Inbox, Make, eventually, go_live
+from tests.constants import FAST, PATIENCE, ROOT
+from tests.terminal import environment
+from tests.universe import small_simulator
 
-Make = Callable[..., Any]
 SETTLED = {"settle_time": 0.2}
 
 
@@ -52,7 +53,7 @@ def canary(sim: BinanceSimulator, event_time: float) -> None:
 @pytest.fixture
 def quiet() -> Iterator[BinanceSimulator]:
     """A simulator whose canary is pushed by the test."""
-    with BinanceSimulator(canary_interval=3600.0) as simulator:
+    with small_simulator(canary_interval=3600.0) as simulator:
         yield simulator
 
 

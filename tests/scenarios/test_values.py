@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.contracts.upcoming import upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import Inbox, eventually, go_live, time_stands_still
+from tests.conftest import Inbox, Make, eventually, go_live, time_stands_still
+from tests.samples import NEVER, PUSHED
 
-Make = Callable[..., Any]
-NEVER = 4133404800000
 SOON = 1_900_000_000_000
 
 
@@ -104,10 +102,7 @@ PUSH = {
     "e": "contractInfo", "E": SOON, "s": "BTCUSDT", "ps": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER,
     "ot": 1569398400000, "cs": "TRADING", "st": 1,
 }  # fmt: skip
-BRACKETS = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 1, "ma": 20},
-]
+BRACKETS = [PUSHED[0], {**PUSHED[1], "mi": 1}]
 ONLY_MA = [{"ma": 50}, {"ma": 20}]
 
 

@@ -8,12 +8,14 @@ from random import Random
 from typing import Any
 
 from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.samples import NEVER
+from tests.universe import is_dated, is_inverse
 
 Facts = dict[str, Any]
 """What is compared of a contract: status, active, created, expiry, delisting, tiers."""
 
-NEVER = 4133404800000
 DAY = 86_400_000
+
 MARKERS = ("ETHUSDT", "ETHUSD_PERP")
 """Their brackets change when the storm wants to know how far everybody has come; nothing else happens to them."""
 UNTOUCHED = ("BTCUSDT", *MARKERS)
@@ -27,14 +29,6 @@ FUTURE_TYPES = (
     *("CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH"),
     *("CURRENT_QUARTER_DELIVERING", "NEXT_QUARTER_DELIVERING", "SOMETHING_NEW"),
 )
-
-
-def is_inverse(id: str) -> bool:
-    return "USD_" in id
-
-
-def is_dated(id: str) -> bool:
-    return id[-6:].isdigit()
 
 
 class World:
@@ -52,19 +46,6 @@ class World:
         the removal would be of a contract that nobody can complete."""
         self._listed = self._days = 0
         self._marks = 0
-
-    def shrink(self) -> None:
-        """Leave a small universe, with contracts of each kind, so that thousands of answers take no time."""
-        contracts = self.sim.contracts
-        perpetuals = [id for id in contracts if not is_dated(id) and not is_inverse(id)]
-        settling = [id for id in perpetuals if contracts[id]["status"] == "SETTLING"][:4]
-        pending = [id for id in perpetuals if contracts[id]["status"] == "PENDING_TRADING"]
-        tradfi = [id for id in perpetuals if contracts[id]["contractType"] == "TRADIFI_PERPETUAL"][:6]
-        foreign = [id for id in perpetuals if not id.isascii()]
-        inverse = [id for id in contracts if is_inverse(id) and not is_dated(id)][:15]
-        dated = [id for id in contracts if is_dated(id)]
-        kept = {*UNTOUCHED, *perpetuals[:50], *settling, *pending, *tradfi, *foreign, *inverse, *dated}
-        self.sim.remove_contracts(set(contracts) - kept)
 
     # What happens to contracts
 
