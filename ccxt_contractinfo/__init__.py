@@ -14,7 +14,7 @@ from .delivery.channel import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
 from .exchange.exchanges import binance, binancecoinm, binanceusdm
 from .exchange.sync import ContractInfoMixin, attach
-from .journal.writer import read_journal
+from .journal.reading import read_journal
 from .positions.impact import PositionImpact
 from .positions.leverage_tiers import LeverageTiers
 from .replay.history import contract_at

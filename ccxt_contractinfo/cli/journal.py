@@ -18,7 +18,8 @@ from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.tiers import LeverageTier
 from ..contracts.updates import ContractInfo, tier_directions
 from ..errors import MalformedJournal
-from ..journal.writer import entries_in, open_file
+from ..journal.files import open_file
+from ..journal.reading import read_file
 from ..replay.history import contract_at
 from ..replay.replay import replay
 from ..settings import Settings
@@ -163,7 +164,7 @@ def _look_at(file: str) -> None:
         os.close(open_file(Path(file), os.O_WRONLY | os.O_APPEND | os.O_CREAT))
         if os.path.getsize(file):
             try:
-                next(entries_in(Path(file)), None)
+                next(read_file(Path(file)), None)
             except MalformedJournal as error:
                 raise Failure(f"{error}; the file is no journal, and record does not append to it") from error
 

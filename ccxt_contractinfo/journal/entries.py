@@ -1,4 +1,46 @@
-"""One line of a journal, from its bytes to an entry that can be played; see `journal` for the fields. Pure."""
+"""One line of a journal: what it holds, how it is made and how it is read. Pure.
+
+A journal is what a stream was told, one JSON object a line, in the order in which it came. The same lines lead to the
+same markets. Each entry has `kind` (str) and `time` (int, ms since the epoch): when it was written; for a push, when it
+came. A file is plain text, or gzip where its name ends in ``.gz``. Pushes of the canary are not in it.
+
+============== =======================================================================================================
+``start``      A stream was started: `url` (str), its setting `settle_time` (s), `format` (int), and `clock` (s, of a
+               clock that is never set: only differences mean something)
+``state``      Its state changed: `old`, `new` (str)
+``connection`` `event` (str): 'opened', 'lost' (with `cause` and `error`, str), 'replacing' (with `cause`), or
+               'released'; `url` (str)
+``push``       A push came at `clock` (s). `raw` is a dict where it was a JSON object in one line; else a str; bytes
+               where it was not UTF-8, or its text is too long for a line (in the file: a list of one base64 text).
+               `held` (True): it waits for the next ``release``. `repeated` (True): another connection brought it
+               before, and it is not applied
+``release``    The pushes that waited for a comparison with REST are applied now
+``rest``       An answer of REST is applied: see the next table
+``markets``    The contracts that an exchange knew when it began to follow the stream: the same fields and two more
+``missing``    So many lines could not be written, because the disk was full, for example: `count` (int)
+============== =======================================================================================================
+
+An answer holds:
+
+================== ===================================================================================================
+`universe`         The sub-type: 'linear' or 'inverse'
+`complete`         True: all contracts are in `entries`. False: the last answer on this sub-type still holds, except
+                   for what these fields say
+`entries`          List of raw contracts, as REST gave them, each with its id as `symbol`
+`gone`             List of the ids of contracts that REST does not have any more
+`brackets`         Dict of raw leverage brackets by contract id; None where REST was not asked for them
+`cleared`          List of the ids of contracts whose brackets are not known any more
+`coefficients`     Dict of float by contract id, optional: all contracts of the sub-type whose brackets were adjusted
+                   for the account, so that the brackets in their pushes were not believed. Where it is absent, there
+                   were none if `brackets` is a dict; if that is None, what was said before still holds
+`server_time`      When the answer was given, in ms of the exchange's clock
+`asked`            When REST was asked for the contracts, in s as `clock`
+`brackets_asked`   When REST was asked for the brackets, in s as `clock`
+`left_out`         Only in ``markets``, optional: list of the ids of contracts that the user left out, and that stay out
+`since`            Only in ``markets``, optional: ms. The next ``rest`` entry of the sub-type shows which contracts the
+                   user left out: those that are new in it and were not onboarded after this time
+================== ===================================================================================================
+"""
 
 from __future__ import annotations
 
@@ -12,20 +54,30 @@ from ..contracts.events import SubType
 from ..errors import MalformedEvent
 from ..venues.binance.brackets import brackets_of
 
+FORMAT = 1
+"""The version that ``start`` entries name."""
+
+ANSWERS = ("markets", "rest")
+"""The kinds of entries that hold an answer."""
+
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes. Longer lines are neither written nor read, so that a file cannot take more memory than this allows. Each
+message of the default `max_frame_size` fits, and so do 10,000 contracts."""
+
 _LAST = 253402300799999
 """ms; the end of the year 9999."""
 
 _BEYOND = 1e15
 """s; no clock has run for so long."""
 
-_SHALLOW = 254
-"""How deep orjson writes; it reads deeper."""
+_DEEPEST = 254
+"""So many levels of lists and objects orjson writes; it reads more."""
 
 
-class _Value(NamedTuple):
+class _Field(NamedTuple):
     """What a field has to hold."""
 
-    is_whole: Callable[[Any], bool]
+    fits: Callable[[Any], bool]
     expected: str
 
 
@@ -58,27 +110,28 @@ def _are_coefficients(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_number(each) and each > 0 for each in value.values())
 
 
-_TEXT = _Value(lambda value: isinstance(value, str), "a text")
-_FLAG = _Value(lambda value: isinstance(value, bool), "true or false")
-_COUNT = _Value(lambda value: type(value) is int and value >= 0, "a whole number, not negative")
-_CLOCK = _Value(_is_number, "a number of seconds")
-_SECONDS = _Value(lambda value: type(value) in (int, float) and value >= 0, "a number of seconds, not negative")
-_TIME = _Value(lambda value: type(value) is int and 0 <= value <= _LAST, "a time in ms since the epoch")
-_IDS = _Value(_are_texts, "a list of contract ids")
-_RAW = _Value(lambda value: isinstance(value, dict | str | bytes), "a JSON object, a text, or a list of one base64")
+_TEXT = _Field(lambda value: isinstance(value, str), "a text")
+_FLAG = _Field(lambda value: isinstance(value, bool), "true or false")
+_COUNT = _Field(lambda value: type(value) is int and value >= 0, "a whole number, not negative")
+_CLOCK = _Field(_is_number, "a number of seconds")
+_SECONDS = _Field(lambda value: type(value) in (int, float) and value >= 0, "a number of seconds, not negative")
+_TIME = _Field(lambda value: type(value) is int and 0 <= value <= _LAST, "a time in ms since the epoch")
+_IDS = _Field(_are_texts, "a list of contract ids")
+_RAW = _Field(lambda value: isinstance(value, dict | str | bytes), "a JSON object, a text, or a list of one base64")
+_COEFFICIENTS = _Field(_are_coefficients, "numbers above 0 by contract id")
 _ANSWER = {
-    "universe": _Value(lambda value: value in get_args(SubType), f"one of {', '.join(get_args(SubType))}"),
+    "universe": _Field(lambda value: value in get_args(SubType), f"one of {', '.join(get_args(SubType))}"),
     "complete": _FLAG,
     "asked": _CLOCK,
     "brackets_asked": _CLOCK,
     "server_time": _COUNT,
-    "entries": _Value(_are_contracts, "a list of entries of exchangeInfo, each with its symbol"),
+    "entries": _Field(_are_contracts, "a list of raw contracts, each with its symbol"),
     "gone": _IDS,
-    "brackets": _Value(_are_brackets, "null, or lists of brackets, as in leverageBracket, by contract id"),
+    "brackets": _Field(_are_brackets, "null, or lists of raw leverage brackets by contract id"),
     "cleared": _IDS,
 }
 
-_REQUIRED: Mapping[str, Mapping[str, _Value]] = {
+_REQUIRED: Mapping[str, Mapping[str, _Field]] = {
     "start": {"url": _TEXT, "settle_time": _SECONDS, "clock": _CLOCK},
     "state": {"old": _TEXT, "new": _TEXT},
     "connection": {"event": _TEXT, "url": _TEXT},
@@ -87,25 +140,25 @@ _REQUIRED: Mapping[str, Mapping[str, _Value]] = {
     "rest": _ANSWER,
     "missing": {"count": _COUNT},
 }
-"""What an entry has to have, by its kind; kinds of later versions may have anything."""
+"""The fields that an entry must have, by its kind. Kinds of later versions may have any."""
 
-_OPTIONAL: Mapping[str, Mapping[str, _Value]] = {
+_OPTIONAL: Mapping[str, Mapping[str, _Field]] = {
     "start": {"format": _COUNT},
     "connection": {"cause": _TEXT, "error": _TEXT},
     "push": {"held": _FLAG, "repeated": _FLAG},
     "markets": {
-        "coefficients": (coefficients := _Value(_are_coefficients, "numbers above 0 by contract id")),
+        "coefficients": _COEFFICIENTS,
         "left_out": _IDS,
         "since": _COUNT,
     },
-    "rest": {"coefficients": coefficients},
+    "rest": {"coefficients": _COEFFICIENTS},
 }
 
 
 def parse_entry(line: bytes) -> dict[str, Any]:
-    """The entry that a line holds.
+    """Read a line.
 
-    :raises ValueError: where it holds none that can be played; the text says what is wrong
+    :raises ValueError: for a line that cannot be played; its text says what is wrong
     """
     try:
         entry: Any = orjson.loads(line)
@@ -113,16 +166,16 @@ def parse_entry(line: bytes) -> dict[str, Any]:
         raise ValueError(f"is no JSON ({error})") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str) or type(entry.get("time")) is not int:
         raise ValueError("has no kind and no time")
-    if line.count(b"[") + line.count(b"{") > _SHALLOW:
+    if line.count(b"[") + line.count(b"{") > _DEEPEST:
         _check_depth(entry)
     required, optional = _REQUIRED.get(entry["kind"], {}), _OPTIONAL.get(entry["kind"], {})
     if lacking := sorted(required.keys() - entry.keys()):
         raise ValueError(f"has no {', '.join(lacking)}")
     if isinstance(raw := entry.get("raw"), list):
-        entry["raw"] = _bytes_of(raw)
-    for name, value in {"time": _TIME, **required, **optional}.items():
-        if name in entry and not value.is_whole(entry[name]):
-            raise ValueError(f"has a {name} that should be {value.expected}")
+        entry["raw"] = _unpacked(raw)
+    for name, field in {"time": _TIME, **required, **optional}.items():
+        if name in entry and not field.fits(entry[name]):
+            raise ValueError(f"has a {name} that should be {field.expected}")
     return entry
 
 
@@ -133,7 +186,7 @@ def _check_depth(entry: dict[str, Any]) -> None:
         raise ValueError("is nested too deep") from error
 
 
-def _bytes_of(raw: list[Any]) -> bytes:
+def _unpacked(raw: list[Any]) -> bytes:
     try:
         (text,) = raw
         return base64.b64decode(text, validate=True)
@@ -141,9 +194,45 @@ def _bytes_of(raw: list[Any]) -> bytes:
         raise ValueError("has bytes that are no base64") from error
 
 
-def text_of(data: bytes, longest: int) -> bytes:
-    """Any bytes as JSON: a JSON object as it is, if it is in one line, and no deeper than it can be written; else the
-    text of it; a list of the base64 of bytes that are no text, or whose text would be longer than `longest`."""
+def entry_line(kind: str, time: int, fields: Mapping[str, Any]) -> bytes:
+    """Make the line of an entry. `time` is in ms."""
+    return orjson.dumps({"kind": kind, "time": time, **fields}) + b"\n"
+
+
+def push_line(
+    data: bytes,
+    time: int,
+    clock: float,
+    *,
+    is_held: bool = False,
+    is_repeated: bool = False,
+    is_object: bool = True,
+) -> bytes:
+    """Make the line of a push, with its bytes as they came where that is possible.
+
+    :param data: the push
+    :param time: when it came, in ms
+    :param clock: when it came, in s by `clock.now`
+    :param is_held: it waits for the next ``release``
+    :param is_repeated: another connection brought it before, and it is not applied
+    :param is_object: `data` is known to be a JSON object
+    """
+    is_plain = is_object and b"\n" not in data and b"\r" not in data and data.count(b"[") + data.count(b"{") < _DEEPEST
+    flags = (b'"held":true,' if is_held else b"") + (b'"repeated":true,' if is_repeated else b"")
+    raw = data if is_plain else _encoded(data)
+    return b'{"kind":"push","time":%d,"clock":%a,%s"raw":%s}\n' % (time, clock, flags, raw)
+
+
+def bytes_of(raw: dict[str, Any] | str | bytes) -> bytes:
+    """The bytes of a push, from the `raw` of its entry."""
+    if isinstance(raw, bytes):
+        return raw
+    return raw.encode() if isinstance(raw, str) else orjson.dumps(raw)
+
+
+def _encoded(data: bytes) -> bytes:
+    """Any bytes as JSON: an object as it is, where it is in one line and can be written; else its text; else a list of
+    its base64."""
     packed = base64.b64encode(data).decode()
     try:
         text = data.decode()
@@ -152,7 +241,7 @@ def text_of(data: bytes, longest: int) -> bytes:
     if "\n" not in text and "\r" not in text and _is_object(data):
         return data
     quoted = orjson.dumps(text)
-    return quoted if len(quoted) <= longest else orjson.dumps([packed])
+    return quoted if len(quoted) <= LONGEST_LINE // 2 else orjson.dumps([packed])
 
 
 def _is_object(data: bytes) -> bool:

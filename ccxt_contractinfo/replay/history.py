@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-import orjson
-
 from ..contracts.changes import (
     Market,
     apply_brackets,
@@ -26,21 +24,19 @@ from ..contracts.events import (
     Arrival,
     ContractInfoEvent,
     PartialEvent,
-    SubType,
 )
 from ..contracts.tiers import LeverageTier
 from ..errors import MalformedEvent
 from ..exchange.exchanges import binance
-from ..journal.writer import read_lines
+from ..journal.answers import ReadAnswers
+from ..journal.entries import ANSWERS, bytes_of
+from ..journal.reading import read_lines
 from ..markets.adjusted import AdjustedBrackets
 from ..markets.missed import missed
 from ..markets.newest import NewestPushes
 from ..settings import Settings
 from ..venues.binance.pushes import decode, parse_event, salvage_event, unwrap
-from ..venues.binance.snapshot import Entry, LeverageBrackets, Snapshot, check_precisions
-
-ANSWERS = ("markets", "rest")
-"""The kinds of entries that have what REST has answered."""
+from ..venues.binance.snapshot import Entry, Snapshot, check_precisions
 
 
 def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[str, Any]:
@@ -124,7 +120,7 @@ class _History:
         self._settle_time = Settings.settle_time
         self._pushes = NewestPushes()
         self._adjusted = AdjustedBrackets()
-        self._said = Said()
+        self._said = ReadAnswers()
         self._is_doubted = False
         """Whether the last answer lacked the contract together with many others."""
 
@@ -136,7 +132,7 @@ class _History:
         elif kind == "push":
             self._push(entry)
         elif kind in ANSWERS:
-            self._said.take(entry)
+            self._said.add(entry)
             self._answer(entry)
         if self.market != before:
             self.timestamp = entry["time"]
@@ -240,7 +236,7 @@ def _event_of(raw: dict[str, Any] | str | bytes) -> ContractInfoEvent | None:
     """What is whole in a push, of what a journal has as its `raw`."""
     payload = None
     try:
-        payload = unwrap(decode(as_it_came(raw)))
+        payload = unwrap(decode(bytes_of(raw)))
         return parse_event(payload)
     except MalformedEvent:
         return salvage_event(payload)
@@ -276,41 +272,3 @@ def _unlisted(event: ContractInfoEvent) -> Market:
         "inverse": is_inverse,
         "info": {},
     }
-
-
-class Said:
-    """What the answers in a journal have said until now, by sub-type and contract id."""
-
-    def __init__(self) -> None:
-        self.entries: dict[SubType, dict[str, Entry]] = {}
-        self.brackets: dict[SubType, dict[str, list[Entry]]] = {}
-        self.coefficients: dict[SubType, dict[str, float]] = {}
-        self.choices: dict[SubType, tuple[list[str], int | None]] = {}
-        """Which contracts the user left out, and `since` as in `Choice`."""
-
-    def take(self, answer: Mapping[str, Any]) -> None:
-        """Go on with the next answer."""
-        sub_type = answer["universe"]
-        self.choices[sub_type] = (answer.get("left_out", []), answer.get("since"))
-        if answer["complete"]:
-            self.entries[sub_type], self.brackets[sub_type] = {}, {}
-        entries, brackets = self.entries.setdefault(sub_type, {}), self.brackets.setdefault(sub_type, {})
-        entries.update((entry["symbol"], entry) for entry in answer["entries"])
-        brackets.update(answer["brackets"] or {})
-        for id in answer["gone"]:
-            entries.pop(id, None)
-        for id in answer["cleared"]:
-            brackets.pop(id, None)
-        if answer["brackets"] is not None or "coefficients" in answer:
-            self.coefficients[sub_type] = answer.get("coefficients", {})
-
-    def leverage_brackets(self, sub_type: SubType) -> LeverageBrackets:
-        """The brackets of a sub-type."""
-        return LeverageBrackets(self.brackets[sub_type], self.coefficients.get(sub_type))
-
-
-def as_it_came(raw: dict[str, Any] | str | bytes) -> bytes:
-    """The bytes of a push, of what a journal has as its `raw`."""
-    if isinstance(raw, bytes):
-        return raw
-    return raw.encode() if isinstance(raw, str) else orjson.dumps(raw)

@@ -17,10 +17,11 @@ from ..contracts.changes import Market
 from ..contracts.events import SubType
 from ..contracts.updates import ContractInfo
 from ..exchange.sync import attach
-from ..journal.writer import Line, read_lines
+from ..journal.answers import ReadAnswers
+from ..journal.entries import ANSWERS, bytes_of
+from ..journal.reading import Line, read_lines
 from ..stream.stream import ContractInfoStream
 from ..venues.binance.snapshot import Snapshot, check_precisions
-from .history import ANSWERS, Said, as_it_came
 
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
@@ -76,7 +77,7 @@ class Replay(ContractInfoStream):
         self._has_begun = False
         self._offset = 0.0
         """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
-        self._said = Said()
+        self._said = ReadAnswers()
         self._begun: set[str] = set()
         """The sub-types whose markets the stream that is played now has begun with."""
         first = _first_markets(path)
@@ -89,7 +90,7 @@ class Replay(ContractInfoStream):
         markets: list[Market] = []
         for line in first.values():
             with line.blamed():
-                self._said.take(line.entry)
+                self._said.add(line.entry)
                 markets += self._markets_of(line.entry["universe"], line.entry["kind"])
         self._keeper.use(self)
         self._keeper.updates.limit = sys.maxsize
@@ -156,7 +157,7 @@ class Replay(ContractInfoStream):
             self._offset = clock.now() - (wall_clock.time() - entry["time"] / 1000) - entry["clock"]
             self._begun.clear()
         elif kind in ANSWERS:
-            self._said.take(entry)
+            self._said.add(entry)
             if kind == "rest":
                 self._answer(entry)
             elif entry["universe"] in self._keeper.sub_types() and entry["universe"] not in self._begun:
@@ -181,7 +182,7 @@ class Replay(ContractInfoStream):
                 self._intake.release()
             else:
                 self._intake.hold_back()
-            self.received(cast(Any, self._run), as_it_came(entry["raw"]), entry["clock"] + self._offset)
+            self.received(cast(Any, self._run), bytes_of(entry["raw"]), entry["clock"] + self._offset)
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
         sub_type = entry["universe"]

@@ -27,9 +27,11 @@ from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
+from ccxt_contractinfo.journal import reading
 from ccxt_contractinfo.journal import writer as module
-from ccxt_contractinfo.journal.writer import Journal, read_journal
-from ccxt_contractinfo.replay.history import as_it_came
+from ccxt_contractinfo.journal.entries import LONGEST_LINE, bytes_of
+from ccxt_contractinfo.journal.reading import read_journal
+from ccxt_contractinfo.journal.writer import Journal
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.snapshot import Snapshot
@@ -207,7 +209,7 @@ def test_zeros_at_the_end_hide_nothing(
         each.journal.close()
     data = whole.read_bytes()
     for kept, found in [(len(data), 9), (len(data) * 2 // 3, 1)]:
-        for zeros in (1, 600, 100_000, module.LONGEST_LINE + 1):
+        for zeros in (1, 600, 100_000, LONGEST_LINE + 1):
             for old in tmp_path.glob(f"{name[:2]}*"):
                 old.unlink()
             path.write_bytes(data[:kept] + bytes(zeros))
@@ -301,7 +303,7 @@ def test_a_few_bytes_of_gzip_do_not_take_the_memory(tmp_path: Path, fill: bytes)
     try:
         with pytest.raises(cci.MalformedJournal, match=r"a\.jsonl\.gz, line 2: is longer than 16777216 bytes: b'"):
             next(entries)
-        assert tracemalloc.get_traced_memory()[1] < 2 * module.LONGEST_LINE
+        assert tracemalloc.get_traced_memory()[1] < 2 * LONGEST_LINE
     finally:
         tracemalloc.stop()
 
@@ -328,7 +330,7 @@ def test_a_bomb_is_refused_where_there_is_little_memory(tmp_path: Path) -> None:
 def test_a_line_without_an_end_is_given_up(tmp_path: Path, mocker: MockerFixture, end: bytes) -> None:
     """No more is read of it than the longest line may have, and that once."""
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b"a" * (3 * module.LONGEST_LINE) + end)
+    path.write_bytes(b"a" * (3 * LONGEST_LINE) + end)
     read: list[int] = []
 
     class Counted(io.FileIO):
@@ -337,10 +339,10 @@ def test_a_line_without_an_end_is_given_up(tmp_path: Path, mocker: MockerFixture
             read.append(len(data))
             return data
 
-    mocker.patch.object(module, "open", lambda file, mode: Counted(file, mode), create=True)
+    mocker.patch.object(reading, "open", lambda file, mode: Counted(file, mode), create=True)
     with pytest.raises(cci.MalformedJournal, match="line 1: is longer than 16777216 bytes"):
         list(read_journal(path))
-    assert module.LONGEST_LINE <= sum(read) <= module.LONGEST_LINE + 200_000
+    assert LONGEST_LINE <= sum(read) <= LONGEST_LINE + 200_000
 
 
 def test_a_line_of_the_longest_message_is_read(tmp_path: Path, opened: Callable[..., Opened]) -> None:
@@ -351,7 +353,7 @@ def test_a_line_of_the_longest_message_is_read(tmp_path: Path, opened: Callable[
     came = [b'{"a":"%s"}' % (b"b" * (size - 8)), b"\1" * size, b'"' * size, b"\xff" * size]
     for data in came:
         journal.push(data, 0.0, is_whole=data.startswith(b"{"))
-    assert came == [as_it_came(raw) for raw in raws(path)]
+    assert came == [bytes_of(raw) for raw in raws(path)]
 
 
 def test_a_line_that_is_too_long_is_lost_and_told(tmp_path: Path, opened: Callable[..., Opened]) -> None:
@@ -359,7 +361,7 @@ def test_a_line_that_is_too_long_is_lost_and_told(tmp_path: Path, opened: Callab
     it are."""
     path = tmp_path / "a.jsonl"
     each = opened(path)
-    each.journal.push(b'{"a":"%s"}' % (b"b" * module.LONGEST_LINE), 0.0)
+    each.journal.push(b'{"a":"%s"}' % (b"b" * LONGEST_LINE), 0.0)
     each.journal.push(PUSH, 0.0)
     assert [errno.EMSGSIZE] == [error.errno for error in each.failures]
     assert 1 == each.journal.lost
@@ -367,15 +369,13 @@ def test_a_line_that_is_too_long_is_lost_and_told(tmp_path: Path, opened: Callab
 
 
 @pytest.mark.parametrize("deep", [100, 253, 300, 1000, 100_000])
-def test_a_push_that_is_nested_deep_is_read_as_it_came(
-    tmp_path: Path, opened: Callable[..., Opened], deep: int
-) -> None:
+def test_a_push_that_is_nested_deep_is_read_bytes_of(tmp_path: Path, opened: Callable[..., Opened], deep: int) -> None:
     """However deep what the server sends is nested, it can be read, and played."""
     path = tmp_path / "a.jsonl"
     data = b'{"a":' + b"[" * deep + b"]" * deep + b"}"
     opened(path).journal.push(data, 0.0, is_whole=deep < 1000)
     (found,) = raws(path)
-    assert as_it_came(found) == data
+    assert bytes_of(found) == data
 
 
 def test_entries_of_later_versions_are_read(tmp_path: Path) -> None:
@@ -964,9 +964,10 @@ def test_a_signal_in_the_middle_of_a_line_can_close_it(
     """A handler of signals that notes something and closes the journal, on the very thread, waits for nothing."""
     path = tmp_path / "a.jsonl"
     journal = opened(path).journal
-    write = os.write
+    write, files = os.write, list[int]()
 
     def interrupted(file: int, data: bytes) -> int:
+        files.append(file)
         count = write(file, data[: len(data) // 2])
         mocker.stop(patched)
         journal.note("state", old="live", new="stopped")
@@ -978,7 +979,7 @@ def test_a_signal_in_the_middle_of_a_line_can_close_it(
     assert ["start", "push"] == kinds(path)
     assert 1 == journal.lost
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(journal._file if journal._file is not None else -1)
+        os.fstat(files[0])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.journal.writer import read_journal
+from ccxt_contractinfo.journal.reading import read_journal
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import Inbox, Make, go_live
 
