@@ -14,128 +14,26 @@ PACKAGE = "ccxt_contractinfo"
 SIMULATOR = f"{PACKAGE}.simulator"
 ROOT = Path(ccxt_contractinfo.__file__).parent
 
-LAYERS = (
-    (
-        "__init__",
-        "__main__",
-        "cli.main",
-        "cli.calendar",
-        "cli.check",
-        "cli.journal",
-        "cli.simulate",
-        "cli.tiers",
-        "cli.watch",
-    ),
-    ("cli.options", "cli.demo", "replay.replay", "cli.watch_screen", "cli.calendar_file", "cli.tiers_plot"),
-    ("replay.history",),
-    ("exchange.exchanges",),
-    ("exchange.sync",),
-    ("exchange.keeper",),
-    ("stream.stream", "stream.follower", "markets.table", "positions.held", "exchange.account_brackets"),
-    (
-        "markets.views",
-        "stream.reader",
-        "stream.schedule",
-        "delivery.channel",
-        "venues.binance.rest",
-        "markets.missed",
-        "markets.choice",
-        "markets.waiting",
-        "positions.impact",
-        "markets.adjusted",
-        "contracts.updates",
-        "contracts.changes",
-        "contracts.upcoming",
-    ),
-    ("positions.leverage_tiers", "contracts.tier_changes", "cli.formatting"),
-    (
-        "journal.writer",
-        "journal.appending",
-        "journal.reading",
-        "journal.files",
-        "journal.lock",
-        "journal.answers",
-    ),
-    (
-        "stream.connection",
-        "stream.dial",
-        "stream.answer",
-        "stream.lookups",
-        "venues.binance.endpoint",
-        "journal.entries",
-        "venues.stand_in",
-        "settings",
-        "backoff",
-        "markets.live_dict",
-        "markets.newest",
-        "venues.binance.snapshot",
-        "venues.binance.pushes",
-        "venues.binance.brackets",
-        "venues.binance.venue",
-        "venues.binance.words",
-        "venues.known",
-        "venues.messages",
-        "venues.venue",
-        "contracts.tiers",
-        "contracts.events",
-    ),
-    ("log", "stream.repeats"),
-    ("callbacks", "clock", "errors", "extras", "forking", "shown", "venue_clock", "weak_list"),
-)
-"""From what users call down to what everything may use. A module imports from its own row and from those below."""
+ROWS = ("cli", "replay", "exchange", "stream", "positions", "markets", "journal", "delivery", "venues", "contracts")
+"""The folders, from what users call down to what everything may use. A module imports from its own folder, from those
+below it, and from the modules beside the folders, which import none of them."""
 
 PURE = (
-    "contracts.events",
-    "contracts.tiers",
-    "venues.binance.brackets",
-    "venues.binance.pushes",
-    "venues.binance.words",
-    "venues.messages",
-    "venues.venue",
-    "venues.binance.snapshot",
-    "contracts.changes",
-    "markets.newest",
-    "markets.missed",
-    "markets.waiting",
-    "contracts.updates",
-    "positions.impact",
-    "positions.leverage_tiers",
-    "markets.adjusted",
-    "callbacks",
-    "markets.choice",
-    "contracts.tier_changes",
-    "contracts.upcoming",
-    "cli.formatting",
+    "contracts",
+    "venues",
+    "positions",
+    "markets",
     "backoff",
-    "settings",
-    "venues.binance.endpoint",
     "errors",
-    "journal.answers",
-    "journal.entries",
-    "markets.live_dict",
-    "stream.repeats",
+    "resync",
+    "settings",
     "shown",
     "venue_clock",
 )
-WAITING = (
-    "stream.answer",
-    "clock",
-    "stream.connection",
-    "delivery.channel",
-    "stream.dial",
-    "journal.writer",
-    "journal.appending",
-    "exchange.keeper",
-    "stream.lookups",
-    "exchange.sync",
-    "markets.views",
-    "stream.reader",
-    "replay.replay",
-    "venues.binance.rest",
-    "stream.schedule",
-)
+PURE += ("cli.formatting", "exchange.filters", "stream.repeats")
+WAITING = ("markets.table", "markets.views", "positions.held", "venues.binance.rest", "venues.stand_in")
+"""Of the pure folders: what waits for a lock or for the network."""
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
-IMPURE |= {f"{PACKAGE}.{name}" for name in (*WAITING, "stream.stream", "markets.table")}
 
 
 def modules() -> dict[str, Path]:
@@ -177,9 +75,21 @@ OUTSIDE = sorted(name for name in GRAPH if not name.startswith(f"{SIMULATOR}.") 
 INSIDE = sorted(name for name in GRAPH if name.startswith(f"{SIMULATOR}."))
 
 
+def folder(module: str) -> str:
+    """The folder of a module; of one that lies beside the folders, its own name."""
+    return module.removeprefix(f"{PACKAGE}.").partition(".")[0]
+
+
 def row(module: str) -> int:
+    """How far up a module stands."""
+    if folder(module) in ROWS:
+        return ROWS.index(folder(module))
+    return -1 if folder(module) in ("__init__", "__main__") else len(ROWS)
+
+
+def is_pure(module: str) -> bool:
     name = module.removeprefix(f"{PACKAGE}.")
-    return next(index for index, names in enumerate(LAYERS) if name in names)
+    return name not in WAITING and (name in PURE or folder(module) in PURE)
 
 
 @pytest.mark.parametrize(
@@ -203,16 +113,17 @@ def test_every_way_to_import_is_seen(source: str, expected: str) -> None:
     assert {expected} == imports("pkg.high", source, frozenset({"pkg.__init__", "pkg.high", "pkg.low"}))
 
 
-@pytest.mark.parametrize("module", OUTSIDE)
-def test_every_module_has_one_place(module: str) -> None:
-    """Each module stands in exactly one row of the table."""
-    name = module.removeprefix(f"{PACKAGE}.")
-    assert 1 == sum(names.count(name) for names in LAYERS)
+def test_every_folder_has_its_row() -> None:
+    """Each folder of the package stands in the table, and says in one sentence what it is about."""
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert sorted(ROWS) == sorted(folders - {"simulator"})
+    for name in ROWS:
+        assert ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("module", OUTSIDE)
 def test_imports_run_down(module: str) -> None:
-    """A module imports from its own row and those below it, never from above."""
+    """A module imports from its own folder and those below it, never from above."""
     upwards = {name for name in GRAPH[module].intersection(OUTSIDE) if row(name) < row(module)}
     assert set() == upwards
 
@@ -247,14 +158,13 @@ def test_the_simulator_stands_alone(module: str) -> None:
     assert set() == {name for name in GRAPH[module] if name.split(".")[0] == PACKAGE}.difference(INSIDE)
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_reach_nothing_that_waits(name: str) -> None:
+@pytest.mark.parametrize("module", list(filter(is_pure, OUTSIDE)))
+def test_pure_modules_reach_nothing_that_waits(module: str) -> None:
     """A pure module imports no thread, socket or clock, nor what has one, be it through other modules."""
     reached: set[str] = set()
-    ahead = {f"{PACKAGE}.{name}"}
+    ahead = {module}
     while ahead:
-        module = ahead.pop()
-        reached.add(module)
-        ahead |= GRAPH.get(module, set()) - reached
-    tops = reached | {each.split(".")[0] for each in reached}
-    assert set() == tops & IMPURE
+        name = ahead.pop()
+        reached.add(name)
+        ahead |= GRAPH.get(name, set()) - reached
+    assert set() == {name.split(".")[0] for name in reached} & IMPURE
