@@ -51,6 +51,17 @@ __all__ = [
     "replay",
 ]
 
+
+def _show_public_places() -> None:
+    """Let a traceback or a repr show where users find a thing, and not the module it is written in."""
+    for name in __all__:
+        thing = globals()[name]
+        module = getattr(thing, "__module__", "")
+        if module.startswith(f"{__name__}.") and module != f"{__name__}.errors":  # which is public, too
+            thing.__module__ = __name__
+
+
+_show_public_places()
 log.prepare()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +11,7 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import simulator
 from ccxt_contractinfo.contracts.tier_changes import DIRECTIONS
 from ccxt_contractinfo.simulator import BinanceSimulator
 
@@ -62,3 +64,14 @@ def test_unknown_tiers_say_so() -> None:
         cci.LeverageTiers(None, {"symbol": "BTC/USDT:USDT"})
     with pytest.raises(ValueError, match="not known"):
         cci.LeverageTiers.diff(None, [])
+
+
+def test_things_show_their_public_place() -> None:
+    """A class or a function says the module that users import it from, and is found there, as pickle needs it."""
+    for name in cci.__all__:
+        module = getattr(getattr(cci, name), "__module__", None)
+        if name not in ("KINDS", "Kind"):
+            assert module in ("ccxt_contractinfo", "ccxt_contractinfo.errors"), name
+            assert getattr(importlib.import_module(module), name) is getattr(cci, name)
+    assert "ccxt_contractinfo.simulator" == simulator.BinanceSimulator.__module__
+    assert "<class 'ccxt_contractinfo.binanceusdm'>" == repr(cci.binanceusdm)

@@ -8,3 +8,6 @@ from .binance.simulator import BinanceSimulator
 from .seen import Handshake
 
 __all__ = ["BinanceSimulator", "Handshake"]
+
+# A repr or a traceback shows where users find these.
+BinanceSimulator.__module__ = Handshake.__module__ = __name__
