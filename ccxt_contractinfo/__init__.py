@@ -6,8 +6,8 @@
 """
 
 from . import log
-from .contracts.changes import KINDS, Kind
 from .contracts.events import Bracket, ContractInfoEvent
+from .contracts.kinds import KINDS, Kind
 from .contracts.tier_changes import TierChange
 from .contracts.updates import ContractInfo
 from .delivery.channel import Subscription

@@ -12,7 +12,8 @@ import orjson
 from ccxt_contractinfo.contracts.changes import Market, complete, keep_name
 from ccxt_contractinfo.contracts.events import Arrival, ContractInfoEvent, SubType
 from ccxt_contractinfo.venues.binance.pushes import parse_event, salvage_event
-from ccxt_contractinfo.venues.binance.snapshot import Snapshot
+from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo
+from ccxt_contractinfo.venues.binance.words import WORDS
 
 from .universe import is_inverse
 
@@ -60,7 +61,7 @@ def entry(id: str = "IOTAUSDT", **changes: Any) -> dict[str, Any]:
 def market_of(entry: dict[str, Any]) -> Market:
     """What ccxt makes of an entry, complete, under the name that users know."""
     exchange = _EXCHANGES["inverse" if "contractSize" in entry else "linear"]
-    return complete(keep_name(exchange.parse_market(copy.deepcopy(entry))))
+    return complete(keep_name(exchange.parse_market(copy.deepcopy(entry)), None, WORDS), WORDS)
 
 
 def spot_market(id: str = "IOTAUSDT") -> Market:
@@ -95,9 +96,9 @@ def exchange_info(entries: Iterable[Any], time: int = SERVER_TIME) -> str:
 
 def snapshot(
     *entries: dict[str, Any], asked: float = 100.0, time: int = SERVER_TIME, sub_type: SubType = "linear"
-) -> Snapshot:
+) -> ExchangeInfo:
     """An answer of exchangeInfo, asked for at `asked`."""
-    return Snapshot(exchange_info(entries, time), sub_type, asked, 0)
+    return ExchangeInfo(exchange_info(entries, time), sub_type, asked, 0)
 
 
 def told_by_rest(brackets: Iterable[dict[str, Any]], sub_type: SubType = "linear") -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import errors
 from ccxt_contractinfo.cli.main import _parser
-from ccxt_contractinfo.contracts.changes import KINDS
+from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 

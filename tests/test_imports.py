@@ -31,8 +31,9 @@ PURE = (
     "venue_clock",
 )
 PURE += ("cli.formatting", "exchange.filters", "stream.repeats")
-WAITING = ("markets.table", "markets.views", "positions.held", "venues.binance.rest", "venues.stand_in")
-"""Of the pure folders: what waits for a lock or for the network."""
+WAITING = ("markets.table", "markets.views", "positions.held", "venues.rest", "venues.stand_in")
+WAITING += ("venues.binance.rest", "venues.binance.venue", "venues.known", "venues.venue")
+"""Of the pure folders: what waits for a lock or for the network, and the venues, which ask by it."""
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 
 

@@ -10,7 +10,7 @@ import ccxt
 import pytest
 
 from ccxt_contractinfo.cli.main import _parser
-from ccxt_contractinfo.contracts.changes import KINDS
+from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .blocks import Block, blocks, halt_and_resume, played, shows

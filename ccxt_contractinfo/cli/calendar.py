@@ -15,6 +15,7 @@ from typing import Any
 from ..contracts.changes import is_contract, iso8601, market_sub_type
 from ..contracts.events import SubType
 from ..contracts.upcoming import Upcoming, upcoming
+from ..venues.binance.venue import BINANCE
 from .options import (
     Failure,
     connected_exchange,
@@ -84,7 +85,7 @@ def _calendar(arguments: argparse.Namespace) -> int:
             for _ in heard(exchange, arguments.wait):
                 pass  # each is in the markets when it is told
         now = time.time_ns() // 1_000_000
-        everything = upcoming(exchange.markets.values(), now, FAR)
+        everything = upcoming(exchange.markets.values(), now, FAR, BINANCE.words)
         sub_types = {market_sub_type(market) for market in exchange.markets.values() if is_contract(market)}
     until = now + int(arguments.days * DAY)
     if arguments.ics:

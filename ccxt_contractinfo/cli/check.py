@@ -33,10 +33,11 @@ from ..settings import Settings
 from ..shown import shown, shown_url, shown_value, without_secrets
 from ..stream.dial import proxy_address
 from ..stream.reader import Link, Reader
-from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url, is_sandbox, own_url
+from ..venues.binance.endpoint import endpoint_of, full_url, is_sandbox, own_url
 from ..venues.binance.pushes import canary_time, decode, unwrap
-from ..venues.binance.rest import Rest
 from ..venues.binance.venue import BINANCE
+from ..venues.endpoint import Endpoint
+from ..venues.rest import Rest
 from .options import (
     PROXIES,
     connected_exchange,
@@ -396,7 +397,7 @@ class _Probe:
 
 
 def _rest_results(exchange: Any) -> Iterator[Result]:
-    rest, sub_types = Rest(exchange), _sub_types(exchange)
+    rest, sub_types = BINANCE.rest(exchange), _sub_types(exchange)
     proxy = _proxy_setting(exchange, PROXIES[:3])
     asked = _taken("rest", lambda: _contracts(rest, sub_types), proxy)
     yield asked

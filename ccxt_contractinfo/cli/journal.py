@@ -13,7 +13,8 @@ from typing import Any
 
 import ccxt
 
-from ..contracts.changes import KINDS, iso8601
+from ..contracts.changes import iso8601
+from ..contracts.kinds import KINDS
 from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.tiers import LeverageTier
 from ..contracts.updates import ContractInfo, tier_directions

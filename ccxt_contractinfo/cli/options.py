@@ -27,8 +27,8 @@ from ..extras import how_to_install
 from ..shown import MESSAGE, printable, shown, shown_url
 from ..stream.dial import SCHEMES
 from ..stream.stream import ContractInfoStream
-from ..venues.binance.endpoint import split_url
-from ..venues.binance.rest import reason_of
+from ..venues.endpoint import split_url
+from ..venues.rest import reason_of
 
 EXCHANGES = ("binanceusdm", "binancecoinm", "binance")
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from ..contracts.tiers import LeverageTier, with_number
 from ..shown import shown
+from ..venues.binance.venue import BINANCE
 from . import formatting
 
 _FALLBACKS = ("Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
@@ -44,7 +45,8 @@ def _draw(
 ) -> None:
     upper, lower = figure.subplots(2, 1, sharex=True)
     figure.suptitle(shown(title), parse_math=False)
-    tiers, before = with_number(tiers, float), before and with_number(before, float)
+    words = BINANCE.words
+    tiers, before = with_number(tiers, float, words), before and with_number(before, float, words)
     everything = [*tiers, *(before or ())]
     # A logarithmic axis has no 0, where the first tier begins: it is drawn from a third of the smallest bound.
     bounds = [tier["maxNotional"] for tier in everything]

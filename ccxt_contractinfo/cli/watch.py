@@ -11,10 +11,11 @@ from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable
 from typing import Any
 
-from ..contracts.changes import KINDS
+from ..contracts.kinds import KINDS
 from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.upcoming import upcoming
 from ..contracts.updates import ContractInfo, tier_directions
+from ..venues.binance.venue import BINANCE
 from .options import (
     complain,
     connected_exchange,
@@ -123,7 +124,7 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
 
     def picture(now: int) -> Group:
         markets = map(contract, arguments.symbols) if arguments.symbols else exchange.markets.values()
-        ahead = upcoming(markets, now, now + DAYS * 86400_000)
+        ahead = upcoming(markets, now, now + DAYS * 86400_000, BINANCE.words)
         return Group(*board.lines(out.width, out.height, now, stream.health(), ahead))
 
     def note(update: ContractInfo) -> None:

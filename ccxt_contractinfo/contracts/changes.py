@@ -1,6 +1,7 @@
 """What an event makes of a ccxt market: pure functions that never touch their input.
 
-A contract here is a linear or inverse swap or future of Binance; a market is ccxt's market structure of it.
+A contract here is a linear or inverse swap or future; a market is ccxt's market structure of it. `words` are those of
+its venue.
 """
 
 from __future__ import annotations
@@ -8,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import ccxt
 
-from ..venues.binance.snapshot import is_whole, status_name, time_of
-from ..venues.binance.words import NEVER, is_never
 from .events import ContractInfoEvent, PartialEvent, SubType
+from .kinds import KINDS, Kind
 from .tiers import (
     NUMBERS,
     are_equal,
@@ -25,42 +25,14 @@ from .tiers import (
     to_leverage_tiers,
     with_number,
 )
+from .words import Words, time_of
 
 Market = dict[str, Any]
 
-Kind = Literal[
-    "listed",
-    "trading",
-    "halted",
-    "cancel_only",
-    "resumed",
-    "delisting",
-    "settling",
-    "delisted",
-    "status",
-    "dates",
-    "tiers",
-]
-"""What changed."""
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-"""Every kind of change, in the order in which an update names them."""
-
 GONE = "GONE"
-"""What `info` has in the place of the status of a contract that exchangeInfo has no more, and what makes it gone for
-whoever is given its market. It is no word of Binance's."""
+"""What `info` has in the place of the status of a contract that REST does not have any more. It is no venue's word."""
 
-PAUSED = ("TRADING_HALT", "TRADING_CANCEL_ONLY")
-_BY_STATUS: dict[str, Kind] = {
-    "TRADING_HALT": "halted",
-    "TRADING_CANCEL_ONLY": "cancel_only",
-    "PRE_DELIVERING": "settling",
-    "DELIVERING": "settling",
-    "PRE_SETTLE": "settling",
-    "SETTLING": "settling",
-    "DELIVERED": "delisted",
-    "CLOSE": "delisted",
-}
+_PAUSES = ("halted", "cancel_only")
 _STATE = ("status", "active", "created", "expiry", "expiryDatetime", "delisting", "delistingDatetime")
 
 
@@ -76,7 +48,7 @@ class Change(NamedTuple):
 
 
 def is_contract(market: Mapping[str, Any]) -> bool:
-    """Whether `!contractInfo` tells about this market: a linear or inverse swap or future."""
+    """Whether a market is a contract: a linear or inverse swap or future."""
     return bool((market.get("swap") or market.get("future")) and (market.get("linear") or market.get("inverse")))
 
 
@@ -85,82 +57,82 @@ def market_sub_type(market: Mapping[str, Any]) -> SubType:
     return "inverse" if market.get("inverse") else "linear"
 
 
-def complete(market: Mapping[str, Any]) -> Market:
+def complete(market: Mapping[str, Any], words: Words) -> Market:
     """A contract as ccxt parsed it, with the fields that this package keeps beside ccxt's own: `status`, `delisting`
     and `delistingDatetime` (swaps: the scheduled delivery time in ms, or None).
 
-    A date of 0 is none: then `created` is None, and `info` gets Binance's "never" as its deliveryDate. A contract that
-    is gone stays so."""
-    info = market.get("info") or {}
-    status = info.get(_status_name(market))
-    delivery = ccxt.Exchange.safe_integer(info, "deliveryDate")
+    A date of 0 is none: then `created` is None, and `info` gets the venue's "never" as its delivery time. A contract
+    that is gone stays so."""
+    info, name = market.get("info") or {}, words.delivery_time
+    status = info.get(words.status[market_sub_type(market)])
+    delivery = ccxt.Exchange.safe_integer(info, name)
     if delivery is None:
-        delivery = market.get("expiry") or NEVER
+        delivery = market.get("expiry") or words.never
     elif delivery == 0:
-        info = {**info, "deliveryDate": str(NEVER) if isinstance(info["deliveryDate"], str) else NEVER}
+        info = {**info, name: str(words.never) if isinstance(info[name], str) else words.never}
     return {
         **market,
         "info": info,
         "status": None if status == GONE else status,
         "created": market.get("created") or None,
-        **_delivery(market, delivery),
+        **_delivery(market, delivery, words),
     }
 
 
-def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Market:
+def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None, words: Words) -> Market:
     """The same contract under the symbol and the type that the user knows; `complete` then puts its dates in place.
 
-    ccxt makes a future, with another symbol, of a perpetual as soon as it gets a delivery time (unless its
-    contractType is exactly PERPETUAL), and renames a future whose delivery time moves.
+    ccxt makes a future, with another symbol, of a perpetual as soon as it gets a delivery time (on
+    Binance, unless its contract type is exactly "perpetual"), and renames a future whose delivery time moves.
 
     :param known: the market under which the contract was known until now, if it was
     """
     kept = dict(market)
     if known:
         kept.update({name: known[name] for name in ("symbol", "type", "swap", "future")})
-    elif not market["swap"] and _is_perpetual(market.get("info") or {}):
+    elif not market["swap"] and _is_perpetual(market.get("info") or {}, words):
         kept.update(type="swap", swap=True, future=False)
         kept["symbol"] = f"{market['base']}/{market['quote']}:{market['settle']}"
     return kept
 
 
-def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
+def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any], words: Words) -> Market:
     """The market with the leverage tiers of `known`, which REST does not tell; their numbers in the type of its own."""
     if "leverageTiers" not in known:
         return dict(market)
     tiers, leverage, number = known["leverageTiers"], known["limits"]["leverage"], number_of(market)
     if number is not number_of(known):
-        tiers, leverage = with_number(tiers, number), limits_with_number(leverage, number)
+        tiers, leverage = with_number(tiers, number, words), limits_with_number(leverage, number)
     return {**market, "leverageTiers": tiers, "limits": {**_limits(market), "leverage": leverage}}
 
 
-def with_state(market: Mapping[str, Any], known: Mapping[str, Any]) -> Market:
+def with_state(market: Mapping[str, Any], known: Mapping[str, Any], words: Words) -> Market:
     """The market with the status and the dates of `known`, which are newer."""
     info, was = market["info"], known["info"]
     named = {
         name: str(was[name]) if isinstance(info.get(name), str) else was[name]
-        for name in _info_names(market)
+        for name in words.names(market_sub_type(market))
         if name in was
     }
     return {**market, **{name: known.get(name) for name in _STATE}, "info": {**info, **named}}
 
 
 def is_gone(market: Mapping[str, Any]) -> bool:
-    """Whether exchangeInfo does not have the contract any more. It stays, inactive, and its status is not known."""
-    return market.get("status") is None and bool(market["info"].get(_status_name(market)) == GONE)
+    """Whether REST does not have the contract any more. It stays, inactive, and its status is not known."""
+    return market.get("status") is None and GONE in market["info"].values()
 
 
-def is_relisted(market: Mapping[str, Any], status: Any, onboard: Any) -> bool:
+def is_relisted(market: Mapping[str, Any], status: Any, onboard: Any, words: Words) -> bool:
     """Whether a contract that went away is listed again as a new one: to be traded, and with another onboard time (ms,
     in whatever type). With the same one, it is the same contract."""
-    is_listed = is_gone(market) and status in ("PENDING_TRADING", "TRADING")
-    return is_listed and str(onboard) != str(market["info"].get("onboardDate"))
+    is_listed = is_gone(market) and status in (words.pending, words.trading)
+    return is_listed and str(onboard) != str(market["info"].get(words.onboard_time))
 
 
-def all_markets(markets: Mapping[str, Market], by_id: Any) -> list[Market]:
+def all_markets(markets: Mapping[str, Market], by_id: Any, words: Words) -> list[Market]:
     """All markets of ccxt's two mappings: those of `markets`, and before them other contracts of their symbols, which
     only `by_id` has."""
-    shown = one_each(markets.values())
+    shown = one_each(markets.values(), words)
     ids = {market["symbol"]: market["id"] for market in shown if is_contract(market)}
     lists = list(by_id.values()) if isinstance(by_id, dict) else []
     hidden = [
@@ -172,57 +144,57 @@ def all_markets(markets: Mapping[str, Market], by_id: Any) -> list[Market]:
     return [*hidden, *shown]
 
 
-def one_each(markets: Iterable[Market]) -> list[Market]:
-    """These markets; of contracts that have one id, as an answer of REST's may have it twice, the last whole one."""
+def one_each(markets: Iterable[Market], words: Words) -> list[Market]:
+    """These markets; of contracts that have one id, as an answer of REST may have it twice, the last whole one."""
     markets = list(markets)
     contracts = [market for market in markets if is_contract(market)]
     if len({market["id"] for market in contracts}) == len(contracts):
         return markets
-    by_id = {market["id"]: market for market in sorted(contracts, key=_is_whole)}
+    by_id = {market["id"]: market for market in sorted(contracts, key=lambda market: _is_whole(market, words))}
     return [market for market in markets if not is_contract(market) or by_id[market["id"]] is market]
 
 
-def vanish(market: Mapping[str, Any]) -> Change:
-    """Work out what it means that exchangeInfo does not have a contract any more."""
-    info = {**market["info"], _status_name(market): GONE}
-    return _change(market, {**market, "info": info, "active": False, "status": None})
+def vanish(market: Mapping[str, Any], words: Words) -> Change:
+    """Work out what it means that REST does not have a contract any more."""
+    info = {**market["info"], words.status[market_sub_type(market)]: GONE}
+    return _change(market, {**market, "info": info, "active": False, "status": None}, words)
 
 
-def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, *, listed: bool = False) -> Change:
+def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, words: Words, *, listed: bool = False) -> Change:
     """Work out what `event` changes in `market`, a `complete` contract of the same id.
 
     :param listed: the contract was not known before this event, so it has nothing previous
     """
     new: Market = {
         **market,
-        "info": {**market["info"], **_info(market, event)},
+        "info": {**market["info"], **_info(market, event, words)},
         "status": event.status,
-        "active": event.status == "TRADING",
+        "active": event.status == words.trading,
         "created": event.onboard_time or None,
-        **_delivery(market, event.delivery_time),
+        **_delivery(market, event.delivery_time, words),
     }
-    change = _change(market, _with_brackets(new, event))
+    change = _change(market, _with_brackets(new, event, words), words)
     if listed:
         return Change(change.market, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
     return change
 
 
-def filled_in(event: PartialEvent, market: Mapping[str, Any]) -> PartialEvent:
+def filled_in(event: PartialEvent, market: Mapping[str, Any], words: Words) -> PartialEvent:
     """The event with what is known of its contract in the place of each field that it does not tell."""
     info = market["info"]
-    delivery, onboard = time_of(info.get("deliveryDate")), time_of(info.get("onboardDate"))
+    delivery, onboard = time_of(info.get(words.delivery_time)), time_of(info.get(words.onboard_time))
     known: dict[str, Any] = {
-        "contract_type": info.get("contractType") or "",
-        "delivery_time": delivery if type(delivery) is int else market["expiry"] or market["delisting"] or NEVER,
+        "contract_type": info.get(words.contract_type) or "",
+        "delivery_time": delivery if type(delivery) is int else market["expiry"] or market["delisting"] or words.never,
         "onboard_time": onboard if type(onboard) is int else market.get("created") or 0,
         "status": market["status"] or "",
     }
     return dataclasses.replace(event, **{name: known[name] for name in event.untold})
 
 
-def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Change:
+def apply_brackets(market: Mapping[str, Any], event: ContractInfoEvent, words: Words) -> Change:
     """Work out what the brackets of `event` change in `market`, and nothing else: it came behind a newer one."""
-    return _change(market, _with_brackets(market, event))
+    return _change(market, _with_brackets(market, event, words), words)
 
 
 def iso8601(time: int | None) -> str | None:
@@ -243,20 +215,20 @@ def _iso8601(second: int) -> str | None:
     return text and text[:-4]
 
 
-def _with_brackets(market: Mapping[str, Any], event: ContractInfoEvent) -> Market:
+def _with_brackets(market: Mapping[str, Any], event: ContractInfoEvent, words: Words) -> Market:
     if not event.brackets:
         return dict(market)
     number = NUMBERS.get(type(market.get("contractSize")), float)  # as `number_of`, without a call
     limits = {**_limits(market), "leverage": leverage_limits(event.brackets, number)}
-    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market, number), "limits": limits}
+    return {**market, "leverageTiers": to_leverage_tiers(event.brackets, market, words, number), "limits": limits}
 
 
-def _change(old: Mapping[str, Any], new: Market) -> Change:
+def _change(old: Mapping[str, Any], new: Market, words: Words) -> Change:
     previous = {name: old.get(name) for name in _STATE if old.get(name) != new[name]}
     is_same = (new.get("leverageTiers"), _limits(new)) == (old.get("leverageTiers"), _limits(old))
     if not is_same and (type(new.get("contractSize")) not in NUMBERS or not _say_the_same(new, old)):
         previous["leverageTiers"] = old.get("leverageTiers")
-    return Change(new, _kinds(old, new, previous), previous, bool(previous) or new["info"] != old["info"])
+    return Change(new, _kinds(old, new, previous, words), previous, bool(previous) or new["info"] != old["info"])
 
 
 def _say_the_same(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
@@ -267,17 +239,18 @@ def _say_the_same(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     return are_equal_limits(new_limits.pop("leverage"), old_limits.pop("leverage")) and new_limits == old_limits
 
 
-def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> list[Kind]:
+def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any], words: Words) -> list[Kind]:
     kinds: set[Kind] = set()
     if "status" in previous:
         kinds.add("status")
         was, now = old.get("status"), new["status"]
-        if now == "TRADING":
-            kinds.update({"trading"} if was == "PENDING_TRADING" else {"resumed"} if was in PAUSED else ())
+        if now == words.trading:
+            was_paused = isinstance(was, str) and words.kinds.get(was) in _PAUSES
+            kinds.update({"trading"} if was == words.pending else {"resumed"} if was_paused else ())
         elif now is None:
             kinds.add("delisted")
-        elif now in _BY_STATUS:
-            kinds.add(_BY_STATUS[now])
+        elif now in words.kinds:
+            kinds.add(words.kinds[now])
     if "delisting" in previous:
         kinds.add("delisting")
     if "created" in previous or "expiry" in previous:
@@ -287,9 +260,9 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any]) -> 
     return [kind for kind in KINDS if kind in kinds]
 
 
-def _delivery(market: Mapping[str, Any], time: int) -> Market:
+def _delivery(market: Mapping[str, Any], time: int, words: Words) -> Market:
     """The fields that a delivery time (ms) fills: a future expires, a swap is delisted."""
-    scheduled = time if 0 < time < NEVER else None  # as `is_never` has it; a call is much for a push
+    scheduled = time if 0 < time < words.never else None  # as `is_never` has it; a call is much for a push
     names = ("expiry", "delisting") if market.get("future") else ("delisting", "expiry")
     return {
         names[0]: scheduled,
@@ -299,40 +272,33 @@ def _delivery(market: Mapping[str, Any], time: int) -> Market:
     }
 
 
-def _info(market: Mapping[str, Any], event: ContractInfoEvent) -> dict[str, Any]:
-    """The event in the names of exchangeInfo, in the types that this market's own entry has; 0 for "never" is none of
-    its values."""
-    info, delivery, onboard = market["info"], event.delivery_time or NEVER, event.onboard_time
+def _info(market: Mapping[str, Any], event: ContractInfoEvent, words: Words) -> dict[str, Any]:
+    """The event in the names of `info`, in the types that this market's own has; it never has 0 for "never"."""
+    info, delivery, onboard = market["info"], event.delivery_time or words.never, event.onboard_time
+    delivery_name, onboard_name = words.delivery_time, words.onboard_time
     return {
-        _status_name(market): event.status,
-        "contractType": event.contract_type,
-        "deliveryDate": str(delivery) if isinstance(info.get("deliveryDate"), str) else delivery,
-        "onboardDate": str(onboard) if isinstance(info.get("onboardDate"), str) else onboard,
+        words.status["inverse" if market.get("inverse") else "linear"]: event.status,
+        words.contract_type: event.contract_type,
+        delivery_name: str(delivery) if isinstance(info.get(delivery_name), str) else delivery,
+        onboard_name: str(onboard) if isinstance(info.get(onboard_name), str) else onboard,
     }
 
 
-def _is_perpetual(info: Mapping[str, Any]) -> bool:
-    """Whether an entry of exchangeInfo is that of a perpetual, where ccxt takes it for a future because of its date.
+def _is_perpetual(info: Mapping[str, Any], words: Words) -> bool:
+    """Whether the `info` of a market is that of a perpetual, where ccxt takes it for a future because of its date.
     Contracts that were settled long ago have no type."""
-    contract_type = info.get("contractType") or ""
-    if "PERPETUAL" in contract_type:
-        return True
-    delivery = time_of(info.get("deliveryDate"))
-    is_dated = "QUARTER" in contract_type or "MONTH" in contract_type
-    return not is_dated and type(delivery) is int and is_never(delivery)
+    told = words.is_perpetual(info.get(words.contract_type) or "")
+    if told is not None:
+        return told
+    delivery = time_of(info.get(words.delivery_time))
+    return type(delivery) is int and words.is_never(delivery)
 
 
-def _is_whole(market: Mapping[str, Any]) -> bool:
-    return is_whole(market.get("info") or {}, market_sub_type(market))
-
-
-def _info_names(market: Mapping[str, Any]) -> tuple[str, ...]:
-    """What exchangeInfo calls that which an event can change."""
-    return (_status_name(market), "contractType", "deliveryDate", "onboardDate")
-
-
-def _status_name(market: Mapping[str, Any]) -> str:
-    return status_name(market_sub_type(market))
+def _is_whole(market: Mapping[str, Any], words: Words) -> bool:
+    """Whether the `info` of a market says all that an event says."""
+    status, contract_type, *times = map((market.get("info") or {}).get, words.names(market_sub_type(market)))
+    are_times = all(type(time) is int and time >= 0 for time in map(time_of, times))
+    return type(status) is type(contract_type) is str and are_times
 
 
 def _limits(market: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Literal, TypedDict, cast, get_args
 
-from .tiers import EXACT, NUMBERS, LeverageTier, Number, plain
+from .tiers import CUMULATIVE, EXACT, NUMBERS, LeverageTier, Number, plain
 
 Direction = Literal["tiers_tightened", "tiers_loosened"]
 DIRECTIONS: tuple[Direction, Direction] = get_args(Direction)
@@ -135,7 +135,7 @@ def _steps(tiers: Sequence[LeverageTier]) -> list[tuple[float, _Terms]]:
     steps: list[tuple[float, _Terms]] = []
     for end, tier in zip(ends, tiers, strict=True):
         leverage, info = tier["maxLeverage"], tier.get("info") or {}
-        terms = _NOT_ALLOWED if leverage is None else (leverage, tier["maintenanceMarginRate"], info.get("cum"))
+        terms = _NOT_ALLOWED if leverage is None else (leverage, tier["maintenanceMarginRate"], info.get(CUMULATIVE))
         steps.append((end, terms))
     return steps
 

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from .events import Bracket
+from .words import Words
 
 EXACT = Context(prec=60)
 """In it, sums and products of what floats can hold are exact; a quotient has 60 digits. A thread's own context may be
@@ -20,21 +21,18 @@ anything."""
 
 _NOTIONAL_FLOOR = attrgetter("notional_floor")
 
-_NAMES = {
-    "tier": ("bracket",),
-    "minNotional": ("notionalFloor", "qtyFloor"),
-    "maxNotional": ("notionalCap", "qtyCap"),
-    "maintenanceMarginRate": ("maintMarginRatio",),
-    "maxLeverage": ("initialLeverage",),
-}
-"""The numbers of a tier, with their names in its `info`."""
+_NUMBERS = ("tier", "minNotional", "maxNotional", "maintenanceMarginRate", "maxLeverage")
+"""The numbers of a tier, in the order of `TierNames`."""
+
+CUMULATIVE = "cum"
+"""Where the `info` of a tier has the cumulative amount, for which ccxt's structure has no place."""
 
 ROUNDING = 1e-8
-"""Binance rounds amounts to 8 decimals."""
+"""Venues round amounts to 8 decimals."""
 
 LeverageTier = dict[str, Any]
 """ccxt's leverage tier structure: tier, symbol, currency, minNotional, maxNotional, maintenanceMarginRate, maxLeverage
-(numbers are what ``exchange.number`` makes, float by default), and info, the bracket in the names of Binance's REST."""
+(numbers are what ``exchange.number`` makes, float by default), and info, the bracket as the venue's REST has it."""
 
 
 Number = Callable[[str], Any]
@@ -54,7 +52,7 @@ def number_of(market: Mapping[str, Any]) -> Number:
 
 
 def to_leverage_tiers(
-    brackets: Iterable[Bracket], market: Mapping[str, Any], number: Number | None = None
+    brackets: Iterable[Bracket], market: Mapping[str, Any], words: Words, number: Number | None = None
 ) -> list[LeverageTier]:
     """ccxt's leverage tiers of these brackets, ascending by notional.
 
@@ -63,8 +61,7 @@ def to_leverage_tiers(
     """
     number = number or number_of(market)
     make = _MAKERS.get(number) or _maker(number)
-    # Binance's REST names the bounds of COIN-M brackets by quantity, because they are in the base coin.
-    floor, cap = ("qtyFloor", "qtyCap") if market.get("inverse") else ("notionalFloor", "notionalCap")
+    number_name, floor, cap, rate, leverage = words.tiers["inverse" if market.get("inverse") else "linear"]
     return [
         {
             "tier": make(bracket.number),
@@ -75,12 +72,12 @@ def to_leverage_tiers(
             "maintenanceMarginRate": make(bracket.maintenance_margin_rate),
             "maxLeverage": make(bracket.max_leverage),
             "info": {
-                "bracket": bracket.number,
-                "initialLeverage": bracket.max_leverage,
+                number_name: bracket.number,
+                leverage: bracket.max_leverage,
                 cap: bracket.notional_cap,
                 floor: bracket.notional_floor,
-                "maintMarginRatio": bracket.maintenance_margin_rate,
-                "cum": bracket.cumulative,
+                rate: bracket.maintenance_margin_rate,
+                CUMULATIVE: bracket.cumulative,
             },
         }
         for bracket in _ascending(brackets)
@@ -116,13 +113,14 @@ def leverage_limits(brackets: Iterable[Bracket], number: Number = float) -> dict
     return {"min": make(min(lowest)), "max": make(max(highest))}
 
 
-def with_number(tiers: Iterable[LeverageTier], number: Number) -> list[LeverageTier]:
-    """The same tiers with numbers that `number` makes, of what Binance told where a tier's `info` has it."""
+def with_number(tiers: Iterable[LeverageTier], number: Number, words: Words) -> list[LeverageTier]:
+    """The same tiers with numbers that `number` makes, of what the venue told where a tier's `info` has it."""
     make = _maker(number)
+    names = dict(zip(_NUMBERS, zip(*words.tiers.values(), strict=True), strict=True))
     return [
         {
             **tier,
-            **{name: make(_raw(tier, name)) for name in _NAMES if type(tier[name]) is not number},
+            **{name: make(_raw(tier, name, raw)) for name, raw in names.items() if type(tier[name]) is not number},
         }
         for tier in tiers
     ]
@@ -164,15 +162,15 @@ def _maker(number: Number) -> Callable[[Any], Any]:
     return _MAKERS.get(number) or (lambda value: number(str(value)))
 
 
-def _raw(tier: LeverageTier, name: str) -> Any:
+def _raw(tier: LeverageTier, name: str, raw_names: Iterable[str]) -> Any:
     info = tier.get("info") or {}
-    found = [info[each] for each in _NAMES[name] if info.get(each) is not None]
+    found = [info[each] for each in raw_names if info.get(each) is not None]
     return found[0] if found else plain(tier[name])
 
 
 def _said(tier: LeverageTier) -> list[Any]:
     info = tier.get("info") or {}
-    numbers = [tier.get(name) for name in _NAMES] + [info.get("cum")]
+    numbers = [tier.get(name) for name in _NUMBERS] + [info.get(CUMULATIVE)]
     return [tier.get("symbol"), *[None if value is None else float(value) for value in numbers]]
 
 

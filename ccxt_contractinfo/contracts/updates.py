@@ -7,10 +7,12 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Literal, TypedDict, TypeVar
 
-from .changes import Change, Kind, iso8601
+from .changes import Change, iso8601
 from .events import ContractInfoEvent
+from .kinds import Kind
 from .tier_changes import TIGHTENED, TierChange, directions, tier_changes
 from .tiers import LeverageTier
+from .words import Words
 
 Source = Literal["stream", "resync"]
 T = TypeVar("T")
@@ -24,18 +26,18 @@ class ContractInfo(TypedDict):
     """
 
     info: Mapping[str, Any]
-    """The raw push; the raw entry of exchangeInfo, as last seen, where the source is 'resync'."""
+    """The raw push; REST's raw entry of the contract, as last seen, where the source is 'resync'."""
     id: str
-    """Binance's id of the contract, e.g. 'BTCUSDT'."""
+    """The venue's id of the contract, e.g. 'BTCUSDT'."""
     symbol: str
     """ccxt's unified symbol, e.g. 'BTC/USDT:USDT'."""
     timestamp: int
     datetime: str | None
     contractType: str
     status: str | None
-    """Binance's word; None where exchangeInfo does not have the contract any more."""
+    """The venue's word; None where REST does not have the contract any more."""
     active: bool
-    """True only for the status TRADING."""
+    """Whether the contract trades freely."""
     created: int | None
     """The onboard time."""
     expiry: int | None
@@ -61,14 +63,17 @@ class UpdateRecord:
 
     __slots__ = ("_directions", "_state", "event", "kinds", "previous", "source", "tiers")
 
-    def __init__(self, event: ContractInfoEvent, change: Change, source: Source) -> None:
+    def __init__(self, event: ContractInfoEvent, change: Change, source: Source, words: Words) -> None:
         market = change.market
         self.event = event
         self.kinds = change.kinds
         self.previous = change.previous
         self.tiers: list[LeverageTier] | None = market.get("leverageTiers")
         self.source: Source = source
-        self._state = (market["info"].get("contractType", ""), *_STATE(market))  # and not the market, which is large
+        self._state = (
+            market["info"].get(words.contract_type, ""),
+            *_STATE(market),
+        )  # and not the market, which is large
         self._directions: set[str] | None = None
 
     @property

@@ -20,8 +20,8 @@ from ..backoff import Uniform
 from ..contracts.events import SubType
 from ..resync import NOTHING, ResyncResult, merged
 from ..shown import MESSAGE, shown
-from ..venues.binance.rest import Answers, Rest
-from ..venues.binance.snapshot import LeverageBrackets, Snapshot
+from ..venues.rest import Answers, Rest
+from ..venues.snapshot import LeverageBrackets, Snapshot
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -37,12 +37,7 @@ PATIENCE = 2.0
 FIRST_RETRY = 60.0
 LONGEST_RETRY = 3600.0
 
-_KEY_IS_REFUSED = ("-2008", "-2014", "-2015")
-"""Binance's codes for a key that is invalid, malformed, or not allowed here. ccxt has a class of its own for some."""
-_BEFORE_THE_KEY = (407, 511)
-"""HTTP statuses of which ccxt makes AuthenticationErrors, too: a proxy or a network wants a password."""
 _TOO_MANY = (418, 429)
-_CODE = re.compile(r'"code"\s*:\s*(-?\d+)')
 
 
 class AccountBrackets:
@@ -131,7 +126,7 @@ class AccountBrackets:
         try:
             brackets = rest.brackets(sub_type)
         except Exception as error:  # a user's own class may raise anything
-            return None, self._failed(sub_type, error, answers)
+            return None, self._failed(sub_type, error, rest, answers)
         return brackets, self._succeeded(sub_type, brackets)
 
     def _forget(self, account: object) -> None:
@@ -142,10 +137,10 @@ class AccountBrackets:
         self._errors: dict[SubType, str] = {}
         self._told: dict[SubType, set[str]] = {sub_type: set() for sub_type in get_args(SubType)}
 
-    def _failed(self, sub_type: SubType, error: Exception, answers: Answers) -> ResyncResult:
+    def _failed(self, sub_type: SubType, error: Exception, rest: Rest, answers: Answers) -> ResyncResult:
         self._errors[sub_type] = f"{type(error).__name__}: {shown(error, MESSAGE)}"
-        errors = self._news(sub_type, _reason(error), error)
-        if _is_refusal(error):
+        errors = self._news(sub_type, _reason(error, rest.error_code(error)), error)
+        if rest.refuses_key(error):
             self._is_refused = True
             return ResyncResult(errors=errors)
         tries = self._tries[sub_type] = self._tries.get(sub_type, 0) + 1
@@ -223,15 +218,7 @@ class _Asking:
             self._late(snapshot, brackets, asked, result)
 
 
-def _is_refusal(error: Exception) -> bool:
-    code = _CODE.search(str(error))
-    if code is not None and code[1] in _KEY_IS_REFUSED:
-        return True
-    return isinstance(error, ccxt.AuthenticationError) and getattr(error, "status", None) not in _BEFORE_THE_KEY
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, code: str | None) -> str:
     """What is the same for two errors of which the second is no news: their texts have URLs and times in them."""
-    code = _CODE.search(str(error))
-    what = code[1] if code is not None else re.sub(r"\w+://\S*|\d+", "", str(error))
+    what = code if code is not None else re.sub(r"\w+://\S*|\d+", "", str(error))
     return f"{type(error).__name__} {getattr(error, 'status', None)} {what}"

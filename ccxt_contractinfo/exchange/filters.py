@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import ccxt
 
-from ..contracts.changes import KINDS
+from ..contracts.kinds import KINDS
 from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.updates import UpdateRecord
 

@@ -39,18 +39,9 @@ from ..resync import NOTHING, ResyncResult, failed, merged
 from ..settings import Settings, contracts_filter, serves_tiers
 from ..shown import printable, shown_value
 from ..stream.stream import ContractInfoStream
-from ..venues.binance.brackets import brackets_of
-from ..venues.binance.rest import Answers, Rest
-from ..venues.binance.snapshot import (
-    Entry,
-    LeverageBrackets,
-    Snapshot,
-    believable,
-    check_market,
-    has_id,
-    is_of_contract,
-    salvage_entry,
-)
+from ..venues.known import venue_of
+from ..venues.rest import Answers
+from ..venues.snapshot import Entry, LeverageBrackets, Snapshot
 from .account_brackets import AccountBrackets
 from .filters import Filter, update_filter
 
@@ -61,8 +52,6 @@ HISTORY = 1000
 
 NOTED = frozenset({"markets", "markets_by_id", "verbose"})
 """Attributes of an exchange that a stream has to know of when they are set."""
-
-_ACCOUNT_OPTIONS = ("portfolioMargin", "papi", "fetchLeverageTiers")
 
 SetMarkets = Callable[[Any, list[Market], Any], Any]
 
@@ -78,6 +67,8 @@ class MarketKeeper:
 
     def __init__(self, exchange: Any, set_markets: SetMarkets) -> None:
         self.exchange = exchange
+        self.venue = venue_of(exchange)
+        self._words, self._entries = self.venue.words, self.venue.entries
         self.stream: ContractInfoStream | None = None
         self.updates = Channel(
             "updates",
@@ -95,12 +86,12 @@ class MarketKeeper:
         self._has_own_stream = False
         serves_tiers(exchange)  # raises where that cannot be meant
         contracts_filter(exchange)
-        self._rest = Rest(exchange)
+        self._rest = self.venue.rest(exchange)
         self.account = AccountBrackets()
         self.holdings = HeldPositions(
             self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
-        self.table = MarketTable(exchange.milliseconds())
+        self.table = MarketTable(self.venue, exchange.milliseconds())
         self._share(self.table)
         self._creation = threading.RLock()  # of the stream
         renew_after_fork(self)
@@ -154,11 +145,11 @@ class MarketKeeper:
         """Do what ``exchange.parse_market`` does; where markets are being loaded, an entry of which no contract can be
         made, though it is that of one, is noted, and left out."""
         sick: list[Any] | None = getattr(self.local, "sick", None)
-        if sick is None or (has_id(entry) and not is_of_contract(entry)):
+        if sick is None or (self._entries.id_of(entry) and not self._entries.is_of_contract(entry)):
             return parse(entry)
         market = None
         with contextlib.suppress(Exception):  # ccxt expects entries to be whole
-            market = parse(believable(entry))
+            market = parse(self._entries.believable(entry))
         if market is not None and is_contract(market):
             return market
         sick.append(entry)
@@ -172,15 +163,16 @@ class MarketKeeper:
         :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
         :param sick: entries that were loaded with them, of which no markets could be made
         """
-        named = one_each(self.in_step().named(self.exchange.to_array(markets)))
-        unwanted = {market["id"] for market in named if is_contract(market) and not self._is_wanted(complete(market))}
+        named = one_each(self.in_step().named(self.exchange.to_array(markets)), self._words)
+        contracts = [complete(market, self._words) for market in named if is_contract(market)]
+        unwanted = {market["id"] for market in contracts if not self._is_wanted(market)}
         named = [market for market in named if not (is_contract(market) and market["id"] in unwanted)]
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
         with self._in_order(), self._locked_table():
             own = self._own_table()
             now, is_first = self.exchange.milliseconds(), not own.markets
-            loaded, is_whole = all_markets(fresh["markets"], fresh["markets_by_id"]), self._loads_all
+            loaded, is_whole = self._all_of(fresh), self._loads_all
             is_answer = is_whole and not unwanted  # what it lacks, the venue has not
             if asked is not None and is_answer:
                 self._tell_journal(loaded, sick, asked, now)
@@ -236,7 +228,7 @@ class MarketKeeper:
             for sub_type, group in _by_sub_type(filter(is_contract, markets)).items():
                 entries = [market["info"] for market in group]
                 entries += [entry for entry in sick if self._may_be_of(sub_type, entry)]
-                snapshot = Snapshot.of(entries, sub_type, asked, now)
+                snapshot = self._entries.snapshot_of(entries, sub_type, asked, now)
                 self.stream.recorder.answer(snapshot, None, asked)
         except Exception as error:  # markets of a user's own making may hold anything
             logger.exception("contractInfo: the markets could not be written to the journal")
@@ -244,8 +236,9 @@ class MarketKeeper:
 
     def _may_be_of(self, sub_type: SubType, entry: Any) -> bool:
         """Whether an entry may be that of a known contract of a sub-type."""
-        known = self.table.find(entry["symbol"]) if has_id(entry) else None
-        return not has_id(entry) or (known is not None and market_sub_type(known) == sub_type)
+        id = self._entries.id_of(entry)
+        known = None if id is None else self.table.find(id)
+        return id is None or (known is not None and market_sub_type(known) == sub_type)
 
     def load_leverage_brackets(self, sub_type: SubType, load: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
@@ -305,7 +298,8 @@ class MarketKeeper:
         with self._locked_table() as table:
             for market, event in table.brackets_newer_than(asked, self._settle_time()):
                 if market["symbol"] in tiers:
-                    tiers[market["symbol"]] = to_leverage_tiers(event.brackets, market, self.exchange.number)
+                    told = to_leverage_tiers(event.brackets, market, self._words, self.exchange.number)
+                    tiers[market["symbol"]] = told
         return tiers
 
     def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
@@ -313,7 +307,9 @@ class MarketKeeper:
         contracts = shown if symbols is None else map(self.contract, symbols)
         number = self.exchange.number
         tiers = {
-            market["symbol"]: own(with_number(market["leverageTiers"], number)) if "leverageTiers" in market else None
+            market["symbol"]: own(with_number(market["leverageTiers"], number, self._words))
+            if "leverageTiers" in market
+            else None
             for market in contracts
         }
         unknown = [symbol for symbol, known in tiers.items() if known is None]
@@ -488,7 +484,7 @@ class MarketKeeper:
     def _account(self) -> object:
         """The key, with what decides at ccxt where it is good; None where there is no key."""
         key, options = self._rest.key, self.exchange.options
-        return None if key is None else (*key, *(repr(options.get(name)) for name in _ACCOUNT_OPTIONS))
+        return None if key is None else (*key, *(repr(options.get(name)) for name in self.venue.account_options))
 
     def _has_account(self) -> bool:
         """Whether this exchange, or one that shares its markets, has a key."""
@@ -537,7 +533,7 @@ class MarketKeeper:
         groups = _by_sub_type(contracts)
         now, time = clock.now(), self.exchange.milliseconds()
         snapshots = {
-            sub_type: Snapshot.of([market["info"] for market in group], sub_type, now, time)
+            sub_type: self._entries.snapshot_of([market["info"] for market in group], sub_type, now, time)
             for sub_type, group in groups.items()
         }
         for error in [error for snapshot in snapshots.values() for error in snapshot.errors]:
@@ -563,7 +559,7 @@ class MarketKeeper:
         """Begin anew: without markets, and without what is known beyond them."""
         self._part_from(self.table)
         self.exchange.markets = self.exchange.markets_by_id = None
-        self.table = MarketTable(self.exchange.milliseconds())
+        self.table = MarketTable(self.venue, self.exchange.milliseconds())
         self._share(self.table)
 
     def know_choice(self, sub_type: SubType, left_out: Iterable[str], since: int | None) -> None:
@@ -579,9 +575,9 @@ class MarketKeeper:
             for id, entries in brackets.items():
                 market = table.find(id)
                 if market is not None:
-                    now = self.exchange.milliseconds()
-                    told = salvage_entry(market["info"], sub_type, now, brackets_of(entries))
-                    table.publish(apply_brackets(market, told).market)
+                    now, told = self.exchange.milliseconds(), self._entries.brackets_of(entries)
+                    event = self._entries.salvage_entry(market["info"], sub_type, now, told)
+                    table.publish(apply_brackets(market, event, self._words).market)
 
     def is_needed(self) -> bool:
         """See `Follower`."""
@@ -670,7 +666,7 @@ class MarketKeeper:
         for id in table.unlisted(snapshot):
             try:
                 snapshot.event(id)  # an entry that lacks something is not listed
-                check_market(snapshot.entry(id))
+                self._entries.check_market(snapshot.entry(id))
                 parsed.append(self._parsed(snapshot.entry(id), table))
             except MalformedEvent as error:
                 if id not in snapshot.malformed:  # else the comparison reports it
@@ -680,7 +676,7 @@ class MarketKeeper:
         if not parsed:
             return {}, {}, tuple(errors)
         _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
-        markets = map(complete, all_markets(fresh["markets"], fresh["markets_by_id"]))
+        markets = [complete(market, self._words) for market in self._all_of(fresh)]
         listings = {market["id"]: market for market in markets if self._is_wanted(market)}
         for market in parsed:
             if market["id"] not in listings:
@@ -688,11 +684,15 @@ class MarketKeeper:
         return listings, fresh.get("currencies", {}), tuple(errors)
 
     def _parsed(self, entry: Entry, table: MarketTable) -> Market:
-        id = entry["symbol"]
+        id = self._entries.id_of(entry) or ""
         market: Market | None = self.exchange.parse_market(entry)
         if market is None or not is_contract(market):
-            raise ccxt.BadResponse(f"{self.exchange.id}: exchangeInfo's {shown_value(id)} is not a contract")
-        return keep_name(market, table.find(id))
+            raise ccxt.BadResponse(f"{self.exchange.id}: {self._entries.answer}'s {shown_value(id)} is not a contract")
+        return keep_name(market, table.find(id), self._words)
+
+    def _all_of(self, attributes: Mapping[str, Any]) -> list[Market]:
+        """All markets of an exchange with these attributes."""
+        return all_markets(attributes["markets"], attributes["markets_by_id"], self._words)
 
     def _stand_in(self) -> Any:
         """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""

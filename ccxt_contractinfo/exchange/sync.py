@@ -14,7 +14,7 @@ import ccxt
 
 from .. import clock
 from ..callbacks import check_callback
-from ..contracts.changes import Kind
+from ..contracts.kinds import Kind
 from ..contracts.tier_changes import Direction
 from ..contracts.tiers import LeverageTier
 from ..contracts.updates import ContractInfo, UpdateRecord, own

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..contracts.events import SubType
-from ..venues.binance.snapshot import Entry, LeverageBrackets, Snapshot, State
+from ..venues.snapshot import Entry, LeverageBrackets, Snapshot, State
 
 Brackets = Mapping[str, list[Entry]]
 """Raw leverage brackets by contract id."""

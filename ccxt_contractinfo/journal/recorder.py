@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import ccxt
 
 from ..settings import Settings
-from ..venues.binance.snapshot import Entry, Snapshot
+from ..venues.snapshot import Entry, Snapshot
 from .writer import Journal
 
 logger = logging.getLogger("ccxt_contractinfo")

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import clock
 from ..forking import renew_after_fork
-from ..venues.binance.snapshot import Snapshot
+from ..venues.snapshot import Snapshot
 from .answers import Brackets, WrittenAnswers
 from .appending import JournalFile
 from .entries import FORMAT, LONGEST_LINE, entry_line, push_line

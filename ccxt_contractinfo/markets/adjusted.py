@@ -1,6 +1,6 @@
 """Contracts whose leverage brackets were adjusted for the account. Pure.
 
-leverageBracket names a `notionalCoef` for them. Pushes carry the brackets of the public, whoever listens: of such a
+REST names a coefficient for them. Pushes carry the brackets of the public, whoever listens: of such a
 contract they say nothing, but that REST has to be asked.
 """
 
@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from ..contracts.events import Arrival
-from ..venues.binance.snapshot import Entry, LeverageBrackets
+from ..venues.snapshot import Entry, LeverageBrackets
 from .newest import NewestPushes
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..contracts.changes import Market, is_gone, market_sub_type
 from ..contracts.events import SubType
-from ..venues.binance.snapshot import Snapshot
+from ..venues.snapshot import Snapshot
 
 
 class Choice:

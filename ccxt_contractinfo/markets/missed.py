@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from ..contracts.changes import Change, Market, apply_brackets, apply_event, filled_in, is_gone, market_sub_type, vanish
 from ..contracts.events import Bracket, ContractInfoEvent
 from ..contracts.tiers import are_equal, to_leverage_tiers
+from ..contracts.words import Words
 from ..errors import MalformedEvent
 from ..resync import NOTHING, ResyncResult, latest, merged
-from ..venues.binance.brackets import brackets_of
-from ..venues.binance.snapshot import Entry, Snapshot, State, has_id, salvage_entry, state_of, status_name
-from ..venues.binance.words import COIN_MARGINED, NEVER, USD_MARGINED
+from ..venues.entries import Entries
+from ..venues.snapshot import Entry, Snapshot, State
 from .newest import NewestPushes
 
 
@@ -32,10 +32,12 @@ def malformed(id: str, error: MalformedEvent) -> MalformedEvent:
     return MalformedEvent(f"{id}.{error.field}", error.value, error.expected)
 
 
-def unreadable(entry: Any) -> MalformedEvent:
-    """The error of an entry of which no market could be made; a comparison takes what is whole in it."""
-    name = entry["symbol"] if has_id(entry) else "symbols"
-    return MalformedEvent(name, entry, "an entry that ccxt can make a contract of")
+def unreadable(id: str | None, entry: Any) -> MalformedEvent:
+    """The error of an entry of which no market could be made; a comparison takes what is whole in it.
+
+    :param id: of its contract, if it says so
+    """
+    return MalformedEvent(id or "symbols", entry, "an entry that ccxt can make a contract of")
 
 
 def missed(
@@ -44,19 +46,21 @@ def missed(
     brackets: Mapping[str, list[Entry]] | None,
     pushes: NewestPushes,
     settle_time: float,
+    entries: Entries,
 ) -> tuple[list[Finding], ResyncResult]:
     """What a snapshot tells that is not known, and what came of it.
 
     :param known: the contracts of the snapshot's sub-type by id
     :param brackets: raw leverage brackets by contract id, not older than the snapshot; None where they are unknown
     :param settle_time: s
+    :param entries: read those of the snapshot's venue
     """
     findings: list[Finding] = []
     results = [ResyncResult(errors=tuple(snapshot.errors))]
     for id, state in snapshot.states.items():
         raw = brackets.get(id) if brackets else None
-        if id in known and (differs(known[id], state) or raw is not None):
-            found, result = _missed(known[id], snapshot, state, raw, pushes, settle_time)
+        if id in known and (differs(known[id], state, entries) or raw is not None):
+            found, result = _missed(known[id], snapshot, state, raw, pushes, settle_time, entries)
             findings += found
             results.append(result)
     for id, market in known.items():
@@ -64,43 +68,44 @@ def missed(
             continue
         unsettled = pushes.unsettled_until(id, snapshot.asked, settle_time)
         if unsettled is None:
-            findings.append(vanished(market, snapshot.time))
+            findings.append(vanished(market, snapshot.time, entries.words))
         else:
             results.append(ResyncResult(again=unsettled))
     return findings, merged(results)
 
 
-def listed(market: Market, event: ContractInfoEvent) -> Finding:
+def listed(market: Market, event: ContractInfoEvent, words: Words) -> Finding:
     """A contract that was not known, `complete`, or that is there again."""
-    return Finding(event, apply_event(market, event, listed=True))
+    return Finding(event, apply_event(market, event, words, listed=True))
 
 
-def vanished(market: Market, time: int) -> Finding:
+def vanished(market: Market, time: int, words: Words) -> Finding:
     """A contract that an answer given at `time` (ms) does not have."""
-    info = market["info"]
+    info, sub_type = market["info"], market_sub_type(market)
     event = ContractInfoEvent(
         id=market["id"],
         event_time=time,
         pair=info.get("pair"),
-        contract_type=info.get("contractType") or "",
-        delivery_time=market["expiry"] or market["delisting"] or NEVER,
+        contract_type=info.get(words.contract_type) or "",
+        delivery_time=market["expiry"] or market["delisting"] or words.never,
         onboard_time=market.get("created") or 0,
-        status=info.get(status_name(market_sub_type(market))) or "",
+        status=info.get(words.status[sub_type]) or "",
         brackets=(),
-        symbol_type=COIN_MARGINED if market.get("inverse") else USD_MARGINED,
+        symbol_type=None,
         raw=info,
+        sub_type=sub_type,
     )
-    return Finding(event, vanish(market))
+    return Finding(event, vanish(market, words))
 
 
-def differs(market: Market, state: State) -> bool:
+def differs(market: Market, state: State, entries: Entries) -> bool:
     """Whether REST says something else of a contract than is known."""
-    return state_of(market["info"], market_sub_type(market)) != state
+    return entries.state_of(market["info"], market_sub_type(market)) != state
 
 
-def differences(market: Market, state: State) -> frozenset[str]:
+def differences(market: Market, state: State, entries: Entries) -> frozenset[str]:
     """The names of an event's fields in which REST says something else of a contract than is known."""
-    known = state_of(market["info"], market_sub_type(market))
+    known = entries.state_of(market["info"], market_sub_type(market))
     names = ("status", "contract_type", "delivery_time", "onboard_time")  # in the order of `State`
     return frozenset(name for name, told, was in zip(names, state, known, strict=True) if told != was)
 
@@ -112,20 +117,22 @@ def _missed(
     raw: list[Entry] | None,
     pushes: NewestPushes,
     settle_time: float,
+    entries: Entries,
 ) -> tuple[list[Finding], ResyncResult]:
     id, asked = market["id"], snapshot.asked
-    is_other, again = differs(market, state), None
+    is_other, again = differs(market, state, entries), None
     if is_other:
-        again = pushes.unsettled_until(id, asked, settle_time, differences(market, state))
+        again = pushes.unsettled_until(id, asked, settle_time, differences(market, state, entries))
         is_other = again is None
-    brackets, errors = _other_brackets(market, raw)
+    brackets, errors = _other_brackets(market, raw, entries)
     if brackets and (unsettled := pushes.unsettled_brackets_until(id, asked, settle_time)) is not None:
         brackets, again = (), latest(again, unsettled)
     result = ResyncResult(errors=errors, again=again) if errors or again is not None else NOTHING
-    event = _told(market, snapshot, brackets) if is_other or brackets else None
+    event = _told(market, snapshot, brackets, entries) if is_other or brackets else None
     if event is None:
         return [], result
-    change = apply_event(market, event) if is_other else apply_brackets(market, event)
+    words = entries.words
+    change = apply_event(market, event, words) if is_other else apply_brackets(market, event, words)
     if not change.changed:
         return [], result  # what is whole in a malformed entry is known already
     if "leverageTiers" not in market:
@@ -134,29 +141,35 @@ def _missed(
     return [Finding(event, change)], result
 
 
-def _told(market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...]) -> ContractInfoEvent | None:
+def _told(
+    market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...], entries: Entries
+) -> ContractInfoEvent | None:
     """What REST says of a contract; where its entry is malformed, what is whole in it, which of one that went away says
     too little."""
     try:
         return snapshot.event(market["id"], brackets)
     except MalformedEvent:
         entry = snapshot.entry(market["id"])
-        whole = salvage_entry(entry, snapshot.sub_type, snapshot.time, brackets)
-        return None if is_gone(market) else filled_in(whole, market)
+        whole = entries.salvage_entry(entry, snapshot.sub_type, snapshot.time, brackets)
+        return None if is_gone(market) else filled_in(whole, market, entries.words)
 
 
-def brackets_told(raw: list[Entry] | None, id: str) -> tuple[tuple[Bracket, ...], tuple[MalformedEvent, ...]]:
+def brackets_told(
+    raw: list[Entry] | None, id: str, entries: Entries
+) -> tuple[tuple[Bracket, ...], tuple[MalformedEvent, ...]]:
     """The raw brackets of a contract, if there are any, and the error where they cannot be understood."""
     try:
-        return brackets_of(raw or ()), ()
+        return entries.brackets_of(raw or ()), ()
     except MalformedEvent as error:
         return (), (malformed(id, error),)
 
 
-def _other_brackets(market: Market, raw: list[Entry] | None) -> tuple[tuple[Bracket, ...], tuple[MalformedEvent, ...]]:
+def _other_brackets(
+    market: Market, raw: list[Entry] | None, entries: Entries
+) -> tuple[tuple[Bracket, ...], tuple[MalformedEvent, ...]]:
     """The brackets that REST has told, where they make other tiers than are known; and what is wrong with them."""
     known = market.get("leverageTiers")
     if raw is None or (known is not None and raw == [tier["info"] for tier in known]):
         return (), ()
-    brackets, errors = brackets_told(raw, market["id"])
-    return (() if are_equal(to_leverage_tiers(brackets, market), known) else brackets), errors
+    brackets, errors = brackets_told(raw, market["id"], entries)
+    return (() if are_equal(to_leverage_tiers(brackets, market, entries.words), known) else brackets), errors

@@ -71,7 +71,7 @@ class NewestPushes:
 
     def forget_future(self, id: str, now: int) -> None:
         """Let the next push of a contract count whatever its event time is, where the newest one claims to be of a time
-        that has not come yet at `now` (ms, by Binance's clock)."""
+        that has not come yet at `now` (ms, by the venue's clock)."""
         for newest in (self._newest, self._bracketed, self._whole):
             if id in newest and newest[id].event.event_time > now + FAR_OFF * 1000:
                 del newest[id]

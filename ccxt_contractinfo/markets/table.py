@@ -29,7 +29,8 @@ from ..contracts.changes import (
 from ..contracts.events import Arrival, ContractInfoEvent, Outcome, PartialEvent, SubType
 from ..errors import MalformedEvent
 from ..resync import NOTHING, ResyncResult, latest, merged
-from ..venues.binance.snapshot import Contents, Entry, Snapshot, State, event_of, has_id, state_of
+from ..venues.snapshot import Contents, Entry, Snapshot, State
+from ..venues.venue import Venue
 from .adjusted import AdjustedBrackets
 from .choice import Choice
 from .live_dict import LiveDict
@@ -80,16 +81,17 @@ class MarketTable(PublishedMarkets):
     :param attached_at: ms; markets that come from nobody knows when count as loaded then
     """
 
-    def __init__(self, attached_at: int = 0) -> None:
-        super().__init__()
+    def __init__(self, venue: Venue, attached_at: int = 0) -> None:
+        super().__init__(venue)
+        self._words = venue.words
         self.choice = Choice(attached_at)
-        self.waiting = PendingListings()
+        self.waiting = PendingListings(venue.words)
         self.adjusted = AdjustedBrackets()
         self._pushes = NewestPushes()
         self._asked: dict[str, float] = {}
         """When the newest answer on each sub-type was asked for."""
         self._answered_at: dict[str | None, int] = {}
-        """Of what time (ms, by Binance's clock) that answer was."""
+        """Of what time (ms, by the venue's clock) that answer was."""
         self._listed: dict[str, float] = {}
         """When the answer was asked for by which a contract was listed: an older one has an older contract."""
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
@@ -103,12 +105,13 @@ class MarketTable(PublishedMarkets):
     def named(self, markets: Iterable[Market]) -> list[Market]:
         """Freshly parsed markets under the symbols that users know."""
         known = self.contracts()
-        return [keep_name(market, known.get(market["id"])) if is_contract(market) else market for market in markets]
+        words = self._words
+        return [keep_name(each, known.get(each["id"]), words) if is_contract(each) else each for each in markets]
 
     def fork(self) -> MarketTable:
         """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
         with self.lock:
-            table = MarketTable()
+            table = MarketTable(self.venue)
             table.publish_mappings(self.all())
             table.choice = self.choice.copy()
             table.adjusted = self.adjusted.copy()
@@ -144,7 +147,7 @@ class MarketTable(PublishedMarkets):
         """Whether a contract that went away is there again as a new one."""
         if market["status"] is not None:
             return False
-        return is_relisted(market, event.status, event.onboard_time) and self._pushes.is_news(event)
+        return is_relisted(market, event.status, event.onboard_time, self._words) and self._pushes.is_news(event)
 
     def _unknown_contract(self, arrival: Arrival) -> Handled:
         """A push of a contract that is not known, or is there again: only REST can complete it."""
@@ -186,12 +189,12 @@ class MarketTable(PublishedMarkets):
     def _applied(self, market: Market, arrival: Arrival) -> Handled:
         event, contradicts = arrival.event, None
         if self._pushes.accept(arrival):
-            change = apply_event(market, event)
+            change = apply_event(market, event, self._words)
         else:
             contradicts = self._contradicted(market, event)
             if not self._pushes.has_news_of_brackets(event):
                 return _DUPLICATE if contradicts is None else Handled(Outcome.DUPLICATE, (), contradicts)
-            change = apply_brackets(market, event)
+            change = apply_brackets(market, event, self._words)
             self._pushes.remember(arrival)
         if event.brackets:
             self._brackets.pop(event.id, None)
@@ -207,13 +210,13 @@ class MarketTable(PublishedMarkets):
     def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
         """The newest push of the contract, where that claims to be newer and this one would change something."""
         newer = self._pushes.newer(event)
-        return newer if newer is not None and apply_event(market, event).changed else None
+        return newer if newer is not None and apply_event(market, event, self._words).changed else None
 
     def _apply_part(self, market: Market, event: PartialEvent, arrival: Arrival) -> Handled:
         """Apply what is whole in a push, over what is known; of a contract that is gone, only REST can tell."""
         if is_gone(market):
             return IGNORED
-        return self._apply(market, arrival._replace(event=filled_in(event, market)))
+        return self._apply(market, arrival._replace(event=filled_in(event, market, self._words)))
 
     # A snapshot
 
@@ -273,10 +276,10 @@ class MarketTable(PublishedMarkets):
             back = [id for id in self.waiting.ids() if id in self._contracts and id in snapshot.states]
             undecided = latest(*[self._waits_until(id, asked, settle_time) for id in back])
             known = self._settled_contracts(snapshot)
-            news, result = missed(known, snapshot, brackets, self._pushes, settle_time)
+            news, result = missed(known, snapshot, brackets, self._pushes, settle_time, self.venue.entries)
             results = [result, ResyncResult(again=undecided)]
             dropped = self.choice.dropped(sub_type)
-            news += [vanished(each, snapshot.time) for id, each in dropped.items() if snapshot.lacks(id)]
+            news += [vanished(each, snapshot.time, self._words) for id, each in dropped.items() if snapshot.lacks(id)]
             gone = frozenset(event.id for event, change in news if is_gone(change.market))
             disbelief = self._disbelief(sub_type, gone, len(known) + len(dropped))
             if disbelief is None:
@@ -288,9 +291,10 @@ class MarketTable(PublishedMarkets):
             unheard: list[Finding] = []
             for id in [id for id in unknown if id in listings and id not in known]:
                 with contextlib.suppress(MalformedEvent):  # which is noted already
-                    told, errors = brackets_told((brackets or {}).get(id), id)
+                    told, errors = brackets_told((brackets or {}).get(id), id, self.venue.entries)
                     results.append(ResyncResult(errors=errors))
-                    (unheard if is_first else news).append(listed(listings[id], snapshot.event(id, told)))
+                    found = listed(listings[id], snapshot.event(id, told), self._words)
+                    (unheard if is_first else news).append(found)
                     self._listed[id] = asked
             result = merged(results)
             if is_first:
@@ -327,7 +331,7 @@ class MarketTable(PublishedMarkets):
         for id, state in snapshot.states.items():
             market = self._contracts.get(id)
             if market is not None:
-                if is_relisted(market, state.status, state.onboard_date):
+                if is_relisted(market, state.status, state.onboard_date, self._words):
                     unknown.append(id)
             elif id not in self.choice.left_out and (not is_open or self._is_surely_new(id, state, snapshot.sub_type)):
                 unknown.append(id)
@@ -364,7 +368,7 @@ class MarketTable(PublishedMarkets):
         if is_believed:
             return None
         return ccxt.BadResponse(
-            f"exchangeInfo lacks {len(missing)} of {known} {sub_type} contracts at once: asked again"
+            f"{self.venue.entries.answer} lacks {len(missing)} of {known} {sub_type} contracts at once: asked again"
         )
 
     def announce(self, news: list[Finding]) -> None:
@@ -419,14 +423,16 @@ class MarketTable(PublishedMarkets):
                 id = market["id"]
                 is_first = market_sub_type(market) not in known_sub_types
                 kept_market, told, result = self._taken(
-                    complete(market), known.get(id), is_first, asked, now, settle_time
+                    complete(market, self._words), known.get(id), is_first, asked, now, settle_time
                 )
                 taken.append(kept_market)
                 results.append(result)
                 news += told if id not in self.waiting else []
             missing = {id: each for id, each in known.items() if id not in fresh and market_sub_type(each) in sub_types}
-            results += [ResyncResult(errors=(unreadable(entry),), again=LONG_AGO) for entry in sick]
-            stay = missing if not all(map(has_id, sick)) else missing.keys() & {entry["symbol"] for entry in sick}
+            sick_ids = [self.venue.entries.id_of(entry) for entry in sick]
+            unread = [unreadable(id, entry) for id, entry in zip(sick_ids, sick, strict=True)]
+            results += [ResyncResult(errors=(error,), again=LONG_AGO) for error in unread]
+            stay = missing.keys() if None in sick_ids else missing.keys() & set(sick_ids)
             there = {id: missing[id] for id in stay}
             kept = missing if is_venues else self.choice.kept(missing, taken, is_loaded=asked is not None) | there
             kept = {id: market for id, market in kept.items() if id not in unwanted}
@@ -472,7 +478,7 @@ class MarketTable(PublishedMarkets):
             is_newer, again = self._is_newer(market, asked, settle_time)
             results.append(ResyncResult(again=again))
             if not is_newer:
-                found.append(vanished(market, now))
+                found.append(vanished(market, now, self._words))
         news: list[Finding] = []
         for sub_type in sorted(answered):
             here = [each for each in found if market_sub_type(each.change.market) == sub_type]
@@ -517,7 +523,7 @@ class MarketTable(PublishedMarkets):
         """
         with self.lock:
             known, taken, unwanted = self.contracts(), [], set()
-            for market in all_markets(markets, by_id):
+            for market in all_markets(markets, by_id, self._words):
                 if not is_contract(market):
                     taken.append(market)
                 elif is_wanted(market):
@@ -525,7 +531,7 @@ class MarketTable(PublishedMarkets):
                 else:
                     unwanted.add(market["id"])
             new = [each for each in taken if is_contract(each) and each["id"] not in known] if known else []
-            news = [found for each in new if self.choice.is_news(each) for found in _as_listed(each, now)]
+            news = [found for each in new if self.choice.is_news(each) for found in self._as_listed(each, now)]
             fresh = {market["id"] for market in taken if is_contract(market)}
             missing = {id: each for id, each in known.items() if id not in fresh and id not in unwanted}
             kept = self.choice.kept(missing, taken, is_loaded=False)
@@ -538,9 +544,9 @@ class MarketTable(PublishedMarkets):
     def _adopted(self, market: Market, old: Market | None) -> Market:
         """A contract that somebody put in, with what is known beyond it."""
         if old is None:
-            return complete(market)
-        new = with_tiers(complete(keep_name(market, old)), old)
-        return with_state(new, old) if self._is_kept_up else new
+            return complete(market, self._words)
+        new = with_tiers(complete(keep_name(market, old, self._words), self._words), old, self._words)
+        return with_state(new, old, self._words) if self._is_kept_up else new
 
     # What a user does to the mappings
 
@@ -570,11 +576,11 @@ class MarketTable(PublishedMarkets):
 
     def all(self) -> list[Market]:
         """All markets, in the order of ccxt's."""
-        return all_markets(self.markets, self.by_id)
+        return all_markets(self.markets, self.by_id, self._words)
 
     def _silent(self, fresh: Iterable[Market], known: Mapping[str, Market], sub_types: set[SubType]) -> set[SubType]:
         """The sub-types of which contracts are known, and a loading has brought none: where REST answers with something
-        else than exchangeInfo, ccxt takes that for no markets at all."""
+        else, ccxt takes that for no markets at all."""
         here = {market_sub_type(market) for market in fresh if is_contract(market)}
         return {market_sub_type(market) for market in known.values()} & sub_types - here
 
@@ -592,7 +598,7 @@ class MarketTable(PublishedMarkets):
         :param old: the same contract as known, if it is
         :param is_first: no other contract of its sub-type is known, so that it is not news that there is this one
         """
-        id, sub_type = market["id"], market_sub_type(market)
+        id, sub_type, words = market["id"], market_sub_type(market), self._words
         if old is None:
             # Where a newer answer did not have it, REST is asked again.
             again = asked if asked is not None and asked < self._asked.get(sub_type, LONG_AGO) else None
@@ -604,13 +610,13 @@ class MarketTable(PublishedMarkets):
             return self._as_news(market, market, None, now, again)
         if asked is not None and asked < self._listed.get(id, LONG_AGO):
             return old, [], NOTHING
-        kept, state = with_tiers(market, old), state_of(market["info"], sub_type)
-        if not differs(old, state):
+        kept, state = with_tiers(market, old, words), self.venue.entries.state_of(market["info"], sub_type)
+        if not differs(old, state, self.venue.entries):
             is_newer, _ = self._is_newer(old, asked, settle_time)
             # The same in other numbers, maybe: a "never" has several.
-            return with_state(kept, old) if is_newer else kept, [], NOTHING
-        kept = with_state(kept, old)
-        if not is_relisted(old, state.status, state.onboard_date):
+            return with_state(kept, old, words) if is_newer else kept, [], NOTHING
+        kept = with_state(kept, old, words)
+        if not is_relisted(old, state.status, state.onboard_date, words):
             waits = self._waits_until(id, asked, settle_time)
             if waits is not None:
                 return kept, [], ResyncResult(again=waits)
@@ -618,7 +624,7 @@ class MarketTable(PublishedMarkets):
         if is_newer:
             return kept, [], ResyncResult(again=again)
         if is_gone(market):
-            return with_tiers(market, old), [vanished(old, now)], NOTHING
+            return with_tiers(market, old, words), [vanished(old, now, words)], NOTHING
         return self._as_news(market, kept, old, now, None)
 
     def _as_news(
@@ -626,21 +632,30 @@ class MarketTable(PublishedMarkets):
     ) -> tuple[Market, list[Finding], ResyncResult]:
         """What `_taken` returns of a market that says something new; `kept` where it cannot be understood."""
         try:
-            event = event_of(market["info"], market_sub_type(market), now)
+            event = self.venue.entries.event_of(market["info"], market_sub_type(market), now)
         except MalformedEvent as error:
             # A comparison takes what is whole in it.
             return kept, [], ResyncResult(errors=(malformed(market["id"], error),), again=latest(again, LONG_AGO))
-        result = NOTHING if again is None else ResyncResult(again=again)
-        if old is None or is_relisted(old, event.status, event.onboard_time):
-            return market, [listed(market, event)], result
-        return with_tiers(market, old), [Finding(event, apply_event(old, event))], result
+        result, words = NOTHING if again is None else ResyncResult(again=again), self._words
+        if old is None or is_relisted(old, event.status, event.onboard_time, words):
+            return market, [listed(market, event, words)], result
+        return with_tiers(market, old, words), [Finding(event, apply_event(old, event, words))], result
+
+    def _as_listed(self, market: Market, now: int) -> list[Finding]:
+        """That a contract is new, as of `now` (ms); nothing where it is gone, or its entry says too little."""
+        if is_gone(market):
+            return []
+        with contextlib.suppress(MalformedEvent):
+            event = self.venue.entries.event_of(market["info"], market_sub_type(market), now)
+            return [listed(market, event, self._words)]
+        return []
 
     def _pushed(self, market: Market, asked: float | None, settle_time: float) -> tuple[Market, float | None]:
         """A contract of which nothing was told, with what was pushed that the answer asked for then is older than; and
         until when that is so."""
         since = LONG_AGO if asked is None else asked
         for event in self._pushes.newer_than(market["id"], since, settle_time):
-            market = apply_event(market, event).market
+            market = apply_event(market, event, self._words).market
         return market, self._pushes.unsettled_until(market["id"], since, settle_time)
 
     def _is_newer(self, known: Market, asked: float | None, settle_time: float) -> tuple[bool, float | None]:
@@ -663,13 +678,13 @@ class MarketTable(PublishedMarkets):
         bracketed = None
         for arrival in older:
             if self._pushes.has_news_of_brackets(arrival.event):
-                market, bracketed = apply_brackets(market, arrival.event).market, arrival.event
+                market, bracketed = apply_brackets(market, arrival.event, self._words).market, arrival.event
             self._pushes.remember(arrival)
         first = arrivals[0].event
         if older:
             change = Change(market, ["listed", "tiers"] if "leverageTiers" in market else ["listed"], {}, True)
         else:
-            change = apply_event(market, first, listed=True)
+            change = apply_event(market, first, self._words, listed=True)
             self._pushes.remember(newer.pop(0))
         self.publish(change.market)
         self.publish_names()
@@ -687,17 +702,8 @@ class MarketTable(PublishedMarkets):
             for id, market in self.contracts().items()
             if market_sub_type(market) == snapshot.sub_type
             and id not in self.waiting
-            and not (id in states and is_relisted(market, states[id].status, states[id].onboard_date))
+            and not (id in states and is_relisted(market, states[id].status, states[id].onboard_date, self._words))
         }
-
-
-def _as_listed(market: Market, now: int) -> list[Finding]:
-    """That a contract is new, as of `now` (ms); nothing where it is gone, or its entry says too little."""
-    if is_gone(market):
-        return []
-    with contextlib.suppress(MalformedEvent):
-        return [listed(market, event_of(market["info"], market_sub_type(market), now))]
-    return []
 
 
 def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Market]:

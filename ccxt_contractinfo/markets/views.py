@@ -11,7 +11,7 @@ from ..contracts.changes import Change, Market, is_contract, is_gone
 from ..contracts.events import Bracket, ContractInfoEvent, SubType
 from ..contracts.updates import Source, UpdateRecord
 from ..forking import renew_after_fork
-from ..venues.binance.brackets import brackets_of
+from ..venues.venue import Venue
 from ..weak_list import WeakList
 from .live_dict import LiveDict
 
@@ -55,10 +55,11 @@ class PublishedMarkets:
     changes something holds `lock`.
 
     Contracts are known by their ids. Of those that have one symbol, `by_id` has all, and `markets` the one that ccxt
-    would have there: the last of exchangeInfo.
+    would have there: the last of REST's answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
         self.lock = threading.RLock()
         self.sharers: WeakList[Sharer] = WeakList()
         self.told: WeakList[Told] = WeakList()
@@ -190,7 +191,7 @@ class PublishedMarkets:
         if event.brackets:
             self.publish_brackets(change.market, event.brackets)
         if change.kinds:
-            record = UpdateRecord(event, change, source)
+            record = UpdateRecord(event, change, source, self.venue.words)
             for ref in self.told.refs:
                 if (each := ref()) is not None:
                     each.publish(record)
@@ -214,7 +215,8 @@ class PublishedMarkets:
             self.version += 1
             self.markets.put(symbol, shown)
             if before is not None and before["id"] != shown["id"] and "leverageTiers" in shown:
-                self.publish_brackets(shown, brackets_of(tier["info"] for tier in shown["leverageTiers"]))
+                raw = [tier["info"] for tier in shown["leverageTiers"]]
+                self.publish_brackets(shown, self.venue.entries.brackets_of(raw))
 
     def _keep_copies(self, market: Market) -> None:
         assert self.copies is not None

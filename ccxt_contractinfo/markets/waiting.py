@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import KeysView
 
 from ..contracts.events import Arrival, SubType
+from ..contracts.words import Words
 
 PATIENCE = 3600.0
 """s; how long REST is asked for a contract again and again; after that, only each regular comparison looks for it."""
@@ -16,7 +17,8 @@ class PendingListings:
     # Of one contract; past it, the first one, which lists it, and the newest ones are kept.
     LIMIT = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, words: Words) -> None:
+        self._words = words
         self.arrivals: dict[str, tuple[SubType, list[Arrival]]] = {}
         """By contract id; to be read, and changed by the methods alone."""
         self._refused: set[str] = set()
@@ -58,7 +60,7 @@ class PendingListings:
 
     def is_announced(self, id: str) -> bool:
         """Whether a push has said of this contract that it does not trade yet, so that it is new."""
-        return any(arrival.event.status == "PENDING_TRADING" for arrival in self.arrivals[id][1])
+        return any(arrival.event.status == self._words.pending for arrival in self.arrivals[id][1])
 
     def newest(self, id: str) -> Arrival:
         """The event that came last of this contract."""

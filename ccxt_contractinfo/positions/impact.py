@@ -13,6 +13,7 @@ from ..contracts.tier_changes import TierChange
 from ..contracts.tiers import EXACT, are_equal
 from ..contracts.updates import own
 from ..shown import shown, shown_value
+from ..venues.binance.words import WORDS
 from .leverage_tiers import LeverageTiers
 
 FIELDS = ("leverageTiers", "created", "expiry", "delisting")
@@ -172,7 +173,7 @@ def _leverage(position: Position, notional: Decimal) -> float | None:
     whole number."""
     if leverage := _told(position.get("leverage")):
         return float(leverage)
-    margin = _told((position.get("info") or {}).get("positionInitialMargin") or position.get("initialMargin"))
+    margin = _told((position.get("info") or {}).get(WORDS.initial_margin) or position.get("initialMargin"))
     return float(max(1, round(notional / margin))) if margin else None
 
 
@@ -196,8 +197,8 @@ def _balance(
         return None  # what ccxt reckons itself leaves out too much
     # By which of the two Binance's own price was made, its own maintenance margin shows.
     tables = [new] if are_fresh else [old, new]
-    if "maintMargin" in info:
-        told = _decimal(info["maintMargin"])
+    if WORDS.maintenance_margin in info:
+        told = _decimal(info[WORDS.maintenance_margin])
         tables = [
             tiers for tiers in (old, new) if tiers and abs(tiers.maintenance_margin(notional) - told) < _ROUNDED
         ] or tables

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, overload
 
 from ..contracts.events import Bracket, ContractInfoEvent
 from ..contracts.tier_changes import TierChange, tier_changes
-from ..contracts.tiers import EXACT, ROUNDING, LeverageTier, to_leverage_tiers
+from ..contracts.tiers import CUMULATIVE, EXACT, ROUNDING, LeverageTier, to_leverage_tiers
 from ..errors import MalformedEvent
 from ..shown import shown, shown_value
-from ..venues.binance.brackets import brackets_of, parse_brackets
+from ..venues.binance.brackets import brackets_in
 from ..venues.binance.pushes import parse_event
+from ..venues.binance.words import WORDS
 
 Number = float | Decimal
 N = TypeVar("N", float, Decimal)
@@ -364,11 +365,10 @@ def _tiers_of(source: Source, market: Mapping[str, Any]) -> list[LeverageTier]:
             entries = list(source)
     first = entries[0] if entries else None
     if isinstance(first, Bracket):
-        return to_leverage_tiers(entries, market)
+        return to_leverage_tiers(entries, market, WORDS)
     if isinstance(first, Mapping) and "maintenanceMarginRate" in first:
         return copy.deepcopy(entries)
-    is_pushed = isinstance(first, Mapping) and "mmr" in first
-    return to_leverage_tiers(parse_brackets(entries) if is_pushed else brackets_of(entries), market)
+    return to_leverage_tiers(brackets_in(entries), market, WORDS)
 
 
 def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
@@ -388,13 +388,13 @@ def _steps_of(tiers: list[LeverageTier], name: str) -> tuple[_Step, ...]:
         with localcontext(EXACT):
             below = steps[-1] if steps else None
             implied = below.cumulative + floor * (rate - below.rate) if below else floor * rate
-        cumulative = (tier.get("info") or {}).get("cum")
+        cumulative = (tier.get("info") or {}).get(CUMULATIVE)
         steps.append(
             _Step(
                 floor=floor,
                 cap=highest,
                 rate=rate,
-                cumulative=implied if cumulative is None else _number(name, "cum", _unquoted(cumulative)),
+                cumulative=implied if cumulative is None else _number(name, CUMULATIVE, _unquoted(cumulative)),
                 leverage=number(tier, "maxLeverage"),
                 implied=implied,
                 begin=floor if steps else Decimal(0),

@@ -36,7 +36,9 @@ from ..markets.missed import missed
 from ..markets.newest import NewestPushes
 from ..settings import Settings
 from ..venues.binance.pushes import decode, parse_event, salvage_event, unwrap
-from ..venues.binance.snapshot import Entry, Snapshot, check_precisions
+from ..venues.binance.venue import BINANCE
+from ..venues.binance.words import WORDS
+from ..venues.snapshot import Entry
 
 
 def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
         "timestamp": history.timestamp,
         "status": market.get("status"),
         "active": market.get("active"),
-        "contractType": market.get("info", {}).get("contractType"),
+        "contractType": market.get("info", {}).get(WORDS.contract_type),
         "created": market.get("created"),
         "expiry": market.get("expiry"),
         "delisting": market.get("delisting"),
@@ -151,12 +153,12 @@ class _History:
         if isinstance(event, PartialEvent):
             if is_gone(self.market) or not self.market["info"].get("symbol"):
                 return
-            event = filled_in(event, self.market)
+            event = filled_in(event, self.market, WORDS)
         event = self._adjusted.believed(Arrival(event, entry["clock"])).event
         if self._pushes.is_news(event):
-            self.market = apply_event(self.market, event).market
+            self.market = apply_event(self.market, event, WORDS).market
         elif self._pushes.has_news_of_brackets(event):
-            self.market = apply_brackets(self.market, event).market
+            self.market = apply_brackets(self.market, event, WORDS).market
         self._pushes.remember(Arrival(event, entry["clock"]))
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
@@ -166,7 +168,7 @@ class _History:
         told = self._told(answer)
         if told is None:
             if answer["kind"] == "rest" and self._is_gone(sub_type, asked) and self._is_believed(answer):
-                self.market = vanish(self.market or {}).market
+                self.market = vanish(self.market or {}, WORDS).market
             return
         self._is_doubted = False
         id = told["symbol"]
@@ -174,12 +176,12 @@ class _History:
             parsed = self._parsed(told)
             if parsed is None:
                 return
-            listed = complete(parsed)
+            listed = complete(parsed, WORDS)
             self.market = listed if self.market is None else _completed(listed, self.market)
         raw = None if answer["brackets"] is None else self._said.brackets[sub_type].get(id)
-        snapshot = Snapshot.of([told], sub_type, asked, answer["server_time"])
+        snapshot = BINANCE.entries.snapshot_of([told], sub_type, asked, answer["server_time"])
         brackets = None if raw is None else {id: raw}
-        for news in missed({id: self.market}, snapshot, brackets, self._pushes, self._settle_time)[0]:
+        for news in missed({id: self.market}, snapshot, brackets, self._pushes, self._settle_time, BINANCE.entries)[0]:
             self.market = news.change.market
 
     def _is_gone(self, sub_type: str, asked: float) -> bool:
@@ -217,11 +219,11 @@ class _History:
     def _parsed(self, entry: Mapping[str, Any]) -> Market | None:
         """The market that ccxt makes of a raw entry; None where it cannot, and live, the contract was not listed."""
         try:
-            check_precisions(entry)
+            BINANCE.entries.check_precisions(entry)
             market = self._parser.parse_market(entry)
         except Exception:
             return None
-        return None if market is None else keep_name(market)
+        return None if market is None else keep_name(market, None, WORDS)
 
 
 def _full_symbol(symbol: str) -> str:
@@ -250,7 +252,7 @@ def _parser() -> Any:
 
 def _completed(listed: Market, known: Market) -> Market:
     """A contract that REST has completed, with what was pushed before."""
-    market = with_tiers(with_state(listed, known), known)
+    market = with_tiers(with_state(listed, known, WORDS), known, WORDS)
     names = {"symbol": listed["symbol"], "currency": listed["quote"]}
     if "leverageTiers" in market:
         market["leverageTiers"] = [{**tier, **names} for tier in market["leverageTiers"]]
@@ -260,7 +262,7 @@ def _completed(listed: Market, known: Market) -> Market:
 def _unlisted(event: ContractInfoEvent) -> Market:
     """A contract of which only a push has told."""
     is_inverse = event.sub_type == "inverse"
-    is_dated = "QUARTER" in event.contract_type or "MONTH" in event.contract_type
+    is_dated = WORDS.is_perpetual(event.contract_type) is False
     return {
         "id": event.id,
         "symbol": None,

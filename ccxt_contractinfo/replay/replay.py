@@ -21,7 +21,7 @@ from ..journal.answers import ReadAnswers
 from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import Line, read_lines
 from ..stream.stream import ContractInfoStream
-from ..venues.binance.snapshot import Snapshot, check_precisions
+from ..venues.binance.venue import BINANCE
 
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
@@ -189,7 +189,8 @@ class Replay(ContractInfoStream):
         if sub_type not in self._keeper.sub_types():
             return
         asked = entry["asked"] + self._offset
-        snapshot = Snapshot.of(self._said.entries[sub_type].values(), sub_type, asked, entry["server_time"])
+        told = self._said.entries[sub_type].values()
+        snapshot = BINANCE.entries.snapshot_of(told, sub_type, asked, entry["server_time"])
         brackets = None if entry["brackets"] is None else self._said.leverage_brackets(sub_type)
         brackets_asked = entry["brackets_asked"] + self._offset
         has_account = brackets is not None or "coefficients" not in entry
@@ -208,7 +209,7 @@ class Replay(ContractInfoStream):
         markets = []
         for entry in self._said.entries[sub_type].values() if sub_type in self._ours() else ():
             try:
-                check_precisions(entry)
+                BINANCE.entries.check_precisions(entry)
                 markets.append(self._exchange.parse_market(entry))
             except Exception as error:
                 if kind != "rest":

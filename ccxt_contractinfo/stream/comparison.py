@@ -12,7 +12,7 @@ from ..clock import FOREVER
 from ..contracts.events import Arrival
 from ..markets.table import Again
 from ..resync import NOTHING, ResyncResult, failed, latest, merged
-from ..venues.binance.rest import Answers
+from ..venues.rest import Answers
 from ..weak_list import WeakList
 from .follower import Follower
 

@@ -29,7 +29,7 @@ from ..errors import (
     RateLimited,
 )
 from ..shown import shown, shown_url, without_secrets
-from ..venues.binance.endpoint import Endpoint
+from ..venues.endpoint import Endpoint
 from .answer import Answer
 from .dial import Passed, dial, ignore
 

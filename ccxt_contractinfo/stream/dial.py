@@ -21,7 +21,7 @@ from ..backoff import retry_after
 from ..errors import ConnectionLost, HandshakeTimeout, ProtocolViolation
 from ..extras import how_to_install
 from ..shown import shown, shown_url, without_secrets
-from ..venues.binance.endpoint import Endpoint, split_url
+from ..venues.endpoint import Endpoint, split_url
 from .answer import Answer
 from .lookups import LookUps
 

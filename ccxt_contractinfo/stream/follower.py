@@ -10,7 +10,7 @@ import ccxt
 from ..journal.recorder import Known
 from ..markets.table import MarketTable
 from ..resync import ResyncResult
-from ..venues.binance.rest import Answers
+from ..venues.rest import Answers
 
 
 class Follower(Protocol):

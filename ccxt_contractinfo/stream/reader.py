@@ -16,7 +16,7 @@ from ..clock import FOREVER
 from ..errors import CanaryTimeout, PongTimeout
 from ..settings import Settings
 from ..shown import shown_value
-from ..venues.binance.endpoint import Endpoint
+from ..venues.endpoint import Endpoint
 from ..venues.venue import Venue
 from .connection import PONG, Connection
 

@@ -25,10 +25,10 @@ from ..journal.recorder import Recorder
 from ..resync import NOTHING, ResyncResult
 from ..settings import Settings, stream_settings
 from ..shown import MESSAGE, shown, shown_value, without_secrets
-from ..venues.binance.endpoint import Endpoint, endpoint_of, full_url
-from ..venues.binance.rest import Answers
+from ..venues.endpoint import Endpoint
 from ..venues.known import DEFAULT, venue_of
 from ..venues.messages import Canary, InvalidPush, Refusal, Shutdown
+from ..venues.rest import Answers
 from ..weak_list import WeakList
 from .comparison import Comparison
 from .dial import proxy_address
@@ -97,11 +97,11 @@ class ContractInfoStream:
         headers: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
+        self.venue = DEFAULT
         self._settings = Settings.named({"url": url, **settings})
-        endpoint = Endpoint(full_url(url), proxy, verify, headers or {})
+        endpoint = Endpoint(self.venue.full_url(url), proxy, verify, headers or {})
         if proxy is not None:
             proxy_address(proxy)
-        self.venue = DEFAULT
         self._endpoint = endpoint
         self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
         limit = self._settings.buffer_size
@@ -146,17 +146,17 @@ class ContractInfoStream:
     @classmethod
     def of(cls, exchange: Any) -> ContractInfoStream:
         """The stream for an exchange: its ``options['contractInfo']``, urls, environment, proxies, verify, headers."""
-        url, owner = Settings.of(exchange).url, weakref.ref(exchange)
+        url, owner, venue = Settings.of(exchange).url, weakref.ref(exchange), venue_of(exchange)
 
         def find() -> Endpoint:
             there = owner()
-            endpoint = stream._endpoint if there is None else endpoint_of(there)
-            return endpoint._replace(url=full_url(url or endpoint.url))
+            endpoint = stream._endpoint if there is None else venue.endpoint_of(there)
+            return endpoint._replace(url=venue.full_url(url or endpoint.url))
 
-        first = endpoint_of(exchange)
-        settings = {**stream_settings(exchange), "url": full_url(url or first.url), "contracts": None}
+        first = venue.endpoint_of(exchange)
+        settings = {**stream_settings(exchange), "url": venue.full_url(url or first.url), "contracts": None}
         stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
-        stream.venue = venue_of(exchange)
+        stream.venue = venue
         stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
         stream._owner = owner
         return stream

@@ -11,7 +11,7 @@ import functools
 import inspect
 import logging
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import ccxt
@@ -31,12 +31,16 @@ _OURS = ("ccxt", "ccxt_contractinfo")
 
 
 class StandIn:
-    """A stand-in for the time of one question, which ``with`` ends. `client` is what ccxt's methods are called with."""
+    """A stand-in for the time of one question, which ``with`` ends. `client` is what ccxt's methods are called with.
 
-    def __init__(self, exchange: Any) -> None:
+    :param large: texts; answers with one of them are left as they came
+    """
+
+    def __init__(self, exchange: Any, large: Sequence[str] = ()) -> None:
         self._adapters: list[BaseAdapter] = []
         session = _own_session(exchange, self._adapters)
         self.client = _client(exchange, session)
+        vars(self.client)["_large"] = large
         # Before a body is read, which may be cut, or never come: a status and Retry-After count all the same.
         heads = self._heads = list[tuple[int, Mapping[str, str]]]()
 
@@ -137,10 +141,9 @@ class _Client:
         return super().on_rest_response(code, reason, url, method, headers, *rest)  # type: ignore[misc]
 
     def parse_json(self, http_response: str) -> Any:
-        """As in ccxt, but exchangeInfo and leverageBracket are left as they came, where nobody looks into them: parsing
-        is most of what asking for them costs."""
-        is_large = '"symbols"' in http_response or '"brackets"' in http_response
-        if is_large and self.leaves_unparsed:
+        """As in ccxt, but large answers are left as they came, where no code of a user's looks into them: parsing is
+        most of what asking for them costs."""
+        if self.leaves_unparsed and any(text in http_response for text in vars(self)["_large"]):
             return {"text": http_response}
         try:
             return super().parse_json(http_response)  # type: ignore[misc]

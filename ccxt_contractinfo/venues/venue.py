@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from ..contracts.words import Words
+from .endpoint import Endpoint
+from .entries import Entries
 from .messages import Message
+from .rest import Rest
 
 
 @dataclass(frozen=True)
@@ -15,14 +20,38 @@ class Venue:
     name: str
     """What users call it."""
 
+    # The stream
+
     canary: str
     """The chatty stream that proves by default that a connection delivers."""
 
     advice: str
     """What a URL needs, for users whose connection delivers nothing."""
 
+    endpoint_of: Callable[[Any], Endpoint]
+    """Where to connect for an exchange, by its own settings, and how. Raises ccxt.InvalidProxySettings."""
+
+    full_url: Callable[[str | None], str]
+    """The URL to connect to, of a base without a path, or of a full URL, or of None: production. Raises
+    ccxt.BadRequest where it is no WebSocket URL."""
+
     subscription: Callable[[str, str | None], list[str]]
     """The messages to send on a new connection, by its URL, and by the canary, if there is one."""
 
     read: Callable[[bytes], Message]
     """What a message is. Raises `MalformedEvent` where it is nothing that the venue sends."""
+
+    # REST
+
+    rest: Callable[[Any], Rest]
+    """Asks REST on behalf of an exchange."""
+
+    account_options: tuple[str, ...]
+    """The names of an exchange's options that decide which account a key is used for."""
+
+    entries: Entries
+
+    @property
+    def words(self) -> Words:
+        """See `Entries`."""
+        return self.entries.words

@@ -14,6 +14,7 @@ from ccxt_contractinfo import LeverageTiers
 from ccxt_contractinfo.cli import tiers_plot
 from ccxt_contractinfo.cli.tiers_plot import save_plot
 from ccxt_contractinfo.contracts.tiers import LeverageTier, with_number
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import CUT, PUSHED
 
 SIGNATURES = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
@@ -42,7 +43,11 @@ def test_numbers_of_other_types_are_drawn(number: Any) -> None:
     """Tiers of an exchange whose numbers are str or Decimal look as ever."""
     figure, usual = Figure(), drawn(CUT)
     tiers_plot._draw(
-        figure, "IOTA/USDT:USDT", "USDT", with_number(tiers(PUSHED), number), with_number(tiers(CUT), number)
+        figure,
+        "IOTA/USDT:USDT",
+        "USDT",
+        with_number(tiers(PUSHED), number, WORDS),
+        with_number(tiers(CUT), number, WORDS),
     )
     for axes, expected in zip(figure.axes, usual.axes, strict=True):
         assert [line.get_xydata().tolist() for line in expected.lines] == [

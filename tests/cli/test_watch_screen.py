@@ -10,6 +10,7 @@ from ccxt_contractinfo.cli.watch_screen import KEPT, Board, ahead_line, changes_
 from ccxt_contractinfo.contracts.changes import apply_event
 from ccxt_contractinfo.contracts.upcoming import Upcoming
 from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import CUT, NEVER, ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, market_of, push
 
 NOW = SERVER_TIME + 5000
@@ -38,9 +39,9 @@ def updates(id: str = "IOTAUSDT", listed: bool = False, **changes: Any) -> list[
     market, made = market_of(entry(id)), []
     for count, brackets in enumerate(changes.pop("bks", [None])):
         event = push(id, SERVER_TIME + count, **changes, **({"bks": brackets} if brackets else {}))
-        change = apply_event(market, event, listed=listed)
+        change = apply_event(market, event, WORDS, listed=listed)
         market = change.market
-        made.append(UpdateRecord(event, change, "stream").update())
+        made.append(UpdateRecord(event, change, "stream", WORDS).update())
     return made
 
 

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccxt_contractinfo.contracts.changes import (
-    KINDS,
     Market,
     apply_brackets,
     apply_event,
@@ -27,7 +26,9 @@ from ccxt_contractinfo.contracts.changes import (
     with_tiers,
 )
 from ccxt_contractinfo.contracts.events import ContractInfoEvent
+from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.venues.binance.pushes import parse_event
+from ccxt_contractinfo.venues.binance.words import WORDS
 
 NEVER = 4133404800000
 ONBOARD = 1569398400000
@@ -140,7 +141,7 @@ def parsed(entry: dict[str, Any], **changes: Any) -> Market:
 
 
 def market_of(entry: dict[str, Any], **changes: Any) -> Market:
-    return complete(parsed(entry, **changes))
+    return complete(parsed(entry, **changes), WORDS)
 
 
 def with_status(entry: dict[str, Any], status: str) -> dict[str, Any]:
@@ -227,7 +228,7 @@ def test_a_market_whose_entry_does_not_tell_the_delivery(entry: dict[str, Any], 
     """Where the entry has no delivery time, what ccxt made of it counts."""
     market = parsed(entry)
     market["info"] = {"symbol": entry["symbol"]}
-    completed = complete(market)
+    completed = complete(market, WORDS)
     assert expected == (completed["expiry"], completed["delisting"])
     assert completed["status"] is None
 
@@ -237,7 +238,7 @@ def test_completing_leaves_the_rest(entry: dict[str, Any]) -> None:
     """What ccxt parsed stays as it is, in a new dict."""
     market = parsed(entry)
     before = copy.deepcopy(market)
-    completed = complete(market)
+    completed = complete(market, WORDS)
     assert before == market
     assert market == {name: completed[name] for name in market}
     assert {"status", "delisting", "delistingDatetime"} == set(completed) - set(market)
@@ -259,7 +260,7 @@ def test_a_perpetual_stays_a_swap(entry: dict[str, Any], contract_type: str, del
     perpetual = market_of(entry, deliveryDate=delivery)
     again = parsed(entry, contractType=contract_type, deliveryDate=delivery)
     for known in (None, perpetual):
-        kept = complete(keep_name(again, known))
+        kept = complete(keep_name(again, known, WORDS), WORDS)
         assert {**perpetual, "info": again["info"]} == kept
 
 
@@ -267,14 +268,14 @@ def test_a_symbol_that_ccxt_would_have_changed() -> None:
     """The case that matters is real: ccxt itself renames a perpetual that is being delivered."""
     market = parsed(LINEAR, contractType="PERPETUAL_DELIVERING", deliveryDate=SCHEDULED)
     assert ("IOTA/USDT:USDT-260921", "future") == (market["symbol"], market["type"])
-    assert "IOTA/USDT:USDT" == keep_name(market)["symbol"]
+    assert "IOTA/USDT:USDT" == keep_name(market, None, WORDS)["symbol"]
 
 
 @each(FUTURES)
 def test_a_future_keeps_the_name_that_is_known(entry: dict[str, Any]) -> None:
     """A future whose delivery time moves keeps its symbol, and expires at the new time."""
     known = market_of(entry)
-    kept = complete(keep_name(parsed(entry, deliveryDate=SCHEDULED), known))
+    kept = complete(keep_name(parsed(entry, deliveryDate=SCHEDULED), known, WORDS), WORDS)
     assert (known["symbol"], SCHEDULED, "future") == (kept["symbol"], kept["expiry"], kept["type"])
 
 
@@ -282,7 +283,7 @@ def test_a_future_keeps_the_name_that_is_known(entry: dict[str, Any]) -> None:
 def test_a_future_without_an_end_stays_a_future(entry: dict[str, Any]) -> None:
     """A future whose delivery time is withdrawn keeps symbol and type, and has no expiry."""
     known = market_of(entry)
-    kept = complete(keep_name(parsed(entry, deliveryDate=NEVER), known))
+    kept = complete(keep_name(parsed(entry, deliveryDate=NEVER), known, WORDS), WORDS)
     assert (known["symbol"], "future", True, False) == (kept["symbol"], kept["type"], kept["future"], kept["swap"])
     assert (None, None, None, None) == (
         kept["expiry"],
@@ -296,7 +297,7 @@ def test_a_future_without_an_end_stays_a_future(entry: dict[str, Any]) -> None:
 def test_a_new_future_has_the_name_that_ccxt_gives(entry: dict[str, Any]) -> None:
     """A future that was not known is called as ccxt calls it."""
     market = parsed(entry)
-    assert market == keep_name(market)
+    assert market == keep_name(market, None, WORDS)
 
 
 @each(ENTRIES)
@@ -304,23 +305,23 @@ def test_keeping_a_name_leaves_its_input(entry: dict[str, Any]) -> None:
     """The market that is given stays as it is."""
     market = parsed(entry, contractType="PERPETUAL_DELIVERING", deliveryDate=SCHEDULED)
     before = copy.deepcopy(market)
-    keep_name(market, market_of(entry))
+    keep_name(market, market_of(entry), WORDS)
     assert before == market
 
 
 def test_a_contract_without_a_type_is_what_ccxt_says() -> None:
     """Where exchangeInfo gives no contract type, ccxt's reading stands."""
     market = parsed(LINEAR, contractType=None, deliveryDate=SCHEDULED)
-    assert market == keep_name(market)
+    assert market == keep_name(market, None, WORDS)
 
 
 @each(ENTRIES)
 def test_tiers_survive_a_reload(entry: dict[str, Any]) -> None:
     """A freshly loaded market takes over the tiers and the leverage limits that REST does not tell, and no more."""
-    known = apply_event(market_of(entry), event_of(entry, bks=BRACKETS)).market
+    known = apply_event(market_of(entry), event_of(entry, bks=BRACKETS), WORDS).market
     fresh = market_of(with_status(entry, "SETTLING"))
     before = copy.deepcopy(fresh)
-    merged = with_tiers(fresh, known)
+    merged = with_tiers(fresh, known, WORDS)
     assert before == fresh
     assert known["leverageTiers"] == merged["leverageTiers"]
     assert {**fresh["limits"], "leverage": {"min": 11.0, "max": 50.0}} == merged["limits"]
@@ -331,7 +332,7 @@ def test_tiers_survive_a_reload(entry: dict[str, Any]) -> None:
 def test_no_tiers_stay_absent() -> None:
     """Tiers that are not known are absent, not empty."""
     fresh = market_of(LINEAR)
-    merged = with_tiers(fresh, market_of(LINEAR))
+    merged = with_tiers(fresh, market_of(LINEAR), WORDS)
     assert fresh == merged
     assert "leverageTiers" not in merged
 
@@ -343,10 +344,10 @@ def test_a_newer_state_survives_a_reload(entry: dict[str, Any], as_text: bool) -
     kind = str if as_text else int
     dates = {name: kind(entry[name]) for name in ("deliveryDate", "onboardDate")}
     push = event_of(entry, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, ot=ONBOARD + 1, bks=BRACKETS)
-    known = apply_event(market_of(entry, **dates), push).market
+    known = apply_event(market_of(entry, **dates), push, WORDS).market
     fresh = market_of(entry, **dates, triggerProtect="0.2000")
     before = copy.deepcopy((fresh, known))
-    merged = with_state(fresh, known)
+    merged = with_state(fresh, known, WORDS)
     assert before == (fresh, known)
     assert {**known["info"], "triggerProtect": "0.2000"} == merged["info"]
     state = ("status", "active", "created", "expiry", "expiryDatetime", "delisting", "delistingDatetime")
@@ -359,7 +360,7 @@ def test_a_newer_state_survives_a_reload(entry: dict[str, Any], as_text: bool) -
 @each(ENTRIES)
 def test_a_newer_absence_survives_a_reload(entry: dict[str, Any]) -> None:
     """A contract that went away by something newer than the reload is away after it, too."""
-    merged = with_state(market_of(entry), vanish(market_of(entry)).market)
+    merged = with_state(market_of(entry), vanish(market_of(entry), WORDS).market, WORDS)
     assert (None, False, True) == (merged["status"], merged["active"], is_gone(merged))
 
 
@@ -367,14 +368,14 @@ def test_a_newer_state_that_knows_less() -> None:
     """What the newer entry does not tell is as it was loaded."""
     known = market_of(LINEAR)
     known["info"] = {"symbol": "IOTAUSDT", "status": "TRADING"}
-    assert market_of(LINEAR)["info"] == with_state(market_of(with_status(LINEAR, "CLOSE")), known)["info"]
+    assert market_of(LINEAR)["info"] == with_state(market_of(with_status(LINEAR, "CLOSE")), known, WORDS)["info"]
 
 
 @each(ENTRIES)
 def test_a_contract_that_went_away_stays_inactive(entry: dict[str, Any]) -> None:
     """A contract that exchangeInfo has no more is kept, inactive, without a status."""
     market = market_of(entry)
-    change = vanish(market)
+    change = vanish(market, WORDS)
     status_name = "contractStatus" if "contractStatus" in entry else "status"
     info = {**market["info"], status_name: "GONE"}
     assert {**market, "active": False, "status": None, "info": info} == change.market
@@ -388,26 +389,26 @@ def test_a_contract_that_went_away_stays_inactive(entry: dict[str, Any]) -> None
 def test_whether_a_contract_is_gone(entry: dict[str, Any], status: str) -> None:
     """A contract is gone when it went away, whatever its status was, and until it has one again."""
     market = market_of(with_status(entry, status))
-    gone = vanish(market).market
+    gone = vanish(market, WORDS).market
     assert [False, True] == [is_gone(market), is_gone(gone)]
-    assert not is_gone(apply_event(gone, event_of(entry, cs="SETTLING")).market)
-    assert gone == vanish(gone).market
+    assert not is_gone(apply_event(gone, event_of(entry, cs="SETTLING"), WORDS).market)
+    assert gone == vanish(gone, WORDS).market
 
 
 def test_a_contract_without_a_status_is_not_gone() -> None:
     """A contract whose entry never told a status is there."""
     market = parsed(LINEAR)
     market["info"] = {"symbol": "IOTAUSDT"}
-    assert not is_gone(complete(market))
+    assert not is_gone(complete(market, WORDS))
 
 
 @each(ENTRIES)
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_contract_that_is_gone_stays_so_when_it_is_completed(entry: dict[str, Any], status: str) -> None:
     """What makes a contract gone is in its market, without a status that ccxt may drop, and in its entry."""
-    gone = vanish(market_of(with_status(entry, status))).market
+    gone = vanish(market_of(with_status(entry, status)), WORDS).market
     kept = {name: value for name, value in gone.items() if value is not None}
-    for again in (complete(kept), complete(keep_name(parsed(gone["info"]), gone))):
+    for again in (complete(kept, WORDS), complete(keep_name(parsed(gone["info"]), gone, WORDS), WORDS)):
         assert (True, None, False) == (is_gone(again), again["status"], again["active"])
 
 
@@ -417,12 +418,12 @@ def test_whether_a_contract_is_relisted(entry: dict[str, Any], status: str) -> N
     """A gone contract's id has a new contract when that is to be traded, with another onboard time, in whatever type;
     with the same one it is the same contract, and one that is there is not listed again."""
     market = market_of(entry)
-    gone, onboard = vanish(market).market, market["info"]["onboardDate"]
+    gone, onboard = vanish(market, WORDS).market, market["info"]["onboardDate"]
     for other in (onboard + 1, str(onboard + 1)):
-        assert (status in ("PENDING_TRADING", "TRADING")) is is_relisted(gone, status, other)
-        assert not is_relisted(market, status, other)
+        assert (status in ("PENDING_TRADING", "TRADING")) is is_relisted(gone, status, other, WORDS)
+        assert not is_relisted(market, status, other, WORDS)
     for same in (onboard, str(onboard)):
-        assert not is_relisted(gone, status, same)
+        assert not is_relisted(gone, status, same, WORDS)
 
 
 @each(ENTRIES)
@@ -431,34 +432,34 @@ def test_brackets_alone(entry: dict[str, Any]) -> None:
     market = market_of(with_status(entry, "TRADING_HALT"))
     before = copy.deepcopy(market)
     overtaken = event_of(entry, cs="TRADING", dt=SCHEDULED, ot=1, bks=BRACKETS)
-    change = apply_brackets(market, overtaken)
+    change = apply_brackets(market, overtaken, WORDS)
     assert before == market
     assert (["tiers"], {"leverageTiers": None}, True) == (change.kinds, change.previous, change.changed)
-    expected = apply_event(market, event_of(with_status(entry, "TRADING_HALT"), bks=BRACKETS))
+    expected = apply_event(market, event_of(with_status(entry, "TRADING_HALT"), bks=BRACKETS), WORDS)
     assert expected == change
-    assert (change.market, [], {}, False) == apply_brackets(change.market, overtaken)
+    assert (change.market, [], {}, False) == apply_brackets(change.market, overtaken, WORDS)
 
 
 @each(ENTRIES)
 def test_no_brackets_alone(entry: dict[str, Any]) -> None:
     """A push without brackets that came behind a newer one says nothing."""
     market = market_of(entry)
-    assert (market, [], {}, False) == apply_brackets(market, event_of(entry, cs="SETTLING"))
+    assert (market, [], {}, False) == apply_brackets(market, event_of(entry, cs="SETTLING"), WORDS)
 
 
 @each(ENTRIES)
 def test_a_push_of_what_is_known_changes_nothing(entry: dict[str, Any]) -> None:
     """A push that says what REST said is no change."""
     market = market_of(entry)
-    change = apply_event(market, event_of(entry))
+    change = apply_event(market, event_of(entry), WORDS)
     assert (market, [], {}, False) == change
 
 
 @each(ENTRIES)
 def test_the_same_push_twice(entry: dict[str, Any]) -> None:
     """A push that comes again, seconds later, is no change."""
-    first = apply_event(market_of(entry), event_of(entry, cs="TRADING_HALT", bks=BRACKETS))
-    again = apply_event(first.market, event_of(entry, cs="TRADING_HALT", bks=BRACKETS, E=1669356427908))
+    first = apply_event(market_of(entry), event_of(entry, cs="TRADING_HALT", bks=BRACKETS), WORDS)
+    again = apply_event(first.market, event_of(entry, cs="TRADING_HALT", bks=BRACKETS, E=1669356427908), WORDS)
     assert (first.market, [], {}, False) == again
 
 
@@ -492,7 +493,7 @@ TRANSITIONS = [
 def test_kinds_of_a_change_of_status(entry: dict[str, Any], was: str, now: str, expected: list[str]) -> None:
     """Each change of status has its kinds, the fields that it changed, and the values that they had."""
     market = market_of(with_status(entry, was))
-    change = apply_event(market, event_of(entry, cs=now))
+    change = apply_event(market, event_of(entry, cs=now), WORDS)
     previous = {"status": was, "active": was == "TRADING"} if "TRADING" in (was, now) else {"status": was}
     assert (expected, previous, True) == (change.kinds, change.previous, change.changed)
     assert (now, now == "TRADING") == (change.market["status"], change.market["active"])
@@ -502,7 +503,7 @@ def test_kinds_of_a_change_of_status(entry: dict[str, Any], was: str, now: str, 
 
 def test_a_contract_that_comes_back() -> None:
     """A contract that had gone away trades again: its status changed, from none."""
-    change = apply_event(vanish(market_of(LINEAR)).market, event_of(LINEAR))
+    change = apply_event(vanish(market_of(LINEAR), WORDS).market, event_of(LINEAR), WORDS)
     assert (["status"], {"status": None, "active": False}) == (change.kinds, change.previous)
     assert change.market["active"]
 
@@ -518,7 +519,7 @@ def test_a_contract_that_comes_back() -> None:
 )
 def test_a_delisting(entry: dict[str, Any], was: tuple[Any, ...], now: tuple[Any, ...]) -> None:
     """A delisting that is announced, moved or withdrawn is told as such, and does not end trading by itself."""
-    change = apply_event(market_of(entry, deliveryDate=was[0]), event_of(entry, dt=now[0]))
+    change = apply_event(market_of(entry, deliveryDate=was[0]), event_of(entry, dt=now[0]), WORDS)
     assert (["delisting"], {"delisting": was[1], "delistingDatetime": was[2]}) == (change.kinds, change.previous)
     assert now == (
         change.market["info"]["deliveryDate"],
@@ -533,7 +534,7 @@ def test_a_delisting(entry: dict[str, Any], was: tuple[Any, ...], now: tuple[Any
 def test_a_perpetual_that_settles(entry: dict[str, Any], contract_type: str) -> None:
     """Status, type and delivery time in one push are one change, under the same symbol."""
     market = market_of(entry)
-    change = apply_event(market, event_of(entry, ct=contract_type, cs="SETTLING", dt=SCHEDULED))
+    change = apply_event(market, event_of(entry, ct=contract_type, cs="SETTLING", dt=SCHEDULED), WORDS)
     assert ["delisting", "settling", "status"] == change.kinds
     assert {"status": "TRADING", "active": True, "delisting": None, "delistingDatetime": None} == change.previous
     assert (market["symbol"], "swap", contract_type) == (
@@ -547,7 +548,7 @@ def test_a_perpetual_that_settles(entry: dict[str, Any], contract_type: str) -> 
 def test_a_delivery_that_moves(entry: dict[str, Any]) -> None:
     """A future's new delivery time is its new expiry, under the same symbol."""
     market = market_of(entry)
-    change = apply_event(market, event_of(entry, dt=SCHEDULED))
+    change = apply_event(market, event_of(entry, dt=SCHEDULED), WORDS)
     assert (["dates"], {"expiry": QUARTER, "expiryDatetime": QUARTER_DATETIME}) == (change.kinds, change.previous)
     assert (market["symbol"], SCHEDULED, SCHEDULED_DATETIME, None, None) == (
         change.market["symbol"],
@@ -561,7 +562,7 @@ def test_a_delivery_that_moves(entry: dict[str, Any]) -> None:
 @each(ENTRIES)
 def test_a_start_that_moves(entry: dict[str, Any]) -> None:
     """A new onboard time is a change of dates."""
-    change = apply_event(market_of(entry), event_of(entry, ot=ONBOARD + 1))
+    change = apply_event(market_of(entry), event_of(entry, ot=ONBOARD + 1), WORDS)
     assert (["dates"], {"created": ONBOARD}) == (change.kinds, change.previous)
     assert (ONBOARD + 1, ONBOARD + 1) == (change.market["created"], change.market["info"]["onboardDate"])
 
@@ -570,8 +571,8 @@ def test_a_start_that_moves(entry: dict[str, Any]) -> None:
 def test_tiers_that_become_known_and_change(entry: dict[str, Any]) -> None:
     """Brackets set the tiers and the leverage limits; later ones are told with the tiers that were."""
     market = market_of(entry)
-    first = apply_event(market, event_of(entry, bks=BRACKETS))
-    second = apply_event(first.market, event_of(entry, bks=CUT))
+    first = apply_event(market, event_of(entry, bks=BRACKETS), WORDS)
+    second = apply_event(first.market, event_of(entry, bks=CUT), WORDS)
     assert (["tiers"], {"leverageTiers": None}) == (first.kinds, first.previous)
     assert (["tiers"], {"leverageTiers": first.market["leverageTiers"]}) == (second.kinds, second.previous)
     assert [(50.0, 0.01), (20.0, 0.025)] == [
@@ -587,23 +588,23 @@ def test_tiers_that_become_known_and_change(entry: dict[str, Any]) -> None:
 @each(ENTRIES)
 def test_a_push_without_brackets_keeps_the_tiers(entry: dict[str, Any]) -> None:
     """No brackets in a push never means that a contract has none."""
-    known = apply_event(market_of(entry), event_of(entry, bks=BRACKETS)).market
-    change = apply_event(known, event_of(entry, cs="SETTLING"))
+    known = apply_event(market_of(entry), event_of(entry, bks=BRACKETS), WORDS).market
+    change = apply_event(known, event_of(entry, cs="SETTLING"), WORDS)
     assert (known["leverageTiers"], known["limits"]) == (change.market["leverageTiers"], change.market["limits"])
     assert ["settling", "status"] == change.kinds
 
 
 def test_the_least_leverage_alone() -> None:
     """A bracket whose least leverage alone changed, which no tier holds, still sets the limits."""
-    known = apply_event(market_of(LINEAR), event_of(LINEAR, bks=BRACKETS)).market
-    change = apply_event(known, event_of(LINEAR, bks=[BRACKETS[0], {**BRACKETS[1], "mi": 1}]))
+    known = apply_event(market_of(LINEAR), event_of(LINEAR, bks=BRACKETS), WORDS).market
+    change = apply_event(known, event_of(LINEAR, bks=[BRACKETS[0], {**BRACKETS[1], "mi": 1}]), WORDS)
     assert {"min": 1.0, "max": 50.0} == change.market["limits"]["leverage"]
     assert change.changed
 
 
 def test_the_contract_type_alone() -> None:
     """A new contract type is written to the info, and is a change."""
-    change = apply_event(market_of(LINEAR), event_of(LINEAR, ct="TRADIFI_PERPETUAL"))
+    change = apply_event(market_of(LINEAR), event_of(LINEAR, ct="TRADIFI_PERPETUAL"), WORDS)
     assert ("TRADIFI_PERPETUAL", True) == (change.market["info"]["contractType"], change.changed)
 
 
@@ -615,7 +616,9 @@ def test_the_contract_type_alone() -> None:
 @each(ENTRIES)
 def test_a_listing(entry: dict[str, Any], status: str, brackets: list[Any], expected: list[str]) -> None:
     """A contract that was not known is listed, with nothing previous, though REST said the same already."""
-    change = apply_event(market_of(with_status(entry, status)), event_of(entry, cs=status, bks=brackets), listed=True)
+    change = apply_event(
+        market_of(with_status(entry, status)), event_of(entry, cs=status, bks=brackets), WORDS, listed=True
+    )
     assert (expected, {}, True) == (change.kinds, change.previous, change.changed)
     assert (status, status == "TRADING") == (change.market["status"], change.market["active"])
 
@@ -626,7 +629,9 @@ def test_info_keeps_its_names_and_types(entry: dict[str, Any], as_text: bool) ->
     """Info is written in exchangeInfo's own names, and numbers in the type that is there."""
     kind = str if as_text else int
     old = market_of(entry, **{name: kind(entry[name]) for name in ("deliveryDate", "onboardDate")})
-    change = apply_event(old, event_of(entry, cs="CLOSE", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, ot=ONBOARD + 1))
+    change = apply_event(
+        old, event_of(entry, cs="CLOSE", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, ot=ONBOARD + 1), WORDS
+    )
     status_name = "contractStatus" if "contractStatus" in entry else "status"
     assert {
         **old["info"],
@@ -635,14 +640,14 @@ def test_info_keeps_its_names_and_types(entry: dict[str, Any], as_text: bool) ->
         "deliveryDate": kind(SCHEDULED),
         "onboardDate": kind(ONBOARD + 1),
     } == change.market["info"]
-    assert apply_event(old, event_of(entry)).changed is False
+    assert apply_event(old, event_of(entry), WORDS).changed is False
 
 
 def test_info_without_dates_gets_them_natively() -> None:
     """What the entry did not have is written as a number."""
     market = market_of(LINEAR)
     market["info"] = {"symbol": "IOTAUSDT"}
-    info = apply_event(market, event_of(LINEAR)).market["info"]
+    info = apply_event(market, event_of(LINEAR), WORDS).market["info"]
     assert (NEVER, ONBOARD) == (info["deliveryDate"], info["onboardDate"])
 
 
@@ -650,7 +655,9 @@ def test_the_holder_of_a_market_keeps_what_was() -> None:
     """Neither the old market, nor its info, nor its limits change under those who hold them."""
     market = market_of(LINEAR)
     before = copy.deepcopy(market)
-    change = apply_event(market, event_of(LINEAR, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, bks=BRACKETS))
+    change = apply_event(
+        market, event_of(LINEAR, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, bks=BRACKETS), WORDS
+    )
     assert before == market
     assert change.market is not market
     assert change.market["info"] is not market["info"]
@@ -726,7 +733,7 @@ def test_a_market_goes_through_any_life(entry: dict[str, Any], pushes: list[dict
     for push in pushes:
         event = event_of(entry, **push)
         before = copy.deepcopy(market)
-        change = apply_event(market, event)
+        change = apply_event(market, event, WORDS)
         assert before == market
         assert {name: before.get(name) for name in WATCHED if before.get(name) != change.market.get(name)} == (
             change.previous
@@ -734,7 +741,7 @@ def test_a_market_goes_through_any_life(entry: dict[str, Any], pushes: list[dict
         assert change.changed == (before != change.market)
         assert [kind for kind in KINDS if kind in change.kinds] == change.kinds
         assert bool(change.previous) == bool(change.kinds)
-        assert (change.market, [], {}, False) == apply_event(change.market, event)
+        assert (change.market, [], {}, False) == apply_event(change.market, event, WORDS)
         assert (before["id"], before["symbol"], before["type"]) == (
             change.market["id"],
             change.market["symbol"],
@@ -748,9 +755,11 @@ def test_a_market_goes_through_any_life(entry: dict[str, Any], pushes: list[dict
 def test_the_stream_and_rest_agree(entry: dict[str, Any], push: dict[str, Any]) -> None:
     """A market that was brought up to date by a push is the one that a reload of the same state gives."""
     known = market_of(entry)
-    pushed = apply_event(known, event_of(entry, **push)).market
+    pushed = apply_event(known, event_of(entry, **push), WORDS).market
     exchange = EXCHANGES["inverse" if "contractStatus" in entry else "linear"]
-    reloaded = with_tiers(complete(keep_name(exchange.parse_market(pushed["info"]), known)), pushed)
+    reloaded = with_tiers(
+        complete(keep_name(exchange.parse_market(pushed["info"]), known, WORDS), WORDS), pushed, WORDS
+    )
     assert reloaded == pushed
 
 
@@ -772,7 +781,7 @@ def test_the_stream_and_rest_agree(entry: dict[str, Any], push: dict[str, Any]) 
 def test_the_delivery_date_in_info(found: Any, told: int, expected: Any) -> None:
     """A delivery time that means none is, in `info`, Binance's "never" in the type found there, not 0; and no
     delisting."""
-    market = apply_event(market_of(LINEAR, deliveryDate=found), event_of(LINEAR, dt=told)).market
+    market = apply_event(market_of(LINEAR, deliveryDate=found), event_of(LINEAR, dt=told), WORDS).market
     assert expected == market["info"]["deliveryDate"]
     assert (SCHEDULED if told == SCHEDULED else None) == market["delisting"]
 
@@ -782,7 +791,7 @@ def test_a_date_that_is_complete(none: Any) -> None:
     """An entry with a date that means none, in whatever type, is complete without one; what ccxt parsed stays as is."""
     raw = parsed(LINEAR, deliveryDate=none, onboardDate=0)
     before = copy.deepcopy(raw)
-    market = complete(raw)
+    market = complete(raw, WORDS)
     assert (None, None, None) == (market["delisting"], market["delistingDatetime"], market["created"])
     assert type(none) is type(market["info"]["deliveryDate"])
     assert int(market["info"]["deliveryDate"]) >= NEVER

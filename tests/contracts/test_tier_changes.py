@@ -21,6 +21,7 @@ from ccxt_contractinfo.contracts.tier_changes import (
 from ccxt_contractinfo.contracts.tiers import LeverageTier, to_leverage_tiers, with_number
 from ccxt_contractinfo.positions.leverage_tiers import LeverageTiers
 from ccxt_contractinfo.venues.binance.brackets import parse_brackets
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import CUT, PUSHED, entry, market_of, push, told_by_rest
 
 MARKET = market_of(entry())
@@ -49,7 +50,7 @@ def tiers(*rows: Row, cumulative: dict[int, float] | None = None) -> list[Levera
         told = (cumulative or {}).get(number, float(amount))
         pushed.append({"bs": number, "bnf": floor, "bnc": cap, "mmr": rate, "cf": told, "mi": 1, "ma": leverage})
         floor, last = cap, now
-    return to_leverage_tiers(parse_brackets(pushed), MARKET)
+    return to_leverage_tiers(parse_brackets(pushed), MARKET, WORDS)
 
 
 def change(*values: float | None) -> TierChange:
@@ -345,7 +346,7 @@ def loose_lists(draw: st.DrawFn) -> list[LeverageTier]:
         {"bs": 1, "bnf": floor, "bnc": floor + width, "mmr": rate, "cf": 0, "mi": 1, "ma": leverage}
         for floor, width, leverage, rate in [(0, 1, 50, 0.01), *rows]
     ]
-    return to_leverage_tiers(parse_brackets(pushed), MARKET)
+    return to_leverage_tiers(parse_brackets(pushed), MARKET, WORDS)
 
 
 def terms_at(held: LeverageTiers, notional: float) -> tuple[float, float] | None:
@@ -390,7 +391,7 @@ def test_the_type_of_numbers_makes_no_difference(
 ) -> None:
     """Tiers of str or Decimal, as `exchange.number` makes them, have the same ranges and directions as those of float,
     also beside others; the values are of the new ones' type."""
-    before, after = with_number(old, numbers[0]), with_number(new, numbers[1])
+    before, after = with_number(old, numbers[0], WORDS), with_number(new, numbers[1], WORDS)
     assert directions(old, new) == directions(before, after)
     for changes in (tier_changes(before, after), LeverageTiers.diff(before, after)):
         assert {numbers[1]} >= {type(value) for each in changes for value in each.values() if value is not None}

@@ -24,6 +24,7 @@ from ccxt_contractinfo.contracts.tiers import (
 )
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.venues.binance.brackets import brackets_of
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import PUSHED, told_by_rest
 
 IOTA = (Bracket(1, 0, 5000, 0.01, 0, 21, 50), Bracket(2, 5000, 25000, 0.025, 75, 11, 20))
@@ -103,7 +104,7 @@ def test_tiers_of_a_linear_contract_are_those_of_ccxt(brackets: tuple[Bracket, .
     expected = exchange.parse_market_leverage_tiers(
         rest_entry("IOTAUSDT", brackets, "notionalFloor", "notionalCap"), market
     )
-    assert repr(expected) == repr(to_leverage_tiers(brackets, market))
+    assert repr(expected) == repr(to_leverage_tiers(brackets, market, WORDS))
 
 
 @BRACKETS
@@ -112,7 +113,7 @@ def test_tiers_of_an_inverse_contract_are_those_of_ccxt(brackets: tuple[Bracket,
     """Pushed COIN-M brackets become what ccxt makes of REST's, which are named by quantity."""
     exchange, market = inverse(number)
     expected = exchange.parse_market_leverage_tiers(rest_entry("BTCUSD_PERP", brackets, "qtyFloor", "qtyCap"), market)
-    assert repr(expected) == repr(to_leverage_tiers(brackets, market))
+    assert repr(expected) == repr(to_leverage_tiers(brackets, market, WORDS))
 
 
 @BRACKETS
@@ -121,8 +122,11 @@ def test_tiers_of_an_inverse_contract_are_those_of_ccxt(brackets: tuple[Bracket,
 def test_tiers_with_other_numbers(brackets: tuple[Bracket, ...], number: Any, other: Any) -> None:
     """Known tiers can be given the numbers of another type; they are equal, and those that are made of it at once."""
     _, market = linear()
-    made, expected = to_leverage_tiers(brackets, market, number), to_leverage_tiers(brackets, market, other)
-    assert repr(expected) == repr(with_number(made, other))
+    made, expected = (
+        to_leverage_tiers(brackets, market, WORDS, number),
+        to_leverage_tiers(brackets, market, WORDS, other),
+    )
+    assert repr(expected) == repr(with_number(made, other, WORDS))
     assert are_equal(made, expected)
     assert are_equal_limits(leverage_limits(brackets, number), leverage_limits(brackets, other))
     cut = [{**made[0], "maxLeverage": number("1.5")}, *made[1:]]
@@ -144,7 +148,7 @@ def test_a_plain_number(value: Any, expected: str) -> None:
 def test_tiers_in_figures() -> None:
     """The documented push gives these tiers, in ccxt's names and with floats."""
     _, market = linear()
-    first, second = to_leverage_tiers(IOTA, market)
+    first, second = to_leverage_tiers(IOTA, market, WORDS)
     assert {
         "tier": 1.0,
         "symbol": "IOTA/USDT:USDT",
@@ -177,21 +181,21 @@ def test_tiers_ascend_whatever_the_order_of_the_push() -> None:
     """The lowest notional comes first in tiers and in ccxt's brackets, also where the push began at the other end."""
     _, market = linear()
     shuffled = LOOM[::-1]
-    assert to_leverage_tiers(LOOM, market) == to_leverage_tiers(shuffled, market)
+    assert to_leverage_tiers(LOOM, market, WORDS) == to_leverage_tiers(shuffled, market, WORDS)
     assert to_leverage_brackets(LOOM) == to_leverage_brackets(shuffled)
 
 
 def test_tiers_are_plain_data() -> None:
     """Tiers survive JSON unchanged."""
     _, market = linear()
-    tiers = to_leverage_tiers(FRACTIONS, market)
+    tiers = to_leverage_tiers(FRACTIONS, market, WORDS)
     assert tiers == json.loads(json.dumps(tiers))
 
 
 def test_no_brackets_are_no_tiers() -> None:
     """Of no brackets there are no tiers and no pairs."""
     _, market = linear()
-    assert ([], []) == (to_leverage_tiers((), market), to_leverage_brackets(()))
+    assert ([], []) == (to_leverage_tiers((), market, WORDS), to_leverage_brackets(()))
 
 
 @pytest.mark.parametrize(

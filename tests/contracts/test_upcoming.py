@@ -8,6 +8,7 @@ import pytest
 
 from ccxt_contractinfo.contracts.changes import Market, vanish
 from ccxt_contractinfo.contracts.upcoming import Upcoming, upcoming
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import NEVER, entry, market_of, spot_market
 
 NOW = 1_790_000_000_000
@@ -20,7 +21,7 @@ def market(id: str = "IOTAUSDT", **changes: Any) -> Market:
 
 
 def kinds(*markets: Market) -> list[str]:
-    return [each.kind for each in upcoming(markets, NOW, NOW + 30 * DAY)]
+    return [each.kind for each in upcoming(markets, NOW, NOW + 30 * DAY, WORDS)]
 
 
 def test_what_is_ahead_comes_in_the_order_of_time() -> None:
@@ -34,7 +35,7 @@ def test_what_is_ahead_comes_in_the_order_of_time() -> None:
         Upcoming(NOW + DAY, "NEW/USDT:USDT", "listing", "NEWUSDT", "PENDING_TRADING"),
         Upcoming(NOW + 2 * DAY, "OLD/USDT:USDT", "delisting", "OLDUSDT", "TRADING"),
         Upcoming(NOW + 3 * DAY, markets[0]["symbol"], "delivery", "BTCUSDT_260924", "TRADING"),
-    ] == upcoming(markets, NOW, NOW + 30 * DAY)
+    ] == upcoming(markets, NOW, NOW + 30 * DAY, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +59,11 @@ def test_only_what_is_ahead_is_told(changes: dict[str, Any], expected: list[str]
 
 def test_coin_margined_contracts_are_told_of() -> None:
     """A delisting of a COIN-M contract is ahead, too, with the status under its own name."""
-    (found,) = upcoming([market("IOTAUSD_PERP", deliveryDate=NOW + DAY)], NOW, NOW + DAY)
+    (found,) = upcoming([market("IOTAUSD_PERP", deliveryDate=NOW + DAY)], NOW, NOW + DAY, WORDS)
     assert ("IOTA/USD:IOTA", "delisting", "TRADING") == (found.symbol, found.kind, found.status)
 
 
 def test_what_is_no_contract_or_is_gone_is_passed_over() -> None:
     """Neither a spot market nor a contract that exchangeInfo has no more has anything ahead."""
-    gone = vanish(market("OLDUSDT", deliveryDate=NOW + DAY)).market
+    gone = vanish(market("OLDUSDT", deliveryDate=NOW + DAY), WORDS).market
     assert [] == kinds(spot_market(), gone)

@@ -11,6 +11,7 @@ import pytest
 from ccxt_contractinfo.contracts.changes import Market, apply_event, complete
 from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
 from ccxt_contractinfo.venues.binance.pushes import parse_event
+from ccxt_contractinfo.venues.binance.words import WORDS
 
 NEVER = 4133404800000
 SCHEDULED = 1790000000000
@@ -49,13 +50,14 @@ def market_of(id: str = "IOTAUSDT", contract_type: str = "PERPETUAL", delivery: 
                 "quantityPrecision": 1,
                 "filters": [],
             }
-        )
+        ),
+        WORDS,
     )
 
 
 def updated(market: Market, push: dict[str, Any], listed: bool = False) -> ContractInfo:
     event = parse_event(push)
-    return UpdateRecord(event, apply_event(market, event, listed=listed), "stream").update()
+    return UpdateRecord(event, apply_event(market, event, WORDS, listed=listed), "stream", WORDS).update()
 
 
 def test_the_documented_push() -> None:
@@ -95,7 +97,7 @@ def test_an_update_has_the_fields_of_its_type() -> None:
 @pytest.mark.parametrize("brackets", [[], None], ids=["empty", "null"])
 def test_a_push_without_brackets(brackets: Any) -> None:
     """Without brackets an update has no tiers, though the market goes on having them."""
-    known = apply_event(market_of(), parse_event(IOTA)).market
+    known = apply_event(market_of(), parse_event(IOTA), WORDS).market
     update = updated(known, {**IOTA, "cs": "TRADING_HALT", "bks": brackets})
     assert update["tiers"] is None
     assert (["halted", "status"], {"status": "TRADING", "active": True}) == (update["kinds"], update["previous"])
@@ -104,7 +106,7 @@ def test_a_push_without_brackets(brackets: Any) -> None:
 
 def test_a_repeated_bracket_push_carries_its_tiers() -> None:
     """Tiers are there whenever the push carried brackets, also where only the status changed."""
-    known = apply_event(market_of(), parse_event(IOTA)).market
+    known = apply_event(market_of(), parse_event(IOTA), WORDS).market
     update = updated(known, {**IOTA, "cs": "SETTLING"})
     assert known["leverageTiers"] == update["tiers"]
     assert ["settling", "status"] == update["kinds"]

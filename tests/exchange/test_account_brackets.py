@@ -19,7 +19,8 @@ from ccxt_contractinfo import clock
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
 from ccxt_contractinfo.resync import ResyncResult
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.venues.binance.rest import Answers, Rest
+from ccxt_contractinfo.venues.binance.rest import BinanceRest
+from ccxt_contractinfo.venues.rest import Answers
 from tests.conftest import PATIENCE, Inbox, eventually, go_live
 from tests.samples import entry, snapshot
 from tests.servers import relay, serving
@@ -196,7 +197,7 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moment]:
         yield moment
 
 
-def next_try(brackets: AccountBrackets, rest: Rest) -> ResyncResult:
+def next_try(brackets: AccountBrackets, rest: BinanceRest) -> ResyncResult:
     told, result = brackets.ask(rest, "account", [snapshot(entry())], Answers(), never_late)
     assert {} == told
     return result
@@ -208,7 +209,7 @@ def never_late(*late: Any) -> None:
 
 def test_the_times_of_retries(sim: BinanceSimulator, moment: Moment) -> None:
     """From a minute on they double, up to an hour; a longer Retry-After is kept to; nothing is asked sooner."""
-    rest = Rest(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
+    rest = BinanceRest(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
     brackets, waits = AccountBrackets(patience=PATIENCE, uniform=lambda low, high: (low + high) / 2), []
     sim.fail_rest(503, path=PRIVATE)
     for _ in range(8):
@@ -232,7 +233,7 @@ def test_the_times_of_retries(sim: BinanceSimulator, moment: Moment) -> None:
 def test_retries_are_spread(sim: BinanceSimulator, moment: Moment) -> None:
     """Many bots that failed at once do not come back at once."""
     sim.fail_rest(503, path=PRIVATE)
-    rest = Rest(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
+    rest = BinanceRest(sim.connect(ccxt.binanceusdm({"apiKey": sim.api_key, "secret": sim.secret})))
     uniform = random.Random(7).uniform
     waits = {next_try(AccountBrackets(patience=PATIENCE, uniform=uniform), rest).retry - moment.time for _ in range(5)}
     assert 5 == len(waits)

@@ -10,14 +10,15 @@ import pytest
 from ccxt_contractinfo.contracts.changes import apply_event
 from ccxt_contractinfo.contracts.updates import UpdateRecord
 from ccxt_contractinfo.exchange.filters import all_pass, update_filter
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import CUT, PUSHED, entry, market_of, push
 
 
 def record(id: str = "IOTAUSDT", **changes: Any) -> UpdateRecord:
     """What a push changes in a contract with the brackets of `PUSHED`."""
-    market = apply_event(market_of(entry(id)), push(id, bks=PUSHED)).market
+    market = apply_event(market_of(entry(id)), push(id, bks=PUSHED), WORDS).market
     event = push(id, **changes)
-    return UpdateRecord(event, apply_event(market, event), "stream")
+    return UpdateRecord(event, apply_event(market, event, WORDS), "stream", WORDS)
 
 
 HALTED = record(cs="TRADING_HALT")

@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.markets.table import MarketTable
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.venues.binance.snapshot import Snapshot
+from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, held_by_another_thread
 
 
@@ -57,12 +57,12 @@ def test_a_listing_of_a_number_that_ccxt_would_never_end_with(
     errors, inbox = Inbox(), Inbox()
     live.contract_info_stream().on_error(errors)
     live.on_contract_info(inbox)
-    entry = Snapshot.entry
+    entry = ExchangeInfo.entry
 
-    def odd(snapshot: Snapshot, id: str) -> Any:
+    def odd(snapshot: ExchangeInfo, id: str) -> Any:
         return {**entry(snapshot, id), **({"pricePrecision": 10**9} if id == "NEWUSDT" else {})}
 
-    mocker.patch.object(Snapshot, "entry", odd)
+    mocker.patch.object(ExchangeInfo, "entry", odd)
     sim.list_contract("NEWUSDT")
     assert "NEWUSDT.pricePrecision should be a number of decimals, but it is 1000000000" in str(errors.wait()[0])
     sim.set_status("BTCUSDT", "TRADING_HALT")

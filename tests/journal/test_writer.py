@@ -34,7 +34,7 @@ from ccxt_contractinfo.journal.reading import read_journal
 from ccxt_contractinfo.journal.writer import Journal
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.venues.binance.snapshot import Snapshot
+from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
 from tests.samples import CUT, PUSHED, entry, told_by_rest
 
@@ -128,12 +128,12 @@ def test_an_answer_says_only_what_the_one_before_did_not(tmp_path: Path, opened:
     path = tmp_path / "a.jsonl"
     journal = opened(path).journal
     tiers = {"BTCUSDT": told_by_rest(PUSHED), "IOTAUSDT": told_by_rest(PUSHED)}
-    journal.markets(Snapshot.of([entry(), entry("BTCUSDT")], "linear", 0.0, 1), {})
-    journal.markets(Snapshot.of([entry()], "linear", 0.0, 1), {})
-    journal.rest(Snapshot.of([entry(), entry("BTCUSDT")], "linear", 0.0, 2), tiers, 0.0)
-    answer = Snapshot.of([entry(status="CLOSE"), entry("ADAUSDT")], "linear", 0.0, 3)
+    journal.markets(ExchangeInfo.of([entry(), entry("BTCUSDT")], "linear", 0.0, 1), {})
+    journal.markets(ExchangeInfo.of([entry()], "linear", 0.0, 1), {})
+    journal.rest(ExchangeInfo.of([entry(), entry("BTCUSDT")], "linear", 0.0, 2), tiers, 0.0)
+    answer = ExchangeInfo.of([entry(status="CLOSE"), entry("ADAUSDT")], "linear", 0.0, 3)
     journal.rest(answer, {"IOTAUSDT": told_by_rest(CUT)}, 0.0)
-    journal.rest(Snapshot.of([entry(status="CLOSE"), entry("ADAUSDT")], "linear", 0.0, 4), None, 0.0)
+    journal.rest(ExchangeInfo.of([entry(status="CLOSE"), entry("ADAUSDT")], "linear", 0.0, 4), None, 0.0)
     known, first, second, third = list(read_journal(path))[1:]
     assert ("markets", True, 2) == (known["kind"], known["complete"], len(known["entries"]))
     assert (False, [], [], tiers) == (first["complete"], first["entries"], first["gone"], first["brackets"])
@@ -146,7 +146,7 @@ def test_the_same_answer_to_two_exchanges_is_written_once(tmp_path: Path, opened
     """Exchanges that share an answer share its entry."""
     path = tmp_path / "a.jsonl"
     journal = opened(path).journal
-    answer = Snapshot.of([entry()], "linear", 0.0, 1)
+    answer = ExchangeInfo.of([entry()], "linear", 0.0, 1)
     for _ in range(2):
         journal.rest(answer, None, 0.0)
     assert ["start", "rest"] == kinds(path)
@@ -403,7 +403,7 @@ def test_a_full_file_is_set_aside(tmp_path: Path, opened: Callable[..., Opened],
     for number in range(100):
         journal.push(b'{"number":%d,"filling":"%s"}' % (number, os.urandom(20).hex().encode()), 0.0)
         if number % 10 == 0:
-            journal.rest(Snapshot.of([entry()], "linear", 0.0, number), None, 0.0)
+            journal.rest(ExchangeInfo.of([entry()], "linear", 0.0, number), None, 0.0)
     journal.close()
     assert list(range(100)) == [raw["number"] for raw in raws(path)]
     assert len(parts(path)) >= 2

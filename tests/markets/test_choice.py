@@ -8,6 +8,7 @@ import pytest
 
 from ccxt_contractinfo.contracts.changes import vanish
 from ccxt_contractinfo.markets.choice import Choice, is_later
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import ONBOARD, entry, market_of, snapshot
 
 BTC, IOTA, NEW = (market_of(entry(id)) for id in ("BTCUSDT", "IOTAUSDT", "NEWUSDT"))
@@ -66,7 +67,7 @@ def test_what_stays_beside_a_choice() -> None:
     """Of what a choice lacks, that stays which is gone, which shares its symbol, and which has come as news since."""
     choice = Choice(ONBOARD)
     choice.take_all(["BTCUSDT", "IOTAUSDT"], ["linear"], ())
-    gone, alike = vanish(IOTA).market, {**IOTA, "id": "OTHER"}
+    gone, alike = vanish(IOTA, WORDS).market, {**IOTA, "id": "OTHER"}
     later = {**NEW, "created": LATER}
     missing: dict[str, Any] = {"IOTAUSDT": IOTA, "NEWUSDT": NEW, "OTHER": alike}
     assert {"NEWUSDT"} == set(choice.kept({"IOTAUSDT": IOTA, "NEWUSDT": NEW}, [BTC], is_loaded=True))

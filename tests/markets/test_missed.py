@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from ccxt_contractinfo.contracts.changes import Market, apply_event, vanish
-from ccxt_contractinfo.contracts.events import Arrival
+from ccxt_contractinfo.contracts.events import Arrival, SubType
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.markets.missed import Finding, differs, listed, missed, vanished
 from ccxt_contractinfo.markets.newest import NewestPushes
 from ccxt_contractinfo.resync import ResyncResult
-from ccxt_contractinfo.venues.binance.snapshot import Snapshot, state_of
+from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo, state_of
+from ccxt_contractinfo.venues.binance.venue import BINANCE
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import (
     CUT,
     NEVER,
@@ -39,12 +41,12 @@ def known(*entries: dict[str, Any]) -> dict[str, Market]:
 
 def with_tiers(brackets: list[dict[str, Any]], id: str = "IOTAUSDT") -> Market:
     """A contract whose brackets are known."""
-    return apply_event(market_of(entry(id)), push(id, bks=brackets)).market
+    return apply_event(market_of(entry(id)), push(id, bks=brackets), WORDS).market
 
 
 def compared(
     markets: dict[str, Market],
-    answer: Snapshot,
+    answer: ExchangeInfo,
     *came: Arrival,
     brackets: dict[str, list[dict[str, Any]]] | None = None,
 ) -> tuple[list[Finding], ResyncResult]:
@@ -52,7 +54,7 @@ def compared(
     for each in came:
         pushes.remember(each)
     before = copy.deepcopy(markets)
-    result = missed(markets, answer, brackets, pushes, SETTLE_TIME)
+    result = missed(markets, answer, brackets, pushes, SETTLE_TIME, BINANCE.entries)
     assert before == markets
     return result
 
@@ -141,14 +143,14 @@ def test_a_contract_that_went_away() -> None:
 
 def test_a_contract_that_is_gone_does_not_go_again() -> None:
     """That a contract went away is told once."""
-    gone = vanish(market_of(entry())).market
+    gone = vanish(market_of(entry()), WORDS).market
     assert [] == compared({"IOTAUSDT": gone, **known(entry("BTCUSDT"))}, snapshot(entry("BTCUSDT")))[0]
 
 
 def test_a_contract_that_is_there_after_all() -> None:
     """A contract that had gone away and is in the answer has its status again, though its entry did not change."""
     settling = entry(status="SETTLING")
-    gone = vanish(market_of(settling)).market
+    gone = vanish(market_of(settling), WORDS).market
     [news], _ = compared({"IOTAUSDT": gone}, snapshot(settling))
     assert (["settling", "status"], market_of(settling)) == (news.change.kinds, news.change.market)
 
@@ -287,20 +289,20 @@ def test_malformed_brackets_hide_no_status() -> None:
 def test_a_listing() -> None:
     """A contract that was not known, or that is there again, is listed, whatever it was."""
     event = push(bks=PUSHED)
-    news = listed(vanish(market_of(entry())).market, event)
+    news = listed(vanish(market_of(entry()), WORDS).market, event, WORDS)
     assert (event, ["listed", "tiers"], {}) == (news.event, news.change.kinds, news.change.previous)
     assert news.change.market["active"]
 
 
-@pytest.mark.parametrize(("id", "symbol_type"), [("IOTAUSDT", 1), ("BTCUSD_PERP", 2)])
-def test_a_vanished_contract(id: str, symbol_type: int) -> None:
+@pytest.mark.parametrize(("id", "sub_type"), [("IOTAUSDT", "linear"), ("BTCUSD_PERP", "inverse")])
+def test_a_vanished_contract(id: str, sub_type: SubType) -> None:
     """The event of a contract that went away says what was last known of it, at the time of the answer."""
-    news = vanished(market_of(entry(id)), 7)
-    assert (id, 7, "TRADING", symbol_type) == (
+    news = vanished(market_of(entry(id)), 7, WORDS)
+    assert (id, 7, "TRADING", sub_type) == (
         news.event.id,
         news.event.event_time,
         news.event.status,
-        news.event.symbol_type,
+        news.event.sub_type,
     )
     assert (["delisted", "status"], None) == (news.change.kinds, news.change.market["status"])
 
@@ -311,9 +313,9 @@ def test_a_vanished_contract(id: str, symbol_type: int) -> None:
         pytest.param(market_of(entry()), False, id="the same"),
         pytest.param(market_of(entry(quantityPrecision=7)), False, id="other in what no event changes"),
         pytest.param(market_of(entry(onboardDate=1)), True, id="other"),
-        pytest.param(vanish(market_of(entry())).market, True, id="gone"),
+        pytest.param(vanish(market_of(entry()), WORDS).market, True, id="gone"),
     ],
 )
 def test_whether_rest_says_something_else(market: Market, expected: bool) -> None:
     """A contract differs from its entry by what an event can change, or by being gone."""
-    assert expected is differs(market, state_of(entry(), "linear"))
+    assert expected is differs(market, state_of(entry(), "linear"), BINANCE.entries)

@@ -15,7 +15,8 @@ from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.markets.table import MarketTable
 from ccxt_contractinfo.resync import ResyncResult
-from ccxt_contractinfo.venues.binance.snapshot import Snapshot
+from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo
+from ccxt_contractinfo.venues.binance.venue import BINANCE
 from tests.conftest import held_by_another_thread
 from tests.samples import (
     CUT,
@@ -81,7 +82,7 @@ class Sharer:
 
 @pytest.fixture
 def table() -> MarketTable:
-    table = MarketTable(attached_at=SERVER_TIME)
+    table = MarketTable(BINANCE, attached_at=SERVER_TIME)
     load(table, entry(), entry("BTCUSDT"), asked=0.0)
     return table
 
@@ -113,17 +114,17 @@ def handle(table: MarketTable, *arrivals: Arrival) -> list[Outcome]:
 
 
 def compare(
-    table: MarketTable, answer: Snapshot, brackets: Any = None, currencies: Mapping[str, Any] | None = None
+    table: MarketTable, answer: ExchangeInfo, brackets: Any = None, currencies: Mapping[str, Any] | None = None
 ) -> ResyncResult:
     """Compare as an exchange does, with all that the table lacks."""
     listings = {id: market_of(dict(answer.entry(id))) for id in table.unlisted(answer)}
     return table.compare(answer, brackets, listings, currencies or {}, SETTLE_TIME)
 
 
-def repeated(answer: Snapshot, asked: float) -> Snapshot:
+def repeated(answer: ExchangeInfo, asked: float) -> ExchangeInfo:
     """The same answer, asked for again."""
     text = exchange_info([answer.entry(id) for id in answer.states], SERVER_TIME + 1)
-    return Snapshot(text, answer.sub_type, asked, 0, answer.contents)
+    return ExchangeInfo(text, answer.sub_type, asked, 0, answer.contents)
 
 
 def leverages(table: MarketTable, symbol: str = IOTA) -> list[float] | None:
@@ -136,7 +137,7 @@ def leverages(table: MarketTable, symbol: str = IOTA) -> list[float] | None:
 
 def test_contracts_and_spot_markets() -> None:
     """Contracts are found by id beside spot markets of the same id, which come first, as in ccxt."""
-    table = MarketTable()
+    table = MarketTable(BINANCE)
     spot, other = spot_market(), spot_market("XYZUSDT")
     load(table, entry(), asked=0.0, spot=spot, other=other)
     assert {"IOTAUSDT": table.markets[IOTA]} == table.contracts()
@@ -578,7 +579,7 @@ def test_malformed_brackets_of_a_listing(table: MarketTable, sharer: Sharer) -> 
 
 def test_the_first_load_is_no_news() -> None:
     """The contracts of the first load are no listings; they are complete."""
-    table = MarketTable()
+    table = MarketTable(BINANCE)
     sharer = Sharer(table)
     result = load(table, entry(deliveryDate=SCHEDULED), asked=1.0)
     assert [] == sharer.told()

@@ -11,6 +11,7 @@ from ccxt_contractinfo.contracts.changes import apply_event
 from ccxt_contractinfo.contracts.updates import UpdateRecord
 from ccxt_contractinfo.positions.held import Unasked
 from ccxt_contractinfo.positions.impact import FIELDS
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import PUSHED, SCHEDULED, entry, market_of, push
 
 Previous = st.dictionaries(st.sampled_from(FIELDS), st.integers(0, 3))
@@ -19,8 +20,8 @@ Previous = st.dictionaries(st.sampled_from(FIELDS), st.integers(0, 3))
 def record(id: str = "IOTAUSDT", previous: Any = None, **changes: Any) -> UpdateRecord:
     """What a push of the contract of PUSHED changes; with these values before, where they are given."""
     event = push(id, **changes)
-    change = apply_event(apply_event(market_of(entry(id)), push(id, bks=PUSHED)).market, event)
-    return UpdateRecord(event, change if previous is None else change._replace(previous=previous), "stream")
+    change = apply_event(apply_event(market_of(entry(id)), push(id, bks=PUSHED), WORDS).market, event, WORDS)
+    return UpdateRecord(event, change if previous is None else change._replace(previous=previous), "stream", WORDS)
 
 
 def test_the_first_value_is_kept() -> None:

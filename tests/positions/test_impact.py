@@ -12,6 +12,7 @@ import pytest
 from ccxt_contractinfo.contracts.changes import Market, apply_event, complete
 from ccxt_contractinfo.positions.impact import PositionImpact, impact_of, is_open
 from ccxt_contractinfo.positions.leverage_tiers import LeverageTiers
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, market_of, push
 
 # PUSHED: up to 5000 at 1 %, 50x; up to 25000 at 2.5 % - 75, 20x. In TIGHTER, all rates are twice as high.
@@ -32,7 +33,7 @@ NOW = SERVER_TIME
 
 def with_brackets(brackets: list[dict[str, Any]], id: str = "IOTAUSDT", **changes: Any) -> Market:
     """A contract with these brackets."""
-    return apply_event(market_of(entry(id, **changes)), push(id, bks=brackets)).market
+    return apply_event(market_of(entry(id, **changes)), push(id, bks=brackets), WORDS).market
 
 
 NEW, NEW_COIN = with_brackets(TIGHTER), with_brackets(TIGHTER_COIN, "BTCUSD_PERP")
@@ -399,7 +400,7 @@ def test_nothing_is_changed() -> None:
 
 def test_dates_alone() -> None:
     """Where only dates changed, all that follows from the tiers is as before, and nothing is said of their change."""
-    market = apply_event(NEW, push(dt=SCHEDULED)).market
+    market = apply_event(NEW, push(dt=SCHEDULED), WORDS).market
     found = impact(LONG, market, {"delisting": None})
     assert ({"delisting": None}, None) == (found["previous"], found["tierChanges"])
     assert (400.0, 400.0, 10.0, 10.0, 7725 / 95, 7725 / 95) == (
@@ -422,13 +423,14 @@ def test_dates_alone() -> None:
 )
 def test_time_left(now: int, expected: int) -> None:
     """The time left of a swap is that until its delisting, and 0 once that is past."""
-    found = impact(LONG, apply_event(NEW, push(dt=SCHEDULED)).market, {"delisting": None}, now)
+    found = impact(LONG, apply_event(NEW, push(dt=SCHEDULED), WORDS).market, {"delisting": None}, now)
     assert (None, SCHEDULED, expected) == (found["expiry"], found["delisting"], found["timeLeft"])
 
 
 def test_time_left_of_a_future() -> None:
     """The time left of a future is that until its expiry, which may have moved."""
-    market = complete(market_of(entry("IOTAUSDT_260921", contractType="CURRENT_QUARTER", deliveryDate=SCHEDULED)))
+    future = entry("IOTAUSDT_260921", contractType="CURRENT_QUARTER", deliveryDate=SCHEDULED)
+    market = complete(market_of(future), WORDS)
     found = impact(LONG, market, {"expiry": SCHEDULED + 7}, SCHEDULED - 5)
     assert (SCHEDULED, None, 5) == (found["expiry"], found["delisting"], found["timeLeft"])
     assert {"expiry": SCHEDULED + 7} == found["previous"]
@@ -442,7 +444,7 @@ def test_a_delisting_that_was_called_off() -> None:
 
 def test_tiers_that_are_not_known_at_all() -> None:
     """Where no tiers are known, dates, notional and leverage are told without them."""
-    market = apply_event(market_of(entry()), push(dt=SCHEDULED)).market
+    market = apply_event(market_of(entry()), push(dt=SCHEDULED), WORDS).market
     for position in (LONG, cross(LONG, "200")):
         found = impact(position, market, {"delisting": None})
         told = {name for name, value in found.items() if value is not None}
@@ -538,7 +540,7 @@ def test_what_cannot_be_read_is_shown(name: str) -> None:
 @pytest.mark.parametrize("notional", [float("nan"), float("inf")])
 def test_notionals_that_are_no_numbers_without_tiers(notional: float) -> None:
     """A notional that is no number is refused also where there are no tiers to ask about it."""
-    market = apply_event(market_of(entry()), push(dt=SCHEDULED)).market
+    market = apply_event(market_of(entry()), push(dt=SCHEDULED), WORDS).market
     with pytest.raises(ccxt.BadRequest, match="IOTA/USDT:USDT"):
         impact_of({**LONG, "notional": notional}, market, {"delisting": None}, NOW)
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ccxt_contractinfo.contracts.tiers import is_continuous, to_leverage_tiers
 from ccxt_contractinfo.positions.leverage_tiers import CumulativeDifference, LeverageTiers
 from ccxt_contractinfo.venues.binance.brackets import parse_brackets
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.samples import PUSHED, entry, market_of, push, told_by_rest
 
 Pushed = list[dict[str, Any]]
@@ -82,7 +83,7 @@ def with_cumulative(table: Pushed, tier: int, cumulative: float) -> Pushed:
 
 def ccxt_tiers(table: Pushed, market: dict[str, Any] = LINEAR) -> list[dict[str, Any]]:
     """ccxt's list of the same brackets."""
-    return to_leverage_tiers(parse_brackets(table), market)
+    return to_leverage_tiers(parse_brackets(table), market, WORDS)
 
 
 def tiers(table: Pushed, market: dict[str, Any] | None = None) -> LeverageTiers:

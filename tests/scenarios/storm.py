@@ -509,7 +509,7 @@ class Storm:
         found = Counter(type(each).__name__ for each in gc.get_objects() if _is_ours(each))
         most = {name: count * len(self.streams) for name, count in OBJECTS_PER_STREAM.items()}
         keepers = len(self.own) + len(self.guests)
-        most |= {"MarketKeeper": keepers, "MarketTable": keepers, "Rest": keepers, "Witness": keepers}
+        most |= {"MarketKeeper": keepers, "MarketTable": keepers, "BinanceRest": keepers, "Witness": keepers}
         # On a slow machine there is a comparison at any time; what leaks is more with each calm.
         most |= {"Answers": 2 * len(self.streams), "ResyncResult": 12 * len(self.streams)}
         most |= {"Subscription": 6 * keepers + 2 * len(self.streams)}

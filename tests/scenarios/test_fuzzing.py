@@ -20,8 +20,9 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.contracts.changes import KINDS, is_contract, iso8601
+from ccxt_contractinfo.contracts.changes import is_contract, iso8601
 from ccxt_contractinfo.contracts.events import SubType
+from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.contracts.tiers import to_leverage_tiers
 from ccxt_contractinfo.errors import CumulativeMismatch, MalformedEvent, PushContradicted
 from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
@@ -31,9 +32,11 @@ from ccxt_contractinfo.simulator.binance.entries import spot_entry
 from ccxt_contractinfo.stream.repeats import Repeats
 from ccxt_contractinfo.venues.binance import snapshot
 from ccxt_contractinfo.venues.binance.brackets import brackets_of
-from ccxt_contractinfo.venues.binance.snapshot import Contents, Entry, LeverageBrackets, Snapshot, brackets_by_id
-from ccxt_contractinfo.venues.binance.words import NEVER
+from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo, brackets_by_id
+from ccxt_contractinfo.venues.binance.words import WORDS
+from ccxt_contractinfo.venues.snapshot import Contents, Entry, LeverageBrackets
 
+NEVER = WORDS.never
 EVENT_TIME = 1_790_000_000_000
 ONBOARD = 1_569_398_400_000
 SCHEDULED = 1_790_400_000_000
@@ -233,14 +236,14 @@ class Rest:
 class Answers:
     """A stand-in for what asks exchangeInfo."""
 
-    def __init__(self, snapshots: dict[SubType, Snapshot]) -> None:
+    def __init__(self, snapshots: dict[SubType, ExchangeInfo]) -> None:
         self.snapshots = snapshots
         self.not_before = float("-inf")
 
     def patience_left(self, patience: float) -> float:
         return patience
 
-    def snapshot(self, rest: Rest, sub_type: SubType) -> Snapshot:
+    def snapshot(self, rest: Rest, sub_type: SubType) -> ExchangeInfo:
         return self.snapshots[sub_type]
 
 
@@ -294,12 +297,12 @@ class World:
 
     def compare(self, answer: Answer) -> ResyncResult | None:
         asked, entries = self.now - answer.lag, answer.entries()
-        snapshots: dict[SubType, Snapshot] = {}
+        snapshots: dict[SubType, ExchangeInfo] = {}
         for sub_type in ("linear", "inverse"):
             symbols = [entry for id, entry in entries.items() if is_inverse(id) == (sub_type == "inverse")]
             text = json.dumps({"serverTime": EVENT_TIME + int(self.now * 1000), "symbols": symbols})
             try:
-                snapshot = Snapshot(text, sub_type, asked, EVENT_TIME, self._contents.get(sub_type))
+                snapshot = ExchangeInfo(text, sub_type, asked, EVENT_TIME, self._contents.get(sub_type))
             except ccxt.BadResponse:
                 return None
             snapshots[sub_type], self._contents[sub_type] = snapshot, snapshot.contents
@@ -881,7 +884,7 @@ def test_rest_wins_once_pushes_have_settled(story: list[Step], answer: Answer, l
         assert said_by(id, last.entry(id)) == said_by(id, contracts[id]["info"]), id
         assert contracts[id]["status"] == last.entry(id)[status_name(id)]
         if result.failure is None and (answer.brackets or {}).get(id) and is_well_bracketed(answer, id):
-            expected = to_leverage_tiers(brackets_of(answer.brackets[id]), contracts[id])
+            expected = to_leverage_tiers(brackets_of(answer.brackets[id]), contracts[id], WORDS)
             assert expected == contracts[id]["leverageTiers"]
 
 
@@ -928,7 +931,7 @@ def test_rest_never_undoes_a_push_before_it_has_settled(story: list[Push], answe
         else:
             assert said_by(id, answer.entry(id)) == said_by(id, contracts[id]["info"])
         if id not in answer.missing and (raw := (answer.brackets or {}).get(id)):
-            expected = to_leverage_tiers(brackets_of(raw), contracts[id])
+            expected = to_leverage_tiers(brackets_of(raw), contracts[id], WORDS)
             settled = bracketed[id][1] + SETTLE_TIME if id in bracketed else asked
             if asked >= settled:
                 assert expected == contracts[id]["leverageTiers"]

@@ -16,7 +16,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.contracts.changes import KINDS
+from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import Inbox, Make, go_live
 from tests.constants import PATIENCE

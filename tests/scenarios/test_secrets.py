@@ -14,7 +14,7 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.venues.binance.rest import Rest
+from ccxt_contractinfo.venues.binance.rest import BinanceRest
 from tests.conftest import Inbox, eventually
 from tests.constants import FAST, PATIENCE
 from tests.servers import http_proxy, read_head, serving
@@ -194,7 +194,7 @@ def test_a_proxy_of_rest(sim: BinanceSimulator, proxy: str, log: io.StringIO) ->
     """What requests says of a proxy, and the URL of a signed request, are shown without secrets."""
     exchange = sim.connect(ccxt.binanceusdm({"apiKey": f"key{NEEDLE}", "secret": f"secret{NEEDLE}"}))
     exchange.httpProxy = proxy.format(USER)
-    for ask in (Rest(exchange).snapshot, Rest(exchange).brackets):
+    for ask in (BinanceRest(exchange).snapshot, BinanceRest(exchange).brackets):
         with pytest.raises(Exception, match=r"\S") as caught:
             ask("linear")
         assert NEEDLE not in everything(caught.value)

@@ -12,6 +12,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.contracts.upcoming import upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.venues.binance.words import WORDS
 from tests.conftest import Inbox, Make, eventually, go_live, time_stands_still
 from tests.samples import NEVER, PUSHED
 
@@ -81,7 +82,7 @@ def test_an_onboard_time_of_0_is_none(sim: BinanceSimulator, make: Make) -> None
     assert (["listed"], None) == (update["kinds"], update["created"])
     for id in ("OLDUSDT", "NEWUSDT"):
         assert exchange.market(id)["created"] is None
-    ahead = upcoming(exchange.markets.values(), exchange.milliseconds(), SOON * 2)
+    ahead = upcoming(exchange.markets.values(), exchange.milliseconds(), SOON * 2, WORDS)
     assert not {"OLDUSDT", "NEWUSDT"} & {each.id for each in ahead}
 
 

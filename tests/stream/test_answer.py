@@ -17,8 +17,8 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import errors
 from ccxt_contractinfo.stream.connection import PING, Connection
-from ccxt_contractinfo.venues.binance.endpoint import Endpoint
-from ccxt_contractinfo.venues.binance.rest import Rest
+from ccxt_contractinfo.venues.binance.rest import BinanceRest
+from ccxt_contractinfo.venues.endpoint import Endpoint
 from tests.conftest import FAST, PATIENCE, Inbox, eventually
 from tests.servers import read_head, serving
 
@@ -357,5 +357,5 @@ def test_rests_refusal_counts_whatever_its_body(body: str) -> None:
     with answering(head("429 Too Many Requests", "Retry-After: 60", *headers), data, **behaviour) as port:
         exchange.urls["api"]["fapiPublic"] = f"http://127.0.0.1:{port}"
         with pytest.raises(ccxt.BaseError) as caught:
-            Rest(exchange).snapshot("linear")
+            BinanceRest(exchange).snapshot("linear")
     assert (429, 60) == (caught.value.status, caught.value.retry_after)

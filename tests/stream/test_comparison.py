@@ -13,7 +13,7 @@ from ccxt_contractinfo import clock
 from ccxt_contractinfo.markets.table import Again
 from ccxt_contractinfo.resync import NOTHING, ResyncResult
 from ccxt_contractinfo.stream.comparison import GATHER, Comparison
-from ccxt_contractinfo.venues.binance.rest import Answers
+from ccxt_contractinfo.venues.rest import Answers
 from ccxt_contractinfo.weak_list import WeakList
 from tests.samples import arrival
 

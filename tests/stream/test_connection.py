@@ -23,7 +23,7 @@ from websocket import _exceptions
 from ccxt_contractinfo import errors
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.stream.connection import PING, PONG, Connection, map_error
-from ccxt_contractinfo.venues.binance.endpoint import Endpoint
+from ccxt_contractinfo.venues.endpoint import Endpoint
 from tests.conftest import PATIENCE, eventually, raised_in_thread
 from tests.servers import read_head, serving
 

@@ -20,7 +20,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.errors import ConnectionLost, HandshakeTimeout
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.stream.dial import dial
-from ccxt_contractinfo.venues.binance.endpoint import Endpoint
+from ccxt_contractinfo.venues.endpoint import Endpoint
 from tests.conftest import FAST, PATIENCE, Inbox, eventually
 from tests.servers import http_proxy, make_certificate, read_head, serving, socks_proxy, tls_front
 

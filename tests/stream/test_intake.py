@@ -17,6 +17,7 @@ from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.stream.freshness import Freshness
 from ccxt_contractinfo.stream.intake import HOLD_BACK, Intake
 from ccxt_contractinfo.stream.reports import Reports
+from ccxt_contractinfo.venues.binance.venue import BINANCE
 from ccxt_contractinfo.weak_list import WeakList
 from tests.samples import PUSHED, SERVER_TIME, entry, market_of, part, push
 
@@ -76,7 +77,7 @@ class Desk:
 
 
 def loaded(*entries: dict[str, Any]) -> MarketTable:
-    table = MarketTable(SERVER_TIME)
+    table = MarketTable(BINANCE, SERVER_TIME)
     table.load([market_of(each) for each in entries], 0.0, SERVER_TIME, {"linear"}, 10.0)
     return table
 

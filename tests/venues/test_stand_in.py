@@ -15,7 +15,8 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.endpoint import endpoint_of
-from ccxt_contractinfo.venues.binance.rest import Answers, Rest
+from ccxt_contractinfo.venues.binance.rest import BinanceRest
+from ccxt_contractinfo.venues.rest import Answers
 from ccxt_contractinfo.venues.stand_in import StandIn
 from tests.conftest import PATIENCE, Inbox, go_live, open_sockets
 from tests.servers import read_head, relay, serving
@@ -68,7 +69,7 @@ def test_the_source_address_of_an_adapter(sim: BinanceSimulator, peers: tuple[in
     exchange = through(port, made(sim))
     adapter = SourceAddress(THERE)
     exchange.session.mount("http://", adapter)
-    rest = Rest(exchange)
+    rest = BinanceRest(exchange)
     rest.snapshot("linear")
     rest.brackets("inverse")
     assert {THERE} == set(seen)
@@ -82,7 +83,7 @@ def test_a_plain_adapter_that_was_set_up(sim: BinanceSimulator, peers: tuple[int
     adapter = HTTPAdapter(max_retries=3)
     adapter.init_poolmanager(1, 1, source_address=(THERE, 0))
     exchange.session.mount("http://", adapter)
-    Rest(exchange).snapshot("linear")
+    BinanceRest(exchange).snapshot("linear")
     assert [THERE] == seen
     assert 0 == len(adapter.poolmanager.pools)
 
@@ -99,7 +100,7 @@ def test_auth_and_hooks_of_the_session(sim: BinanceSimulator) -> None:
     exchange.session.auth = sign
     exchange.session.hooks["response"].append(lambda response, **_: seen.append("hook"))
     exchange.session.params = {"from": "me"}
-    Rest(exchange).snapshot("linear")
+    BinanceRest(exchange).snapshot("linear")
     assert ["auth", "hook"] == seen
 
 
@@ -107,10 +108,10 @@ def test_a_hook_that_is_alone(sim: BinanceSimulator) -> None:
     """A session's hook may be a single callable, as requests takes it, or none at all."""
     exchange, seen = made(sim), []
     exchange.session.hooks["response"] = lambda response, **_: seen.append("hook")
-    Rest(exchange).snapshot("linear")
+    BinanceRest(exchange).snapshot("linear")
     assert ["hook"] == seen
     exchange.session.hooks = {}
-    assert Rest(exchange).snapshot("linear").states
+    assert BinanceRest(exchange).snapshot("linear").states
     exchange.session.close()
 
 
@@ -121,7 +122,7 @@ def test_the_users_adapter_stays_open(sim: BinanceSimulator) -> None:
     exchange.session.mount("http://", adapter)
     exchange.fapiPublicGetTime()
     before = open_sockets()
-    Rest(exchange).snapshot("linear")
+    BinanceRest(exchange).snapshot("linear")
     gc.collect()
     assert open_sockets() == before
     assert 1 == len(adapter.poolmanager.pools)
@@ -156,11 +157,11 @@ class Gateway(ccxt.binanceusdm):
 def test_what_a_users_class_overrides(sim: BinanceSimulator) -> None:
     """A class of a user's own signs, sends and reads as it wants to, and sees answers as ccxt gives them."""
     exchange = made(sim, Gateway)
-    snapshot = Rest(exchange).snapshot("linear")
+    snapshot = BinanceRest(exchange).snapshot("linear")
     assert sim.contracts["BTCUSDT"] == snapshot.entry("BTCUSDT")
     expected = ["request exchangeInfo", "sign exchangeInfo", "errors 200", "fetch BTCUSDT"]
     assert expected == exchange.seen
-    assert "BTCUSDT" in Rest(exchange).brackets("linear")
+    assert "BTCUSDT" in BinanceRest(exchange).brackets("linear")
 
 
 def test_what_is_put_on_the_exchange_itself(sim: BinanceSimulator) -> None:
@@ -169,10 +170,10 @@ def test_what_is_put_on_the_exchange_itself(sim: BinanceSimulator) -> None:
     exchange.nonce = lambda: exchange.milliseconds() - 60_000
     exchange.fetch = lambda *args: pytest.fail("the user's session was used")
     with pytest.raises(ccxt.InvalidNonce):
-        Rest(exchange).brackets("linear")
+        BinanceRest(exchange).brackets("linear")
     del exchange.nonce
     exchange.session.hooks["response"].append(lambda response, **_: urls.append(response.url))
-    assert "BTCUSDT" in Rest(exchange).brackets("linear")
+    assert "BTCUSDT" in BinanceRest(exchange).brackets("linear")
     assert 1 == len(urls)
 
 
@@ -181,7 +182,7 @@ def test_what_is_put_on_the_exchange_itself(sim: BinanceSimulator) -> None:
 def test_portfolio_margin(sim: BinanceSimulator, kind: Any, sub_type: Any) -> None:
     """The brackets of a portfolio margin account are asked for where ccxt asks for them, and nothing else is asked."""
     exchange = made(sim, kind, options={"portfolioMargin": True})
-    brackets = Rest(exchange).brackets(sub_type)
+    brackets = BinanceRest(exchange).brackets(sub_type)
     name = "um" if sub_type == "linear" else "cm"
     assert [f"GET /papi/v1/{name}/leverageBracket"] == sim.requests
     assert ("BTCUSDT" if sub_type == "linear" else "BTCUSD_PERP") in brackets
@@ -199,7 +200,7 @@ def test_a_stand_in_leaves_nothing_behind(sim: BinanceSimulator, kind: Any) -> N
 
     exchange = made(sim, Mine)
     options, before = dict(exchange.options), dict(vars(exchange))
-    rest = Rest(exchange)
+    rest = BinanceRest(exchange)
     rest.snapshot("linear")
     rest.brackets("linear")
     gc.collect()
@@ -216,13 +217,13 @@ def test_routes_are_equal_for_equal_sessions(sim: BinanceSimulator) -> None:
     """Exchanges that differ in what no public answer depends on are told the same: key, rate limits, timeout."""
     one, two = made(sim), other(sim)
     two.timeout, two.enableRateLimit, two.options["recvWindow"] = 1, False, 7
-    assert Rest(one).route == Rest(two).route
+    assert BinanceRest(one).route == BinanceRest(two).route
     assert [] == sim.requests
 
 
 def test_routes_differ_by_what_may_matter(sim: BinanceSimulator) -> None:
     """Adapters, auth, hooks, kinds of sessions and code of a user's own make an exchange equal to no other."""
-    plain = Rest(other(sim)).route
+    plain = BinanceRest(other(sim)).route
     adapted, signed, hooked, strange, bound = (other(sim) for _ in range(5))
     adapted.session.mount("http://", SourceAddress(HERE))
     signed.session.auth = ("me", "secret")
@@ -232,11 +233,11 @@ def test_routes_differ_by_what_may_matter(sim: BinanceSimulator) -> None:
     plainly.init_poolmanager(1, 1, source_address=(THERE, 0))
     bound.session.mount("http://", plainly)
     own = [sim.connect(Gateway()), sim.connect(Gateway())]
-    routes = [plain, *(Rest(each).route for each in (adapted, signed, hooked, strange, bound, *own))]
+    routes = [plain, *(BinanceRest(each).route for each in (adapted, signed, hooked, strange, bound, *own))]
     assert len(routes) == len(set(routes))
     assert [] == sim.requests
     answers = Answers()
-    assert answers.snapshot(Rest(own[0]), "linear") is not answers.snapshot(Rest(own[1]), "linear")
+    assert answers.snapshot(BinanceRest(own[0]), "linear") is not answers.snapshot(BinanceRest(own[1]), "linear")
 
 
 def test_proxies_that_contradict_each_other(sim: BinanceSimulator) -> None:
@@ -244,7 +245,7 @@ def test_proxies_that_contradict_each_other(sim: BinanceSimulator) -> None:
     exchange = other(sim)
     exchange.httpProxy, exchange.httpsProxy = "http://proxy:1", "http://proxy:2"
     with pytest.raises(ccxt.InvalidProxySettings):
-        Answers().snapshot(Rest(exchange), "linear")
+        Answers().snapshot(BinanceRest(exchange), "linear")
 
 
 def test_a_stream_that_cannot_go_the_way_of_rest(sim: BinanceSimulator, make: Any, caplog: Any) -> None:
@@ -320,7 +321,7 @@ def test_a_session_of_another_kind(sim: BinanceSimulator) -> None:
     """Where the session cannot be copied, there is a plain one in its place."""
     exchange = other(sim)
     exchange.session = Foreign()
-    assert "BTCUSDT" in Rest(exchange).snapshot("linear").states
+    assert "BTCUSDT" in BinanceRest(exchange).snapshot("linear").states
 
 
 # Redirects
@@ -370,7 +371,7 @@ def test_a_redirect_to_another_host(
     exchange = made(sim)
     exchange.session = session()
     sim.fail_rest(status, body="moved", headers={"Location": location.format(port=port)})
-    for ask in (Rest(exchange).brackets, Rest(exchange).snapshot):
+    for ask in (BinanceRest(exchange).brackets, BinanceRest(exchange).snapshot):
         with pytest.raises(ccxt.ExchangeNotAvailable, match=rf"HTTP {status}\) to http://.*{port}/") as caught:
             ask("linear")
         assert status == caught.value.status
@@ -402,7 +403,7 @@ def test_a_redirect_on_the_same_host(sim: BinanceSimulator) -> None:
     sim.fail_rest(307, headers={"Location": "/fapi/v1/exchangeInfo"}, times=1, path="leverageBracket")
     exchange.session.hooks["response"].append(lambda response, **_: seen.append(response.status_code))
     with pytest.raises(ccxt.BadResponse):  # for exchangeInfo has no brackets
-        Rest(exchange).brackets("linear")
+        BinanceRest(exchange).brackets("linear")
     assert [("/fapi/v1/leverageBracket", True), 307, 200] == seen
     assert ["GET /fapi/v1/leverageBracket", "GET /fapi/v1/exchangeInfo"] == sim.requests
 

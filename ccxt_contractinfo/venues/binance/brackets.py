@@ -24,6 +24,12 @@ def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
         return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)])
 
 
+def brackets_in(entries: list[Any]) -> tuple[Bracket, ...]:
+    """Raw brackets, be they of a push or of leverageBracket. Raises `MalformedEvent`."""
+    is_pushed = bool(entries) and isinstance(entries[0], Mapping) and "mmr" in entries[0]
+    return parse_brackets(entries) if is_pushed else brackets_of(entries)
+
+
 def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
     """The raw brackets of leverageBracket in the form of pushed ones. REST does not tell minimum leverages; that of a
     whole contract is 1.

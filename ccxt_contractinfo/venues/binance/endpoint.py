@@ -1,52 +1,20 @@
-"""Where the stream connects, and through what: worked out from an exchange's own settings."""
+"""Where Binance is heard, by the settings of an exchange, and what to subscribe to."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import ccxt
 import orjson
 
 from ...shown import shown_url
-from ..stand_in import way_apart
+from ..endpoint import Endpoint, endpoint_at, split_url
 
 PRODUCTION = "wss://fstream.binance.com"
 SANDBOX = "wss://fstream.binancefuture.com"  # for demo trading too
 CONTRACT_INFO = "!contractInfo"
 CANARY = "btcusdt@markPrice"
-
-
-class Endpoint(NamedTuple):
-    """An address and the way to it.
-
-    `url` is a full WebSocket URL; `proxy` the URL of an HTTP or SOCKS proxy, or None; `verify` True, False, or the path
-    of a CA bundle, as requests has it; `headers` go into the handshake. `apart` says in words how the exchange's REST
-    goes another way, which the stream cannot follow; empty where it does not.
-    """
-
-    url: str
-    proxy: str | None = None
-    verify: bool | str = True
-    headers: Mapping[str, str] = MappingProxyType({})
-    apart: str = ""
-
-    @property
-    def shown(self) -> str:
-        """The URL as it may be shown."""
-        return shown_url(self.url)
-
-
-def split_url(url: str, schemes: Collection[str]) -> SplitResult | None:
-    """The parts of a URL that has one of these schemes, a host, and a port that can be, if any; None of another."""
-    try:
-        parts = urlsplit(url)
-        is_meant = parts.scheme in schemes and parts.hostname and parts.port != 0
-    except ValueError:  # no port, or no address
-        return None
-    return parts if is_meant else None
 
 
 def full_url(url: str | None) -> str:
@@ -99,20 +67,9 @@ def endpoint_of(exchange: Any) -> Endpoint:
 
     :raises ccxt.InvalidProxySettings: where its proxy settings contradict each other
     """
-    url = own_url(exchange) or f"{SANDBOX if is_sandbox(exchange) else PRODUCTION}/ws"
-    proxies: list[str | None] = exchange.check_ws_proxy_settings()
-    verify = exchange.verify if getattr(exchange, "validateServerSsl", True) else False
-    proxy = next(filter(None, proxies), None)
-    return Endpoint(routed(url), proxy, verify, _headers(exchange), "" if proxy else _apart(exchange))
-
-
-def _apart(exchange: Any) -> str:
-    """Those ways of REST that ccxt has no setting for which leads a WebSocket there. `httpsProxy` and its like are none
-    of them: they have `wssProxy` and its like beside them, and whoever sets one without the other means it."""
-    urls = exchange.urls["api"]
-    url = (urls.get("fapiPublic") or urls.get("dapiPublic")) if isinstance(urls, dict) else None
-    way = way_apart(exchange, url) if isinstance(url, str) else None
-    return "" if way is None else f"REST goes by {way}"
+    url, urls = own_url(exchange) or f"{SANDBOX if is_sandbox(exchange) else PRODUCTION}/ws", exchange.urls["api"]
+    rest_url = (urls.get("fapiPublic") or urls.get("dapiPublic")) if isinstance(urls, dict) else None
+    return endpoint_at(routed(url), exchange, rest_url if isinstance(rest_url, str) else None)
 
 
 def own_url(exchange: Any) -> str | None:
@@ -126,13 +83,3 @@ def is_sandbox(exchange: Any) -> bool:
     """Whether the exchange's environment is sandbox or demo, and not production."""
     options = exchange.options
     return bool(exchange.isSandboxModeEnabled or options.get("sandboxMode") or options.get("enableDemoTrading"))
-
-
-def _headers(exchange: Any) -> dict[str, str]:
-    headers = dict(exchange.headers or {})
-    agent = exchange.userAgent or getattr(exchange, "user_agent", None)
-    if isinstance(agent, str):
-        headers["User-Agent"] = agent
-    elif isinstance(agent, dict):
-        headers.update(agent)
-    return headers

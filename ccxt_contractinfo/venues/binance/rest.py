@@ -1,56 +1,48 @@
-"""Public REST beside the stream, and where there is a key the leverage brackets: asked as the exchange itself asks."""
+"""The questions to Binance's REST."""
 
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Callable
+import re
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import ccxt
 
 from ... import clock
-from ...backoff import retry_after
 from ...contracts.events import SubType
-from ...shown import MESSAGE, shown
-from ..stand_in import StandIn, route_of
-from .snapshot import Contents, LeverageBrackets, Snapshot, brackets_by_id
+from ...shown import shown
+from ..rest import Question, Rest
+from ..snapshot import Contents, LeverageBrackets
+from .snapshot import ExchangeInfo, brackets_by_id
 
-_KEY = ("apiKey", "secret")
+_KEY_IS_REFUSED = ("-2008", "-2014", "-2015")
+"""The codes for a key that is invalid, malformed, or not allowed here. ccxt has a class of its own for some."""
+_CODE = re.compile(r'"code"\s*:\s*(-?\d+)')
 
 
-class Rest:
-    """Asks Binance's REST on behalf of an exchange.
+class BinanceRest(Rest):
+    """Asks exchangeInfo and leverageBracket."""
 
-    Requests are made by stand-ins of the exchange (see `standin`): a sync ccxt exchange, its session above all, belongs
-    to its user's thread. All methods block, and may be called from any thread.
-    """
+    large = ('"symbols"', '"brackets"')
 
     def __init__(self, exchange: Any) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._contents: dict[str, Contents] = {}
         self._brackets: dict[str, tuple[int, LeverageBrackets]] = {}
 
-    def snapshot(self, sub_type: SubType) -> Snapshot:
-        """Ask exchangeInfo about all contracts; without the exchange's key.
-
-        :raises ccxt.BaseError: as ccxt does, with `status` (of HTTP, or None), `retry_after` (s) where the answer had
-            one, and `reason`, the text of what lies behind it; ccxt.BadResponse where the answer is no exchangeInfo
-        """
+    def snapshot(self, sub_type: SubType) -> ExchangeInfo:
+        """See `Rest`."""
         asked = clock.now()
-        text = self._ask(_exchange_info, sub_type)
+        text = self.ask(functools.partial(_exchange_info, sub_type=sub_type))
         now = self._exchange.milliseconds()
-        snapshot = Snapshot(text, sub_type, asked, now, self._contents.get(sub_type))
+        snapshot = ExchangeInfo(text, sub_type, asked, now, self._contents.get(sub_type))
         self._contents[sub_type] = snapshot.contents
         return snapshot
 
     def brackets(self, sub_type: SubType) -> LeverageBrackets:
-        """Ask leverageBracket, with the exchange's key: the raw brackets by contract id; the same object as before, if
-        the answer is.
-
-        :raises ccxt.BaseError: as `snapshot` does; ccxt.AuthenticationError where the key is refused
-        """
-        text = self._ask(_leverage_bracket, sub_type)
+        """See `Rest`."""
+        text = self.ask(functools.partial(_leverage_bracket, sub_type=sub_type))
         known = self._brackets.get(sub_type)
         if known is None or known[0] != hash(text):
             brackets = brackets_by_id(text)
@@ -62,78 +54,18 @@ class Rest:
             known = self._brackets[sub_type] = (hash(text), brackets)
         return known[1]
 
-    @property
-    def key(self) -> tuple[str, str] | None:
-        """The exchange's API key and secret, if it has both."""
-        key, secret = (getattr(self._exchange, name, None) for name in _KEY)
-        return (key, secret) if key and secret else None
+    def questions(self) -> Iterable[Question]:
+        """See `Rest`."""
+        return [functools.partial(_exchange_info, sub_type=sub_type) for sub_type in get_args(SubType)]
 
-    @property
-    def route(self) -> str:
-        """What public answers depend on: equal for exchanges that would be told the same."""
-        questions = [functools.partial(_exchange_info, sub_type=sub_type) for sub_type in get_args(SubType)]
-        return route_of(self._exchange, questions)
+    def error_code(self, error: BaseException) -> str | None:
+        """See `Rest`."""
+        code = _CODE.search(str(error))
+        return None if code is None else code[1]
 
-    def _ask(self, question: Callable[[Any, SubType], Any], sub_type: SubType) -> str:
-        with StandIn(self._exchange) as stand_in:
-            try:
-                return _text(question(stand_in.client, sub_type))
-            except Exception as error:  # ccxt's own, but for proxies that requests cannot read
-                failure: Any = error
-                failure.status = stand_in.status or getattr(error, "status", None)
-                failure.retry_after = retry_after(stand_in.headers.get("Retry-After"))
-                failure.reason = shown(reason_of(error), MESSAGE)
-                # It may have the URL of a signed request, and whatever the answer had.
-                failure.args = tuple(shown(each, MESSAGE) if isinstance(each, str) else each for each in error.args)
-                # These hold the response, and so a socket, for as long as somebody keeps the error.
-                failure.__cause__ = failure.__context__ = None
-                failure = failure.with_traceback(None)
-        raise failure
-
-
-class Answers:
-    """What REST says in one round: each question is asked once for all exchanges that would be told the same."""
-
-    def __init__(self) -> None:
-        self.not_before = -clock.FOREVER
-        """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
-        self._given: dict[tuple[str, SubType], Snapshot | ccxt.BaseError] = {}
-        self.times: list[tuple[int, float]] = []
-        """Of each answer, when it was made (ms, by Binance's clock), and by when it had come (s by `clock.now`)."""
-        self._limit: ccxt.BaseError | None = None
-        self._patience_ends: float | None = None
-
-    def patience_left(self, patience: float) -> float:
-        """How long (s) this round may still wait for what is private; `patience` for the first one that asks."""
-        if self._patience_ends is None:
-            self._patience_ends = clock.now() + patience
-        return max(0.0, self._patience_ends - clock.now())
-
-    def limited(self, error: ccxt.BaseError) -> None:
-        """REST has refused something because of its limits; nothing is asked before the end of its Retry-After."""
-        self._limit = error
-        self.not_before = max(self.not_before, clock.now() + (getattr(error, "retry_after", None) or 0.0))
-
-    def snapshot(self, rest: Rest, sub_type: SubType) -> Snapshot:
-        """See `Rest.snapshot`."""
-        question = (rest.route, sub_type)
-        if question not in self._given:
-            self._given[question] = self._ask(rest, sub_type)
-        answer = self._given[question]
-        if isinstance(answer, ccxt.BaseError):
-            raise answer
-        return answer
-
-    def _ask(self, rest: Rest, sub_type: SubType) -> Snapshot | ccxt.BaseError:
-        if self._limit is not None and clock.now() < self.not_before:
-            return self._limit
-        try:
-            snapshot = rest.snapshot(sub_type)
-        except ccxt.BaseError as error:
-            return error
-        if snapshot.has_time:
-            self.times.append((snapshot.time, clock.now()))
-        return snapshot
+    def is_of_key(self, code: str) -> bool:
+        """See `Rest`."""
+        return code in _KEY_IS_REFUSED
 
 
 def _exchange_info(client: Any, sub_type: SubType) -> Any:
@@ -146,21 +78,3 @@ def _exchange_info(client: Any, sub_type: SubType) -> Any:
 def _leverage_bracket(client: Any, sub_type: SubType) -> Any:
     # ccxt's own method knows the way, also that of portfolio margin accounts; a stand-in gives the answer as it came.
     return ccxt.binance.fetch_leverage_tiers(client, None, {"subType": sub_type})
-
-
-def reason_of(error: BaseException) -> str:
-    """What requests said, without the URL that ccxt has told; empty where it said nothing."""
-    text = "" if error.__cause__ is None else str(error.__cause__)
-    return text.partition("(Caused by ")[2].removesuffix(")") or text
-
-
-def _text(answer: Any) -> str:
-    """The text of an answer; one that a user's own class has parsed is put back into text."""
-    if isinstance(answer, dict) and isinstance(answer.get("text"), str):
-        return str(answer["text"])
-    if isinstance(answer, dict | list):
-        try:
-            return json.dumps(answer)  # which writes whatever ccxt reads
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ccxt.BadResponse(f"an answer of REST's was made something that is no JSON: {shown(error)}") from error
-    return str(answer)

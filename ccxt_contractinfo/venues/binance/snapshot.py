@@ -12,23 +12,19 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import ccxt
 import orjson
 
 from ...contracts.events import Bracket, ContractInfoEvent, PartialEvent, SubType
+from ...contracts.words import time_of
 from ...errors import MalformedEvent
 from ...shown import shown, shown_value
+from ..snapshot import Contents, Entry, LeverageBrackets, Snapshot, State
 from .brackets import brackets_of
 from .pushes import if_whole
-from .words import COIN_MARGINED, NEVER, USD_MARGINED, is_never
-
-Entry = Mapping[str, Any]
-"""What exchangeInfo says of a contract, or leverageBracket of a bracket, as it came."""
-
-_DIGITS = 20
-"""No time has so many."""
+from .words import COIN_MARGINED, USD_MARGINED, WORDS
 
 _SERVER_TIME = re.compile(r'"serverTime"\s*:\s*(\d{1,15})(?!\d)')
 
@@ -47,33 +43,10 @@ _DECIMALS = 100
 """No number has so many."""
 
 
-class State(NamedTuple):
-    """Those values of an entry that an event can change; None where the entry lacks one.
-
-    Times are ms, whatever type they came in, and each that means "never" is `NEVER`, so that two states are equal where
-    they say the same. What cannot be understood is as it came."""
-
-    status: Any
-    contract_type: Any
-    delivery_date: Any
-    onboard_date: Any
-
-
-class Contents(NamedTuple):
-    """What an exchangeInfo says: the `State` of each contract by id, and the hash of the text that said so. What of it
-    cannot be believed: by contract id, and of entries of which nobody can say whose they are."""
-
-    states: Mapping[str, State]
-    hash: int
-    malformed: Mapping[str, MalformedEvent] = {}
-    nameless: tuple[MalformedEvent, ...] = ()
-
-
-class Snapshot:
+class ExchangeInfo(Snapshot):
     """One answer of exchangeInfo.
 
-    `asked` (s by `clock.now`) is when it was asked for, `time` (ms) when it was given, by Binance's clock; without
-    `has_time`, by one's own. Of entries with one id, the last whole one counts; what is no JSON is left out of its
+    Of entries with one id, the last whole one counts; what is no JSON is left out of its
     entry.
 
     :param text: the answer
@@ -99,7 +72,7 @@ class Snapshot:
         self.time = int(time[1]) if time else now
 
     @classmethod
-    def of(cls, entries: Iterable[Any], sub_type: SubType, asked: float, time: int) -> Snapshot:
+    def of(cls, entries: Iterable[Any], sub_type: SubType, asked: float, time: int) -> ExchangeInfo:
         """An answer that would have these entries, be they whole or not, and this time."""
         snapshot = object.__new__(cls)
         entries = list(entries)
@@ -108,36 +81,12 @@ class Snapshot:
         snapshot.contents = snapshot._entries.contents(0)
         return snapshot
 
-    @property
-    def states(self) -> Mapping[str, State]:
-        """The `State` of each contract by id."""
-        return self.contents.states
-
-    @property
-    def malformed(self) -> Mapping[str, MalformedEvent]:
-        """What is wrong with entries, by contract id."""
-        return self.contents.malformed
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether each entry says whose it is: else any contract that seems to be missing may be there."""
-        return not self.contents.nameless
-
-    @property
-    def errors(self) -> list[MalformedEvent]:
-        """All that is to be reported of it."""
-        return [*self.contents.malformed.values(), *self.contents.nameless]
-
-    def lacks(self, id: str) -> bool:
-        """Whether it shows that the venue does not have a contract."""
-        return self.is_clear and id not in self.states
-
     def entry(self, id: str) -> Entry:
-        """The raw entry of a contract."""
+        """See `Snapshot`."""
         return self._by_id()[id]
 
     def event(self, id: str, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
-        """The state of a contract as an event. Raises `MalformedEvent` where the entry lacks something."""
+        """See `Snapshot`."""
         return event_of(self.entry(id), self.sub_type, self.time, brackets)
 
     def _by_id(self) -> _Entries:
@@ -159,7 +108,7 @@ class _Entries(dict[str, Entry]):
         self._malformed: dict[str, MalformedEvent] = {}
         self._nameless: list[MalformedEvent] = []
         for place, entry in enumerate(entries):
-            if has_id(entry):
+            if id_of(entry) is not None:
                 kept, faults = (entry, []) if is_plain else _plain(entry)
                 for fault in [*faults, *_misfits(kept)]:
                     self._note(entry["symbol"], fault)
@@ -187,20 +136,15 @@ class _Entries(dict[str, Entry]):
         self._malformed.setdefault(id, MalformedEvent(f"{id}.{fault.field}", fault.value, fault.expected))
 
 
-def has_id(entry: Any) -> bool:
-    """Whether an entry of exchangeInfo says which contract it is about."""
+def id_of(entry: Any) -> str | None:
+    """Which contract an entry of exchangeInfo is about; None where it does not say so."""
     id = entry.get("symbol") if isinstance(entry, Mapping) else None
-    return isinstance(id, str) and bool(id) and (id.isascii() or _is_plain(id))
+    return id if isinstance(id, str) and id and (id.isascii() or _is_plain(id)) else None
 
 
 def is_of_contract(entry: Any) -> bool:
     """Whether an entry of exchangeInfo, whole or not, may be that of a contract, and not of another kind of market."""
     return not isinstance(entry, Mapping) or not _OF_CONTRACTS.isdisjoint(entry)
-
-
-def is_whole(entry: Entry, sub_type: SubType) -> bool:
-    """Whether an entry says all that makes an event."""
-    return _fault(entry, sub_type) is None
 
 
 def check_market(entry: Entry) -> None:
@@ -212,7 +156,7 @@ def check_market(entry: Entry) -> None:
 def believable(entry: Any) -> Entry:
     """An entry without those of its fields that are no JSON. Raises `MalformedEvent` where a market that is made of it
     would lack something, or have something else."""
-    if not has_id(entry):
+    if not id_of(entry) is not None:
         raise MalformedEvent("symbol", entry, _NAMED)
     kept, faults = _plain(entry)
     for fault in [*_misfits(kept), *(each for each in faults if each.field in _OF_MARKETS)]:
@@ -285,24 +229,13 @@ def _odd_precisions(entry: Entry) -> Iterator[MalformedEvent]:
                 yield MalformedEvent(name, entry[name], "a number of decimals")
 
 
-def state_of(entry: Entry, sub_type: str) -> State:
+def state_of(entry: Entry, sub_type: SubType) -> State:
     """What an entry of exchangeInfo, or ccxt's `info` that was made of it, says of its contract."""
-    get = entry.get
-    delivery = time_of(get("deliveryDate"))
-    if type(delivery) is int and is_never(delivery):
-        delivery = NEVER
-    return State(get(status_name(sub_type)), get("contractType"), delivery, time_of(get("onboardDate")))
-
-
-def time_of(value: Any) -> Any:
-    """A time of an entry in ms, also where it is text, as in older versions' `info`; what is no whole number, as it
-    came."""
-    return int(value) if type(value) is str and value.isdecimal() and len(value) < _DIGITS else value
-
-
-def status_name(sub_type: str) -> str:
-    """What exchangeInfo calls the status: COIN-M has its own word."""
-    return "contractStatus" if sub_type == "inverse" else "status"
+    status, contract_type, delivery, onboard = map(entry.get, WORDS.names(sub_type))
+    delivery = time_of(delivery)
+    if type(delivery) is int and WORDS.is_never(delivery):
+        delivery = WORDS.never
+    return State(status, contract_type, delivery, time_of(onboard))
 
 
 def event_of(entry: Entry, sub_type: SubType, time: int, brackets: Iterable[Bracket] = ()) -> ContractInfoEvent:
@@ -320,7 +253,7 @@ def event_of(entry: Entry, sub_type: SubType, time: int, brackets: Iterable[Brac
         contract_type=_text("contractType", state.contract_type),
         delivery_time=_time("deliveryDate", state.delivery_date),
         onboard_time=_time("onboardDate", state.onboard_date),
-        status=_text(status_name(sub_type), state.status),
+        status=_text(WORDS.status[sub_type], state.status),
         brackets=tuple(brackets),
         symbol_type=COIN_MARGINED if sub_type == "inverse" else USD_MARGINED,
         raw=entry,
@@ -350,21 +283,6 @@ def salvage_entry(entry: Entry, sub_type: SubType, time: int, brackets: Iterable
     )
 
 
-class LeverageBrackets(dict[str, list[Entry]]):
-    """What leverageBracket says: the raw brackets by contract id.
-
-    `coefficients` has the `notionalCoef` of those contracts whose brackets were adjusted for the account, so that they
-    are not those of the public; `malformed` says, by contract id, what could not be understood, and is left out.
-    """
-
-    def __init__(
-        self, brackets: Mapping[str, list[Entry]] | None = None, coefficients: Mapping[str, float] | None = None
-    ) -> None:
-        super().__init__(brackets or {})
-        self.coefficients: dict[str, float] = dict(coefficients or {})
-        self.malformed: dict[str, MalformedEvent] = {}
-
-
 def brackets_by_id(text: str) -> LeverageBrackets:
     """What an answer of leverageBracket says; one contract that cannot be understood does not spoil the others, and of
     entries with one id the last whole one counts. Raises ccxt.BadResponse where there is no contract in it that can."""
@@ -376,9 +294,9 @@ def brackets_by_id(text: str) -> LeverageBrackets:
             f"leverageBracket has no list of brackets: {shown_value(error)} in {shown(text)}"
         ) from error
     for entry in entries if isinstance(entries, list) else [entries]:
-        name = entry["symbol"] if has_id(entry) else "leverageBracket"
+        name = entry["symbol"] if id_of(entry) is not None else "leverageBracket"
         try:
-            if not has_id(entry):
+            if not id_of(entry) is not None:
                 raise MalformedEvent("symbol", entry, _NAMED)
             _take_brackets(found, name, entry, is_plain=is_plain)
         except MalformedEvent as error:

@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 from ...contracts.events import SubType
+from ...contracts.words import TierNames, Words
 
-STATUSES = frozenset(
-    {
-        "PENDING_TRADING",
-        "TRADING",
-        "PRE_DELIVERING",
-        "DELIVERING",
-        "DELIVERED",
-        "PRE_SETTLE",
-        "SETTLING",
-        "CLOSE",
-        "TRADING_HALT",
-        "TRADING_CANCEL_ONLY",
-    }
-)
 CONTRACT_TYPES = frozenset(
     {
         "",  # exchangeInfo has it for contracts that were settled long ago
@@ -38,11 +25,39 @@ USD_MARGINED, COIN_MARGINED = 1, 2
 SUB_TYPES: dict[int | None, SubType] = {USD_MARGINED: "linear", COIN_MARGINED: "inverse"}
 """By the symbol type of pushes."""
 
-NEVER = 4133404800000
-"""The delivery time (ms) of a contract that is not scheduled to end: 2100-12-25."""
+
+def is_perpetual(contract_type: str) -> bool | None:
+    """Whether a contract type is that of a perpetual, or of a dated future; None where it does not say."""
+    if "PERPETUAL" in contract_type:
+        return True
+    return False if "QUARTER" in contract_type or "MONTH" in contract_type else None
 
 
-def is_never(delivery_time: int) -> bool:
-    """Whether a delivery time (ms) means that none is scheduled. exchangeInfo has had several values beyond `NEVER`,
-    and pushes have had 0."""
-    return delivery_time == 0 or delivery_time >= NEVER
+WORDS = Words(
+    pending="PENDING_TRADING",
+    trading="TRADING",
+    kinds={
+        "TRADING_HALT": "halted",
+        "TRADING_CANCEL_ONLY": "cancel_only",
+        "PRE_DELIVERING": "settling",
+        "DELIVERING": "settling",
+        "PRE_SETTLE": "settling",
+        "SETTLING": "settling",
+        "DELIVERED": "delisted",
+        "CLOSE": "delisted",
+    },
+    status={"linear": "status", "inverse": "contractStatus"},
+    contract_type="contractType",
+    delivery_time="deliveryDate",
+    onboard_time="onboardDate",
+    never=4133404800000,  # 2100-12-25; exchangeInfo has had several values beyond it, and pushes have had 0
+    is_perpetual=is_perpetual,
+    tiers={
+        "linear": TierNames("bracket", "notionalFloor", "notionalCap", "maintMarginRatio", "initialLeverage"),
+        # Bounds in the base coin are named by quantity.
+        "inverse": TierNames("bracket", "qtyFloor", "qtyCap", "maintMarginRatio", "initialLeverage"),
+    },
+    initial_margin="positionInitialMargin",
+    maintenance_margin="maintMargin",
+)
+STATUSES = frozenset({WORDS.pending, WORDS.trading, *WORDS.kinds})

@@ -11,13 +11,13 @@ import orjson
 import pytest
 
 from ccxt_contractinfo.venues.binance.endpoint import (
-    Endpoint,
     endpoint_of,
     full_url,
     named_streams,
     routed,
     subscription,
 )
+from ccxt_contractinfo.venues.endpoint import Endpoint
 
 PRODUCTION = "wss://fstream.binance.com/market/ws"
 SANDBOX = "wss://fstream.binancefuture.com/market/ws"

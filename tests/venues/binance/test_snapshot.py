@@ -12,14 +12,13 @@ from pytest_mock import MockerFixture
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from ccxt_contractinfo.venues.binance.snapshot import (
-    Contents,
-    Snapshot,
-    State,
+    ExchangeInfo,
     brackets_by_id,
     event_of,
     state_of,
-    status_name,
 )
+from ccxt_contractinfo.venues.binance.words import WORDS
+from ccxt_contractinfo.venues.snapshot import Contents, State
 from tests.samples import NEVER, ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, snapshot, told_by_rest
 
 TRADING = State("TRADING", "PERPETUAL", NEVER, ONBOARD)
@@ -41,7 +40,7 @@ def test_a_coin_margined_answer() -> None:
     """COIN-M calls the status by its own name."""
     answer = snapshot(entry("BTCUSD_PERP", status="not its name"), sub_type="inverse")
     assert {"BTCUSD_PERP": TRADING} == answer.states
-    assert ("contractStatus", "status") == (status_name("inverse"), status_name("linear"))
+    assert ("contractStatus", "status") == (WORDS.status["inverse"], WORDS.status["linear"])
 
 
 def test_what_an_entry_lacks() -> None:
@@ -63,7 +62,7 @@ def test_what_an_entry_lacks() -> None:
 def test_the_time_of_an_answer(told: str, expected: int) -> None:
     """An answer is of Binance's time; of the given one where it does not tell one that can be."""
     text = "{" + told + exchange_info([entry()]).partition(f'"serverTime":{SERVER_TIME},')[2]
-    assert expected == Snapshot(text, "linear", 0.0, 42).time
+    assert expected == ExchangeInfo(text, "linear", 0.0, 42).time
 
 
 def test_an_unchanged_answer_is_not_parsed_again(mocker: MockerFixture) -> None:
@@ -71,7 +70,7 @@ def test_an_unchanged_answer_is_not_parsed_again(mocker: MockerFixture) -> None:
     first = snapshot(entry(), time=1)
     text = exchange_info([entry()], time=2)
     mocker.patch("orjson.loads", side_effect=AssertionError("parsed"))
-    again = Snapshot(text, "linear", 0.0, 0, first.contents)
+    again = ExchangeInfo(text, "linear", 0.0, 0, first.contents)
     assert again.contents is first.contents
     assert 2 == again.time
 
@@ -79,7 +78,7 @@ def test_an_unchanged_answer_is_not_parsed_again(mocker: MockerFixture) -> None:
 def test_a_changed_answer_is_parsed() -> None:
     """An answer that says something else than the one before has contents of its own."""
     first = snapshot(entry())
-    again = Snapshot(exchange_info([entry(status="SETTLING")]), "linear", 0.0, 0, first.contents)
+    again = ExchangeInfo(exchange_info([entry(status="SETTLING")]), "linear", 0.0, 0, first.contents)
     assert {"IOTAUSDT": TRADING} == first.states
     assert {"IOTAUSDT": TRADING._replace(status="SETTLING")} == again.states
 
@@ -87,7 +86,7 @@ def test_a_changed_answer_is_parsed() -> None:
 def test_an_entry_of_an_unchanged_answer() -> None:
     """The entries of an answer whose contents were kept are there when they are wanted."""
     first = snapshot(entry(), entry("BTCUSDT"))
-    again = Snapshot(exchange_info([entry(), entry("BTCUSDT")], 2), "linear", 0.0, 0, first.contents)
+    again = ExchangeInfo(exchange_info([entry(), entry("BTCUSDT")], 2), "linear", 0.0, 0, first.contents)
     assert entry("BTCUSDT") == again.entry("BTCUSDT")
     assert ("IOTAUSDT", 2) == (again.event("IOTAUSDT").id, again.event("IOTAUSDT").event_time)
 
@@ -115,14 +114,14 @@ ANSWERS_THAT_ARE_NONE = [
 def test_an_answer_that_is_none(text: str) -> None:
     """What is no exchangeInfo, or would mean that every contract is gone, is refused, with its beginning."""
     with pytest.raises(ccxt.BadResponse, match="exchangeInfo has no list of symbols") as caught:
-        Snapshot(text, "linear", 0.0, 0)
+        ExchangeInfo(text, "linear", 0.0, 0)
     assert text[:50] in str(caught.value)
 
 
 def test_an_answer_that_is_none_never_repeats_another() -> None:
     """An answer without symbols is refused whatever the one before said."""
     with pytest.raises(ccxt.BadResponse, match="exchangeInfo has no list of symbols"):
-        Snapshot("{}", "linear", 0.0, 0, Contents({"IOTAUSDT": TRADING}, hash("")))
+        ExchangeInfo("{}", "linear", 0.0, 0, Contents({"IOTAUSDT": TRADING}, hash("")))
 
 
 @pytest.mark.parametrize(("id", "sub_type", "symbol_type"), [("IOTAUSDT", "linear", 1), ("BTCUSD_PERP", "inverse", 2)])
