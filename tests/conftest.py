@@ -32,6 +32,12 @@ hypothesis.settings.register_profile("new examples", deadline=None, derandomize=
 hypothesis.settings.load_profile("new examples")
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what is imported, some 200,000 objects: tests have it run often."""
+    gc.collect()
+    gc.freeze()
+
+
 def open_sockets() -> int:
     """How many sockets this process has open; 0 where the system does not tell."""
     count = 0

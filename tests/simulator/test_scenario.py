@@ -246,6 +246,7 @@ def test_life_goes_on() -> None:
     assert 20 < sum(step.wait for step in life.steps) < 90
 
 
+@pytest.mark.real_size
 def test_life_has_something_of_every_kind(sim: BinanceSimulator) -> None:
     """An exchange that follows two rounds of it is told of all kinds, and its markets match the simulator's."""
     life, updates, simulator = hastened(load(LIFE)), Inbox(), sim
