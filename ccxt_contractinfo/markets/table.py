@@ -35,6 +35,7 @@ from .adjusted import AdjustedBrackets
 from .choice import Choice
 from .live_dict import LiveDict
 from .missed import Finding, brackets_told, differs, listed, malformed, missed, unreadable, vanished
+from .missing import MissingContracts, are_many
 from .newest import NewestPushes
 from .views import PublishedMarkets
 from .waiting import PendingListings
@@ -96,8 +97,7 @@ class MarketTable(PublishedMarkets):
         """When the answer was asked for by which a contract was listed: an older one has an older contract."""
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
         """When REST was asked for brackets that were not known, and the event that has them."""
-        self._missing: dict[str, frozenset[str]] = {}
-        """What each sub-type's last answer lacked of what is known."""
+        self._missing = MissingContracts()
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each sub-type said, and the version of the markets that it agreed with."""
         self._was_kept_up = False
@@ -318,7 +318,7 @@ class MarketTable(PublishedMarkets):
         sub_type = snapshot.sub_type
         known = [id for id, market in self._contracts.items() if market_sub_type(market) == sub_type]
         missing = sum(id not in snapshot.states for id in known)
-        if self.choice.is_open(sub_type) and (_are_many(missing, len(known)) or not snapshot.is_clear):
+        if self.choice.is_open(sub_type) and (are_many(missing, len(known)) or not snapshot.is_clear):
             return  # it may be cut off somewhere, and then the next one would be full of news
         announced = {id for id in self.waiting.ids() if self.waiting.is_announced(id)}
         for id in self.choice.decide(snapshot, self._contracts.keys() | announced):
@@ -361,11 +361,9 @@ class MarketTable(PublishedMarkets):
         return contents is snapshot.contents and version == self.version and all(each is known for each in brackets)
 
     def _disbelief(self, sub_type: str, missing: frozenset[str], known: int) -> ccxt.BadResponse | None:
-        """Why an answer is not believed that lacks these of so many known contracts; None: it is. Where they are many,
-        a second answer has to say so, too: the first may be cut off somewhere."""
-        is_believed = not _are_many(len(missing), known) or self._missing.get(sub_type) == missing
-        self._missing[sub_type] = missing
-        if is_believed:
+        """Why an answer is not believed that lacks these of so many known contracts: see `MissingContracts`. None: it
+        is believed."""
+        if self._missing.are_believed(sub_type, missing, known):
             return None
         return ccxt.BadResponse(
             f"{self.venue.entries.answer} lacks {len(missing)} of {known} {sub_type} contracts at once: asked again"
@@ -718,8 +716,3 @@ def _silence(sub_type: SubType) -> ResyncResult:
     """What came of a loading that has brought no contracts of a sub-type, though there are some."""
     error = ccxt.BadResponse(f"load_markets() has brought no {sub_type} contracts: the known stay")
     return ResyncResult(errors=(error,), again=LONG_AGO)
-
-
-def _are_many(missing: int, known: int) -> bool:
-    """Whether an answer that lacks so many of the known contracts at once may be cut off somewhere."""
-    return missing > max(5, known // 20)

@@ -5,40 +5,29 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, cast
 
-from ..contracts.changes import (
-    Market,
-    apply_brackets,
-    apply_event,
-    complete,
-    filled_in,
-    is_gone,
-    keep_name,
-    market_sub_type,
-    vanish,
-    with_state,
-    with_tiers,
-)
+from ..contracts.changes import Market, complete, keep_name
 from ..contracts.events import (
     Arrival,
     ContractInfoEvent,
     PartialEvent,
+    SubType,
 )
 from ..contracts.tiers import LeverageTier
 from ..errors import MalformedEvent
 from ..exchange.exchanges import binance
-from ..journal.answers import ReadAnswers
+from ..journal.answers import ReadAnswers, tells_coefficients
 from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import read_lines
-from ..markets.adjusted import AdjustedBrackets
-from ..markets.missed import missed
-from ..markets.newest import NewestPushes
+from ..markets.missing import MissingContracts
+from ..markets.table import MarketTable
 from ..settings import Settings
 from ..venues.binance.pushes import decode, parse_event, salvage_event, unwrap
 from ..venues.binance.venue import BINANCE
 from ..venues.binance.words import WORDS
-from ..venues.snapshot import Entry
+from ..venues.snapshot import Entry, LeverageBrackets
 
 
 def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[str, Any]:
@@ -112,104 +101,89 @@ def _raw(tiers: list[LeverageTier] | None) -> list[Any] | None:
 
 
 class _History:
-    """One contract, as a journal tells of it, by the rules of `MarketTable`."""
+    """One contract, as a journal tells of it: a `MarketTable` that has no other."""
 
     def __init__(self, symbol: str) -> None:
-        self.market: Market | None = None
         self.timestamp: int | None = None
+        """When (ms) the journal last said something new."""
         self._symbol = _full_symbol(symbol)
-        self._parser = _parser()
-        self._settle_time = Settings.settle_time
-        self._pushes = NewestPushes()
-        self._adjusted = AdjustedBrackets()
-        self._said = ReadAnswers()
-        self._is_doubted = False
-        """Whether the last answer lacked the contract together with many others."""
+        self._id = self._symbol
+        """The contract's, once it is known. Until then, pushes of this id make it known."""
+        self._answers = ReadAnswers()
+        self._run = _Run(Settings.settle_time)
+
+    @property
+    def market(self) -> Market | None:
+        """The contract, if it is known. Where only pushes have told of it, it has no symbol, and its `info` neither."""
+        return self._run.table.find(self._id)
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """Go on with the next entry."""
         kind, before = entry["kind"], self.market
         if kind == "start":
-            self._settle_time, self._pushes, self._adjusted = entry["settle_time"], NewestPushes(), AdjustedBrackets()
+            self._run = _Run(entry["settle_time"], before)
         elif kind == "push":
             self._push(entry)
         elif kind in ANSWERS:
-            self._said.add(entry)
+            self._answers.add(entry)
             self._answer(entry)
-        if self.market != before:
+        if self.market is not before and self.market != before:
             self.timestamp = entry["time"]
 
     def _push(self, entry: Mapping[str, Any]) -> None:
-        if entry.get("repeated"):
+        push = None if entry.get("repeated") else _payload(entry["raw"])
+        if not isinstance(push, Mapping) or push.get("s") != self._id:
             return
-        event = _event_of(entry["raw"])
-        if event is None:
-            return
-        is_whole = not isinstance(event, PartialEvent)
-        if self.market is None and event.id == self._symbol and is_whole:
-            self.market = _unlisted(event)
-        if self.market is None or event.id != self.market["id"]:
-            return
-        if isinstance(event, PartialEvent):
-            if is_gone(self.market) or not self.market["info"].get("symbol"):
-                return
-            event = filled_in(event, self.market, WORDS)
-        event = self._adjusted.believed(Arrival(event, entry["clock"])).event
-        if self._pushes.is_news(event):
-            self.market = apply_event(self.market, event, WORDS).market
-        elif self._pushes.has_news_of_brackets(event):
-            self.market = apply_brackets(self.market, event, WORDS).market
-        self._pushes.remember(Arrival(event, entry["clock"]))
+        event = _event_of(push)
+        if event is None or (isinstance(event, PartialEvent) and self._is_incomplete):
+            return  # of a contract that only pushes have told of, a part says too little
+        if self.market is None:
+            self._run.table.publish(_unlisted(event))
+        self._run.table.handle(Arrival(event, entry["clock"]))
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
-        sub_type, asked = answer["universe"], answer["asked"]
-        if answer["brackets"] is not None or "coefficients" in answer:
-            self._adjusted.learn(sub_type, self._said.leverage_brackets(sub_type), self._pushes)
+        table, settle_time = self._run.table, self._run.settle_time
+        sub_type, asked, time = answer["universe"], answer["asked"], answer["server_time"]
+        entries, brackets = self._answers.entries[sub_type], self._answers.leverage_brackets(sub_type)
+        if tells_coefficients(answer):
+            table.know_coefficients(sub_type, brackets)
+        is_believed = self._run.is_believed(answer, entries.keys())
         told = self._told(answer)
-        if told is None:
-            if answer["kind"] == "rest" and self._is_gone(sub_type, asked) and self._is_believed(answer):
-                self.market = vanish(self.market or {}, WORDS).market
+        if told is None and (self._is_incomplete or not is_believed):
             return
-        self._is_doubted = False
-        id = told["symbol"]
-        if self.market is None or not self.market["info"].get("symbol"):  # pushed, but not completed yet
-            parsed = self._parsed(told)
-            if parsed is None:
+        if told is not None and self._is_incomplete:
+            market = self._parsed(told)
+            if market is None:
                 return
-            listed = complete(parsed, WORDS)
-            self.market = listed if self.market is None else _completed(listed, self.market)
-        raw = None if answer["brackets"] is None else self._said.brackets[sub_type].get(id)
-        snapshot = BINANCE.entries.snapshot_of([told], sub_type, asked, answer["server_time"])
-        brackets = None if raw is None else {id: raw}
-        for news in missed({id: self.market}, snapshot, brackets, self._pushes, self._settle_time, BINANCE.entries)[0]:
-            self.market = news.change.market
+            self._id = market["id"]
+            table.load([complete(market, WORDS)], asked, time, {sub_type}, settle_time)
+            self._name_tiers()
+        snapshot = BINANCE.entries.snapshot_of([] if told is None else [told], sub_type, asked, time)
+        unlisted = {id: self._parsed(snapshot.entry(id)) for id in table.unlisted(snapshot)}
+        listings = {id: complete(market, WORDS) for id, market in unlisted.items() if market is not None}
+        raw = {self._id: brackets[self._id]} if self._id in brackets else {}
+        ours = None if answer["brackets"] is None else LeverageBrackets(raw, brackets.coefficients)
+        table.compare(snapshot, ours, listings, {}, settle_time)
 
-    def _is_gone(self, sub_type: str, asked: float) -> bool:
-        """Whether an answer that does not have the contract is news."""
+    @property
+    def _is_incomplete(self) -> bool:
+        """Whether REST has not told the contract yet."""
+        return self.market is None or not self.market["info"].get("symbol")
+
+    def _name_tiers(self) -> None:
+        """Give tiers that were pushed before the contract had a symbol its symbol."""
         market = self.market
-        return (
-            market is not None
-            and market_sub_type(market) == sub_type
-            and bool(market["info"].get("symbol"))
-            and not is_gone(market)
-            and self._pushes.unsettled_until(market["id"], asked, self._settle_time) is None
-        )
-
-    def _is_believed(self, answer: Mapping[str, Any]) -> bool:
-        """Whether an answer is believed that does not have the contract: where it lacks many more at once, it may have
-        been cut off, and the next one has to say so, too."""
-        was_doubted, known = self._is_doubted, len(self._said.entries[answer["universe"]]) + len(answer["gone"])
-        self._is_doubted = not was_doubted and len(answer["gone"]) > max(5, known // 20)
-        return not self._is_doubted
+        if market is not None and "leverageTiers" in market:
+            names = {"symbol": market["symbol"], "currency": market["quote"]}
+            tiers = [{**tier, **names} for tier in market["leverageTiers"]]
+            self._run.table.publish({**market, "leverageTiers": tiers})
 
     def _told(self, answer: Mapping[str, Any]) -> Entry | None:
-        """The contract's raw entry, as REST has told it last."""
-        entries = self._said.entries[answer["universe"]]
-        if self.market is not None:
-            return entries.get(self.market["id"])
-        if self._symbol in entries:
-            return entries[self._symbol]
-        if "/" in self._symbol:
+        """The contract's raw entry, as REST told it last."""
+        entries = self._answers.entries[answer["universe"]]
+        if self._id in entries:
+            return entries[self._id]
+        if self.market is None and "/" in self._symbol:
             for entry in answer["entries"]:  # those of before had another symbol
                 market = self._parsed(entry)
                 if market is not None and market["symbol"] == self._symbol:
@@ -220,10 +194,44 @@ class _History:
         """The market that ccxt makes of a raw entry; None where it cannot, and live, the contract was not listed."""
         try:
             BINANCE.entries.check_precisions(entry)
-            market = self._parser.parse_market(entry)
+            market = _parser().parse_market(entry)
         except Exception:
             return None
-        return None if market is None else keep_name(market, None, WORDS)
+        return None if market is None else keep_name(market, None if self._is_incomplete else self.market, WORDS)
+
+
+class _Run:
+    """What counts for one run of a stream: the clock, by which pushes and answers are newer or older, may begin again
+    with the next one.
+
+    :param settle_time: s; the stream's setting
+    :param market: the contract, if it is known from an earlier run
+    """
+
+    def __init__(self, settle_time: float, market: Market | None = None) -> None:
+        self.settle_time = settle_time
+        self.table = MarketTable(BINANCE)
+        if market is not None:
+            self.table.publish(market)
+        self._missing = MissingContracts()
+        self._known: dict[SubType, set[str]] = {}
+        self._gone: dict[SubType, set[str]] = {}
+
+    def is_believed(self, answer: Mapping[str, Any], there: AbstractSet[str]) -> bool:
+        """Whether an answer shows that known contracts are gone.
+
+        :param there: the ids of all contracts that it has
+        """
+        sub_type = answer["universe"]
+        known, gone = self._known.setdefault(sub_type, set()), self._gone.setdefault(sub_type, set())
+        known.update(answer["gone"])
+        missing = frozenset(known - gone - there)
+        is_believed = answer["kind"] == "rest" and self._missing.are_believed(sub_type, missing, len(known))
+        if is_believed:
+            gone.update(missing)
+        known.update(there)
+        gone.difference_update(there)
+        return is_believed
 
 
 def _full_symbol(symbol: str) -> str:
@@ -234,14 +242,20 @@ def _full_symbol(symbol: str) -> str:
     return f"{symbol}:{base if quote == 'USD' else quote}"
 
 
-def _event_of(raw: dict[str, Any] | str | bytes) -> ContractInfoEvent | None:
-    """What is whole in a push, of what a journal has as its `raw`."""
-    payload = None
+def _payload(raw: dict[str, Any] | str | bytes) -> Any:
+    """What a push holds, of the `raw` of its entry; None where it is no JSON."""
     try:
-        payload = unwrap(decode(bytes_of(raw)))
-        return parse_event(payload)
+        return unwrap(raw if isinstance(raw, dict) else decode(bytes_of(raw)))
     except MalformedEvent:
-        return salvage_event(payload)
+        return None
+
+
+def _event_of(push: Mapping[str, Any]) -> ContractInfoEvent | None:
+    """What can be believed of a push, if anything."""
+    try:
+        return parse_event(push)
+    except MalformedEvent:
+        return salvage_event(push)
 
 
 @functools.cache
@@ -250,20 +264,11 @@ def _parser() -> Any:
     return binance()
 
 
-def _completed(listed: Market, known: Market) -> Market:
-    """A contract that REST has completed, with what was pushed before."""
-    market = with_tiers(with_state(listed, known, WORDS), known, WORDS)
-    names = {"symbol": listed["symbol"], "currency": listed["quote"]}
-    if "leverageTiers" in market:
-        market["leverageTiers"] = [{**tier, **names} for tier in market["leverageTiers"]]
-    return market
-
-
 def _unlisted(event: ContractInfoEvent) -> Market:
     """A contract of which only a push has told."""
     is_inverse = event.sub_type == "inverse"
-    is_dated = WORDS.is_perpetual(event.contract_type) is False
-    return {
+    is_dated = "QUARTER" in event.contract_type or "MONTH" in event.contract_type
+    market: Market = {
         "id": event.id,
         "symbol": None,
         "quote": None,
@@ -274,3 +279,4 @@ def _unlisted(event: ContractInfoEvent) -> Market:
         "inverse": is_inverse,
         "info": {},
     }
+    return complete(market, WORDS)
