@@ -4,7 +4,6 @@ synchronous face (`sync`) and others beside it can stand on it."""
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -15,34 +14,31 @@ import ccxt
 from .. import clock
 from ..contracts.changes import (
     Market,
-    all_markets,
     apply_brackets,
     complete,
     is_contract,
     is_gone,
-    keep_name,
     market_sub_type,
     one_each,
 )
 from ..contracts.events import Bracket, SubType
-from ..contracts.tiers import LeverageTier, to_leverage_brackets, to_leverage_tiers, with_number
-from ..contracts.updates import UpdateRecord, own
+from ..contracts.updates import UpdateRecord
 from ..delivery.channel import Channel
-from ..errors import MalformedEvent
 from ..forking import renew_after_fork
 from ..journal.recorder import Known
 from ..markets.live_dict import LiveDict
-from ..markets.missed import malformed
 from ..markets.table import MarketTable
 from ..positions.held import HeldPositions
-from ..resync import NOTHING, ResyncResult, failed, merged
+from ..resync import ResyncResult
 from ..settings import Settings, contracts_filter, serves_tiers
-from ..shown import printable, shown_value
+from ..shown import printable
 from ..stream.stream import ContractInfoStream
 from ..venues.known import venue_of
 from ..venues.rest import Answers
-from ..venues.snapshot import Entry, LeverageBrackets, Snapshot
-from .account_brackets import AccountBrackets
+from ..venues.snapshot import LeverageBrackets
+from .ccxt_markets import CcxtMarkets, SetMarkets
+from .ccxt_tiers import CcxtTiers
+from .comparing import Comparing
 from .filters import Filter, update_filter
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -52,8 +48,6 @@ HISTORY = 1000
 
 NOTED = frozenset({"markets", "markets_by_id", "verbose"})
 """Attributes of an exchange that a stream has to know of when they are set."""
-
-SetMarkets = Callable[[Any, list[Market], Any], Any]
 
 
 class MarketKeeper:
@@ -80,16 +74,16 @@ class MarketKeeper:
         )
         self.local = threading.local()
         """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""
-        self._ccxt_set_markets = set_markets
         self.is_following = False
         self._was_stopped = False
         self._has_own_stream = False
         serves_tiers(exchange)  # raises where that cannot be meant
         contracts_filter(exchange)
-        self._rest = self.venue.rest(exchange)
-        self.account = AccountBrackets()
-        self.holdings = HeldPositions(
-            self._locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
+        self._ccxt_markets = CcxtMarkets(exchange, self.venue, set_markets)
+        self.tiers = CcxtTiers(exchange, self.venue.words, self)
+        self.comparing = Comparing(self.venue, self.venue.rest(exchange), self._ccxt_markets, self)
+        self.held = HeldPositions(
+            self.locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
         self.table = MarketTable(self.venue, exchange.milliseconds())
         self._share(self.table)
@@ -120,16 +114,16 @@ class MarketKeeper:
                 markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
                 own = self._own_table()
-                news = own.adopt(markets, by_id, exchange.milliseconds(), self._is_wanted)
+                news = own.adopt(markets, by_id, exchange.milliseconds(), self.is_wanted)
                 exchange.markets, exchange.markets_by_id = own.markets, own.by_id
                 self._join(own)
                 self.publish_names()
                 own.announce(news)
-                self._ask_again()  # nobody knows how old they are
+                self.ask_again()  # nobody knows how old they are
         return self.table
 
     @contextlib.contextmanager
-    def _locked_table(self) -> Iterator[MarketTable]:
+    def locked_table(self) -> Iterator[MarketTable]:
         """The table, locked: a reload in another thread may bring another one while the lock is waited for."""
         while True:
             table = self.in_step()
@@ -142,20 +136,10 @@ class MarketKeeper:
         return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
 
     def parse_market(self, entry: Any, parse: Callable[[Any], Any]) -> Any:
-        """Do what ``exchange.parse_market`` does; where markets are being loaded, an entry of which no contract can be
-        made, though it is that of one, is noted, and left out."""
+        """Do what ``exchange.parse_market`` does; where markets are being loaded, an invalid entry of a contract is
+        noted, and left out."""
         sick: list[Any] | None = getattr(self.local, "sick", None)
-        if sick is None or (self._entries.id_of(entry) and not self._entries.is_of_contract(entry)):
-            return parse(entry)
-        market = None
-        with contextlib.suppress(Exception):  # ccxt expects entries to be whole
-            market = parse(self._entries.believable(entry))
-        if market is not None and is_contract(market):
-            return market
-        sick.append(entry)
-        # It may be of a kind that this package does not follow; but ccxt takes what has no type for a spot market.
-        is_other = market is not None and not market["spot"] and self.table.find(market["id"]) is None
-        return market if is_other else None
+        return parse(entry) if sick is None else self._ccxt_markets.parsed(entry, parse, sick, self.table)
 
     def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: Collection[Any] = ()) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
@@ -165,14 +149,14 @@ class MarketKeeper:
         """
         named = one_each(self.in_step().named(self.exchange.to_array(markets)), self._words)
         contracts = [complete(market, self._words) for market in named if is_contract(market)]
-        unwanted = {market["id"] for market in contracts if not self._is_wanted(market)}
+        unwanted = {market["id"] for market in contracts if not self.is_wanted(market)}
         named = [market for market in named if not (is_contract(market) and market["id"] in unwanted)]
         # ccxt builds the new state aside, on a stand-in, so that no reader sees markets without tiers and dates.
-        _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, named, currencies))
-        with self._in_order(), self._locked_table():
+        fresh = self._ccxt_markets.built(named, currencies)
+        with self.in_order(), self.locked_table():
             own = self._own_table()
             now, is_first = self.exchange.milliseconds(), not own.markets
-            loaded, is_whole = self._all_of(fresh), self._loads_all
+            loaded, is_whole = self._ccxt_markets.all_of(fresh), self._ccxt_markets.loads_all
             is_answer = is_whole and not unwanted  # what it lacks, the venue has not
             if asked is not None and is_answer:
                 self._tell_journal(loaded, sick, asked, now)
@@ -181,7 +165,7 @@ class MarketKeeper:
                 asked,
                 now,
                 self.sub_types(),
-                self._settle_time(),
+                self.settle_time,
                 is_whole=is_whole,
                 unwanted=unwanted,
                 sick=sick,
@@ -194,21 +178,14 @@ class MarketKeeper:
             self.publish_currencies(currencies)  # a listing may have brought some while these markets were loaded
             self._join(own)
             own.announce(news)
-            own.list_known(asked, self._settle_time())
+            own.list_known(asked, self.settle_time)
         for error in result.errors:
             self.report(error)
         if result.again is not None or asked is None or is_first or not is_answer:
-            self._ask_again(max(0.0, (result.again or 0.0) - clock.now()))
+            self.ask_again(max(0.0, (result.again or 0.0) - clock.now()))
         return self.exchange.markets
 
-    @property
-    def _loads_all(self) -> bool:
-        """Whether ``fetch_markets()`` is ccxt's own, so that what it does not bring, the venue does not have."""
-        places = (self.exchange, *type(self.exchange).__mro__)
-        found = (vars(place).get(name) for place in places for name in ("fetch_markets", "fetchMarkets"))
-        return all(map(_is_ccxts, filter(None, found)))
-
-    def _is_wanted(self, market: Market) -> bool:
+    def is_wanted(self, market: Market) -> bool:
         """Whether the user wants to have a contract; he does where his filter cannot say so."""
         try:
             return bool(contracts_filter(self.exchange)(market))
@@ -217,7 +194,8 @@ class MarketKeeper:
             self.report(error)
             return True
 
-    def _in_order(self) -> contextlib.AbstractContextManager[object]:
+    def in_order(self) -> contextlib.AbstractContextManager[object]:
+        """See `ContractInfoStream.in_order`."""
         return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
 
     def _tell_journal(self, markets: Iterable[Market], sick: Iterable[Any], asked: float, now: int) -> None:
@@ -239,93 +217,6 @@ class MarketKeeper:
         id = self._entries.id_of(entry)
         known = None if id is None else self.table.find(id)
         return id is None or (known is not None and market_sub_type(known) == sub_type)
-
-    def load_leverage_brackets(self, sub_type: SubType, load: Callable[[Any], Any]) -> Any:
-        """Do what ``exchange.load_leverage_brackets`` does, and publish the result only when it is complete, with what
-        has been pushed since it was asked for.
-
-        :param sub-type: the one that is asked for; ccxt asks for one at a time, and would forget the other
-        :param load: ccxt's own, of an exchange
-        """
-
-        def act(stand_in: Any) -> dict[str, Any]:
-            stand_in.session, stand_in.options = self.exchange.session, dict(self.exchange.options)
-            load(stand_in)
-            options: dict[str, Any] = stand_in.options
-            return options
-
-        asked = clock.now()
-        options, fresh = self.aside(act)
-        fresh.pop("options")
-        with self._locked_table() as table:
-            known = self.exchange.options.get("leverageBrackets") or {}
-            other = {symbol for symbol, market in table.markets.items() if market_sub_type(market) != sub_type}
-            loaded = {symbol: brackets for symbol, brackets in known.items() if symbol in other}
-            loaded.update(options["leverageBrackets"])
-            for market, event in table.brackets_newer_than(asked, self._settle_time()):
-                if self._covers(loaded, market_sub_type(market)):
-                    loaded[market["symbol"]] = to_leverage_brackets(event.brackets)
-            self.exchange.options["leverageBrackets"] = loaded
-            for name, value in fresh.items():
-                setattr(self.exchange, name, value)
-        return loaded
-
-    def has_brackets(self, sub_type: SubType) -> bool:
-        """Whether ccxt's own table of leverage brackets is loaded, as far as it is of a sub-type."""
-        loaded = self.exchange.options.get("leverageBrackets")
-        if not loaded or sub_type not in self.sub_types():
-            return loaded is not None
-        return self._covers(loaded, sub_type)
-
-    def _covers(self, loaded: Mapping[str, Any], sub_type: SubType) -> bool:
-        """Whether a table by symbols has contracts of a sub-type."""
-        markets = self.table.markets
-        known = (markets[symbol] for symbol in list(loaded) if symbol in markets)
-        return any(is_contract(market) and market_sub_type(market) == sub_type for market in known)
-
-    def fetch_leverage_tiers(
-        self, symbols: Iterable[str] | None, fetch: Callable[[], dict[str, list[LeverageTier]]]
-    ) -> dict[str, list[LeverageTier] | None]:
-        """Do what ``exchange.fetch_leverage_tiers`` does, and put in what has been pushed since it was asked for; where
-        the user opted in, and there is no API key, answer from what is known.
-
-        :param fetch: ccxt's own
-        """
-        if not self.has_key and serves_tiers(self.exchange):
-            return self._known_tiers(symbols or None)  # ccxt takes an empty list for all, too
-        asked = clock.now()
-        tiers: dict[str, list[LeverageTier] | None] = {**fetch()}
-        with self._locked_table() as table:
-            for market, event in table.brackets_newer_than(asked, self._settle_time()):
-                if market["symbol"] in tiers:
-                    told = to_leverage_tiers(event.brackets, market, self._words, self.exchange.number)
-                    tiers[market["symbol"]] = told
-        return tiers
-
-    def _known_tiers(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
-        shown = filter(is_contract, self.in_step().markets.values())
-        contracts = shown if symbols is None else map(self.contract, symbols)
-        number = self.exchange.number
-        tiers = {
-            market["symbol"]: own(with_number(market["leverageTiers"], number, self._words))
-            if "leverageTiers" in market
-            else None
-            for market in contracts
-        }
-        unknown = [symbol for symbol, known in tiers.items() if known is None]
-        if unknown and symbols is not None:
-            logger.warning(
-                "contractInfo: the leverage tiers of %s are unknown: none were pushed yet, and REST wants an API key",
-                ", ".join(unknown),
-            )
-        return {symbol: known for symbol, known in tiers.items() if known is not None or symbols is not None}
-
-    def aside(self, action: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
-        """Do something with a stand-in of the exchange; returns its result, and the attributes that it has set."""
-        stand_in = self._stand_in()
-        before = dict(vars(stand_in))
-        result = action(stand_in)
-        return result, {name: value for name, value in vars(stand_in).items() if before.get(name) is not value}
 
     def share(self, source: Any) -> None:
         """Go on with the markets that the exchange has just got from `source`, which keeps seeing the same ones."""
@@ -365,7 +256,7 @@ class MarketKeeper:
     @property
     def has_key(self) -> bool:
         """Whether the exchange has an API key and its secret."""
-        return self._rest.key is not None
+        return self.comparing.rest.key is not None
 
     # The stream
 
@@ -437,97 +328,21 @@ class MarketKeeper:
         return bool(self.exchange.verbose)
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
-        """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks."""
-        results, snapshots = [], []
-        for sub_type in sorted(self.sub_types() if self.in_step().markets else ()):
-            try:
-                snapshots.append(answers.snapshot(self._rest, sub_type))
-            except ccxt.BaseError as error:
-                results.append(failed(error))  # the other sub-type is compared all the same
+        """See `Follower`."""
+        return self.comparing.compare(answers, settle_time, is_over)
 
-        def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, result: ResyncResult) -> None:
-            self._late(snapshot, brackets, asked, settle_time, result, is_over)
-
-        told, result = self.account.ask(self._rest, self._account(), snapshots, answers, late)
-        results.append(result)
-        for snapshot in snapshots:
-            brackets, brackets_asked = told.get(snapshot.sub_type, (None, snapshot.asked))
-            has_account = self._has_account()
-            results.append(
-                self.answered(snapshot, brackets, brackets_asked, settle_time, is_over, has_account=has_account)
-            )
-        return merged(results)
-
-    def _late(
-        self,
-        snapshot: Snapshot,
-        brackets: LeverageBrackets | None,
-        brackets_asked: float,
-        settle_time: float,
-        result: ResyncResult,
-        is_over: Callable[[], bool],
-    ) -> None:
-        """Apply brackets that a comparison has not waited for."""
-        if is_over():
-            return
-        if self.in_step().has_newer(snapshot):
-            result = merged([result, ResyncResult(retry=clock.now())])
-        elif brackets is not None:
-            applied = self.answered(snapshot, brackets, brackets_asked, settle_time, is_over)
-            result = merged([result, applied])
-        for error in result.errors:
-            self.report(error)
-        for time in (result.again, result.retry):
-            if time is not None:
-                self._ask_again(max(0.0, time - clock.now()))
-
-    def _account(self) -> object:
-        """The key, with what decides at ccxt where it is good; None where there is no key."""
-        key, options = self._rest.key, self.exchange.options
-        return None if key is None else (*key, *(repr(options.get(name)) for name in self.venue.account_options))
-
-    def _has_account(self) -> bool:
+    @property
+    def has_account(self) -> bool:
         """Whether this exchange, or one that shares its markets, has a key."""
         return self.has_key or any(getattr(sharer, "has_key", False) for sharer in self.in_step().sharers)
 
     def tiers_error(self) -> str | None:
         """See `Follower`."""
-        return self.account.error
-
-    def answered(
-        self,
-        snapshot: Snapshot,
-        brackets: Mapping[str, list[Entry]] | None,
-        brackets_asked: float,
-        settle_time: float,
-        is_over: Callable[[], bool] = lambda: False,
-        *,
-        has_account: bool = True,
-    ) -> ResyncResult:
-        """Apply what an answer of REST shows was missed: see `MarketTable.compare`.
-
-        :param has_account: there is a key; without one, no brackets are an account's own any more
-        """
-        while not is_over():
-            table = self.in_step()
-            listings, currencies, errors = self._listings(table, snapshot)
-            with self._in_order(), table.lock:
-                if table is self.table and not is_over():
-                    is_parted = not has_account and bool(table.adjusted.coefficients(snapshot.sub_type))
-                    if is_parted:
-                        table.know_coefficients(snapshot.sub_type, {})
-                    if self.stream is not None:
-                        self.stream.recorder.answer(snapshot, brackets, brackets_asked, is_parted)
-                    result = table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked)
-                    again = None
-                    if brackets is not None:
-                        again = table.adjusted.unsettled_until(brackets_asked, settle_time)
-                    return merged([ResyncResult(errors=errors, again=again), result])
-        return NOTHING
+        return self.comparing.account.error
 
     def known(self) -> list[Known]:
         """See `Follower`."""
-        with self._locked_table() as table:
+        with self.locked_table() as table:
             contracts = [market for market in table.contracts().values() if not is_gone(market)]
             adjusted, left_out, since = table.adjusted.copy(), sorted(table.choice.left_out), dict(table.choice.since)
         groups = _by_sub_type(contracts)
@@ -564,13 +379,13 @@ class MarketKeeper:
 
     def know_choice(self, sub_type: SubType, left_out: Iterable[str], since: int | None) -> None:
         """Know already which contracts the user left out, or that the next answer shows that: see `Choice`."""
-        with self._locked_table() as table:
+        with self.locked_table() as table:
             table.choice.left_out.update(left_out)
             table.choice.since[sub_type] = since
 
     def know_brackets(self, sub_type: SubType, brackets: LeverageBrackets) -> None:
         """Put in the raw leverage brackets of the contracts of a sub-type as what was known already."""
-        with self._locked_table() as table:
+        with self.locked_table() as table:
             table.know_coefficients(sub_type, brackets)
             for id, entries in brackets.items():
                 market = table.find(id)
@@ -627,81 +442,24 @@ class MarketKeeper:
         """See `forking`."""
         self._creation = threading.RLock()
         self.local = threading.local()  # with cursors of the parent's
-        self.account.after_fork()
+        self.comparing.account.after_fork()
         self.is_following = False
         self.table.told.discard(self.updates)
 
     # What the table tells
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
-        """See `published.Sharer`."""
-        loaded = self.exchange.options.get("leverageBrackets")
-        # ccxt would take a single symbol for the whole table.
-        if loaded and self._covers(loaded, market_sub_type(market)):
-            loaded[market["symbol"]] = to_leverage_brackets(brackets)
+        """See `views.Sharer`."""
+        self.tiers.publish(market, brackets)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
-        """See `published.Sharer`."""
-        exchange = self.exchange
-        new = {code: currency for code, currency in currencies.items() if code not in (exchange.currencies or {})}
-        if new:
-            exchange.currencies = {**(exchange.currencies or {}), **new}
-            exchange.currencies_by_id = exchange.index_by(exchange.currencies, "id")
-            exchange.codes = sorted(exchange.currencies)
+        """See `views.Sharer`."""
+        self._ccxt_markets.publish_currencies(currencies)
 
     def publish_names(self) -> None:
-        """See `published.Sharer`."""
+        """See `views.Sharer`."""
         self.exchange.symbols = sorted(self.table.markets)
         self.exchange.ids = sorted(self.table.by_id)
-
-    # What REST tells
-
-    def _listings(
-        self, table: MarketTable, snapshot: Snapshot
-    ) -> tuple[dict[str, Market], Mapping[str, Any], tuple[BaseException, ...]]:
-        """The contracts of a snapshot that are not known, complete, by id; the currencies that they bring; and what is
-        wrong with others."""
-        parsed: list[Market] = []
-        errors: list[BaseException] = []
-        for id in table.unlisted(snapshot):
-            try:
-                snapshot.event(id)  # an entry that lacks something is not listed
-                self._entries.check_market(snapshot.entry(id))
-                parsed.append(self._parsed(snapshot.entry(id), table))
-            except MalformedEvent as error:
-                if id not in snapshot.malformed:  # else the comparison reports it
-                    errors.append(malformed(id, error))
-            except Exception as error:
-                errors.append(error)
-        if not parsed:
-            return {}, {}, tuple(errors)
-        _, fresh = self.aside(lambda stand_in: self._ccxt_set_markets(stand_in, parsed, None))
-        markets = [complete(market, self._words) for market in self._all_of(fresh)]
-        listings = {market["id"]: market for market in markets if self._is_wanted(market)}
-        for market in parsed:
-            if market["id"] not in listings:
-                table.keep_out(market["id"])
-        return listings, fresh.get("currencies", {}), tuple(errors)
-
-    def _parsed(self, entry: Entry, table: MarketTable) -> Market:
-        id = self._entries.id_of(entry) or ""
-        market: Market | None = self.exchange.parse_market(entry)
-        if market is None or not is_contract(market):
-            raise ccxt.BadResponse(f"{self.exchange.id}: {self._entries.answer}'s {shown_value(id)} is not a contract")
-        return keep_name(market, table.find(id), self._words)
-
-    def _all_of(self, attributes: Mapping[str, Any]) -> list[Market]:
-        """All markets of an exchange with these attributes."""
-        return all_markets(attributes["markets"], attributes["markets_by_id"], self._words)
-
-    def _stand_in(self) -> Any:
-        """A shallow copy of the exchange, without session and keeper, to run ccxt's own set_markets on."""
-        kind = _stand_in_class(type(self.exchange))  # type: ignore[arg-type]
-        stand_in: Any = object.__new__(kind)
-        vars(stand_in).update(vars(self.exchange))
-        stand_in.session = None
-        vars(stand_in).pop("_contract_info_keeper", None)
-        return stand_in
 
     def _own_table(self) -> MarketTable:
         """The table, where nobody shares it; else another one with the same contracts, to be joined."""
@@ -710,13 +468,13 @@ class MarketKeeper:
     def _share(self, table: MarketTable) -> None:
         """Have what happens in a table told. With its lock, where others have it."""
         table.sharers.add(self)
-        table.told.add(self.holdings)
+        table.told.add(self.held)
         if self.is_following:
             table.told.add(self.updates)
 
     def _part_from(self, table: MarketTable) -> None:
         table.sharers.discard(self)
-        table.told.discard(self.holdings)
+        table.told.discard(self.held)
         table.told.discard(self.updates)
 
     def _join(self, table: MarketTable) -> None:
@@ -736,12 +494,15 @@ class MarketKeeper:
         for arrival in waiting:
             table.handle(arrival)
         if table.waiting.has_hope(clock.now()):
-            self._ask_again()
+            self.ask_again()
 
-    def _settle_time(self) -> float:
+    @property
+    def settle_time(self) -> float:
+        """s; the stream's setting."""
         return self.stream.settle_time if self.stream is not None else 0.0  # without a stream, there are no pushes
 
-    def _ask_again(self, delay: float = 0.0) -> None:
+    def ask_again(self, delay: float = 0.0) -> None:
+        """Compare with REST once more, after `delay` (s), where the stream is followed."""
         if self.stream is not None and self.is_following:
             self.stream.ask_again(delay)
 
@@ -756,12 +517,6 @@ class MarketKeeper:
             self.stream.reports.callback_failed(error)
 
 
-def _is_ccxts(function: Any) -> bool:
-    """Whether a function is ccxt's or ours, and not what a user has put in its place, or around it."""
-    module = getattr(function, "__module__", None) or ""
-    return module.startswith(("ccxt.", f"{__package__}.")) and not hasattr(function, "__wrapped__")
-
-
 def _by_sub_type(contracts: Iterable[Market]) -> dict[SubType, list[Market]]:
     groups: dict[SubType, list[Market]] = {}
     for market in contracts:
@@ -771,10 +526,3 @@ def _by_sub_type(contracts: Iterable[Market]) -> dict[SubType, list[Market]]:
 
 def _nothing() -> None:
     """What is left of a keeper in a copy."""
-
-
-@functools.cache
-def _stand_in_class(kind: Any) -> Any:
-    """A class whose instances are not closed when they are collected, as ccxt's are: a user's own close() may do more
-    than close."""
-    return type(kind.__name__, (kind,), {"__del__": lambda self: None})

@@ -142,7 +142,7 @@ class ContractInfoMixin:
             check_callback(positions, "positions")
         keeper = self._loaded_keeper()
         filter = keeper.filter(symbols, kinds)
-        concerns = None if positions is None else keeper.holdings.concerns(positions)
+        concerns = None if positions is None else keeper.held.concerns(positions)
         keeper.own_stream()
         return keeper.updates.subscribe(callback, filter, concerns, keeper.follow)  # before the first push can come
 
@@ -226,14 +226,14 @@ class ContractInfoMixin:
         if positions is None:
             if not keeper.has_key:
                 raise ccxt.ArgumentsRequired("contract_info_impact(): give it positions, or the exchange an apiKey")
-            return keeper.holdings.impacts(self._positions(keeper), are_fresh=True)
-        return keeper.holdings.impacts(positions)
+            return keeper.held.impacts(self._positions(keeper), are_fresh=True)
+        return keeper.held.impacts(positions)
 
     def _positions(self, keeper: MarketKeeper) -> list[Position]:
         """The positions of the sub-types in which something has changed. Where one cannot be had, that is reported, and
         asked for again by the next call; where none can, it is raised."""
         positions: list[Position] = []
-        sub_types, errors = keeper.holdings.unasked(), []
+        sub_types, errors = keeper.held.unasked(), []
         for sub_type in sub_types:
             try:
                 positions += self.fetch_positions(None, {"subType": sub_type})  # type: ignore[attr-defined]
@@ -303,9 +303,11 @@ class ContractInfoMixin:
         ccxts = super(ContractInfoMixin, type(self)).load_leverage_brackets  # type: ignore[misc]
         keeper = self._loaded_keeper()
         sub_type, _ = self.handle_sub_type_and_params("loadLeverageBrackets", None, params, "linear")  # type: ignore[attr-defined]
-        if not reload and keeper.has_brackets(sub_type):
+        if not reload and keeper.tiers.has_brackets(sub_type):
             return ccxts(self, reload, params)
-        return keeper.load_leverage_brackets(sub_type, lambda exchange: ccxts(exchange, True, params))
+        loading = keeper.tiers.begin_loading()
+        ccxts(loading.stand_in, True, params)
+        return keeper.tiers.end_loading(loading, sub_type)
 
     def fetch_leverage_tiers(self, symbols: Iterable[str] | None = None, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but brackets that were pushed since they were asked for are in the answer.
@@ -317,7 +319,11 @@ class ContractInfoMixin:
         :raises ccxt.BadRequest: where serveTiers is not True or False
         """
         ccxts = super(ContractInfoMixin, type(self)).fetch_leverage_tiers  # type: ignore[misc]
-        return self._loaded_keeper().fetch_leverage_tiers(symbols, lambda: ccxts(self, symbols, params))
+        tiers = self._loaded_keeper().tiers
+        if tiers.are_served:
+            return tiers.known(symbols)
+        asked = clock.now()
+        return tiers.with_pushed(ccxts(self, symbols, params), asked)
 
     def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
         """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""

@@ -267,7 +267,7 @@ def _parser() -> Any:
 def _unlisted(event: ContractInfoEvent) -> Market:
     """A contract of which only a push has told."""
     is_inverse = event.sub_type == "inverse"
-    is_dated = "QUARTER" in event.contract_type or "MONTH" in event.contract_type
+    is_dated = WORDS.is_perpetual(event.contract_type) is False
     market: Market = {
         "id": event.id,
         "symbol": None,

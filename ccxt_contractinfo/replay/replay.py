@@ -195,7 +195,7 @@ class Replay(ContractInfoStream):
         brackets_asked = entry["brackets_asked"] + self._offset
         has_account = brackets is not None or "coefficients" not in entry
         settle_time = self._comparison.settle_time
-        result = self._keeper.answered(snapshot, brackets, brackets_asked, settle_time, has_account=has_account)
+        result = self._keeper.comparing.apply(snapshot, brackets, brackets_asked, settle_time, has_account=has_account)
         for error in result.errors:
             self._reports.report(error)
 

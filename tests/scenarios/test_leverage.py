@@ -948,7 +948,7 @@ def test_two_loads_at_once_lose_neither(sim: BinanceSimulator, make: Make, mocke
     """Linear and inverse brackets that two threads load at the same time are both there in the end."""
     exchange = make(cci.binance, **keyed(sim))
     keeper, barrier = exchange._contract_info(), threading.Barrier(2)
-    locked = keeper._locked_table
+    locked = keeper.locked_table
 
     @contextlib.contextmanager
     def together() -> Iterator[Any]:
@@ -956,7 +956,7 @@ def test_two_loads_at_once_lose_neither(sim: BinanceSimulator, make: Make, mocke
         with locked() as table:
             yield table
 
-    mocker.patch.object(keeper, "_locked_table", together)
+    mocker.patch.object(keeper, "locked_table", together)
     with ThreadPoolExecutor(2) as executor:
         loads = [
             executor.submit(exchange.load_leverage_brackets, True, {"subType": sub_type})
