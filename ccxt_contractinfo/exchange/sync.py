@@ -240,7 +240,10 @@ class ContractInfoMixin:
             except ccxt.BaseError as error:
                 errors.append(error)
         if errors and len(errors) == len(sub_types):
-            raise errors[0]
+            try:
+                raise errors[0]
+            finally:
+                errors.clear()  # its traceback holds this frame: a cycle, which would keep REST's connection open
         for each in errors:
             keeper.report(each)
         return positions
