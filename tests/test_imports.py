@@ -144,12 +144,12 @@ def test_one_module_alone_speaks_websocket() -> None:
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli.options", "cli.simulate", "cli.demo")}
+    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli.options", "cli.simulate", "cli.demo.player")}
 
 
 def test_only_the_command_uses_the_demo() -> None:
     """The demo, and with it the simulator, is reached through the command line alone."""
-    importers = {name for name in GRAPH if f"{PACKAGE}.cli.demo" in GRAPH[name]}
+    importers = {name for name in GRAPH if f"{PACKAGE}.cli.demo.player" in GRAPH[name]}
     assert importers <= {f"{PACKAGE}.cli.main"}
 
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import ccxt
 
-from . import calendar, check, journal, simulate, tiers, watch
+from . import calendar, replay, simulate, tiers, watch
+from .check import command as check
 from .options import Failure, advised, say, spelled_out, told
 
 NAME = "ccxt-contractinfo"
@@ -103,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     watch.add(commands)
     calendar.add(commands)
     tiers.add(commands)
-    journal.add(commands)
+    replay.add(commands)
     check.add(commands)
     simulate.add(commands)
     return parser
@@ -133,7 +134,7 @@ def _add_demo(commands: Any) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from .demo import DemoError, play  # no other command needs the simulator
+    from .demo.player import DemoError, play  # no other command needs the simulator
 
     try:
         play(sys.stdout, pause=arguments.pause)

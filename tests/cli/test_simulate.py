@@ -19,7 +19,7 @@ from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 from tests.conftest import FAST
 
-from .test_main import COMMAND, PATIENCE, environment
+from .demo.test_player import COMMAND, PATIENCE, environment
 
 MINE = """
 [simulator]

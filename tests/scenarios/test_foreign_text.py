@@ -18,10 +18,11 @@ from icalendar import Calendar
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import errors
-from ccxt_contractinfo.cli import demo, options
+from ccxt_contractinfo.cli import options
+from ccxt_contractinfo.cli.demo import player as demo
 from ccxt_contractinfo.contracts.upcoming import Upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.cli.test_main import COMMAND, environment
+from tests.cli.demo.test_player import COMMAND, environment
 from tests.conftest import Inbox, eventually, go_live
 from tests.constants import PATIENCE
 from tests.journals import START, answer, pushed, written

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.cli import journal
+from ccxt_contractinfo.cli import replay as journal
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, eventually
@@ -25,7 +25,7 @@ from tests.replay.test_replay import HALT, START, answer, pushed, written
 from tests.samples import CUT, PUSHED, SCHEDULED, entry
 from tests.terminal import Terminal, said
 
-from .test_main import COMMAND, Screen, environment
+from .demo.test_player import COMMAND, Screen, environment
 
 Run = Callable[..., str]
 

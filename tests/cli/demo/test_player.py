@@ -17,11 +17,12 @@ import ccxt
 import pytest
 
 from ccxt_contractinfo import ContractInfoStream, binanceusdm
-from ccxt_contractinfo.cli import demo, options
+from ccxt_contractinfo.cli import options
+from ccxt_contractinfo.cli.demo import player as demo
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-W", "always::ResourceWarning", "-m", "ccxt_contractinfo"]
 PATIENCE = 60.0
 ACTS = ["A listing", "A leverage cut", "A halt, and trading again", "A delisting", "A dropped connection"]

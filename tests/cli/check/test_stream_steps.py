@@ -21,15 +21,15 @@ import pytest
 import requests
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.cli import check as module
 from ccxt_contractinfo.cli import options
-from ccxt_contractinfo.cli.check import STEPS
+from ccxt_contractinfo.cli.check import command as module
+from ccxt_contractinfo.cli.check.command import STEPS
 from ccxt_contractinfo.cli.main import _parser, main
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.server import Server
 from tests.servers import http_proxy, make_certificate, read_head, serving, socks_proxy, tls_front
 
-from .test_main import COMMAND, PATIENCE, environment
+from ..demo.test_player import COMMAND, PATIENCE, environment
 
 LONG = "30"
 """s; for what does not fail by its timeout."""
@@ -132,7 +132,7 @@ def chosen(*arguments: str, **config: Any) -> dict[str, tuple[str, str]]:
     """What is chosen, by name."""
     parsed = _parser().parse_args(["check", *arguments])
     exchange = options.make_exchange(parsed)
-    made = check.choices(parsed, exchange, module.endpoint_used(exchange))
+    made = module.choices(parsed, exchange, module.endpoint_used(exchange))
     return {each.name: (each.value, each.why) for each in made}
 
 

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple, TextIO
 
 import ccxt
 
-from ..contracts.tiers import LeverageTier
-from ..contracts.updates import ContractInfo
-from ..exchange.exchanges import binanceusdm
-from ..shown import MESSAGE, shown
-from ..simulator import BinanceSimulator
-from . import formatting
+from ...contracts.tiers import LeverageTier
+from ...contracts.updates import ContractInfo
+from ...exchange.exchanges import binanceusdm
+from ...shown import MESSAGE, shown
+from ...simulator import BinanceSimulator
+from .. import formatting
 
 LIMIT = 30.0
 """How long (s) to wait for what is due within milliseconds, or seconds, before it counts as missing."""

@@ -24,21 +24,21 @@ from urllib.parse import urlsplit
 
 import ccxt
 
-from .. import clock
-from ..clock import FOREVER
-from ..contracts.events import SubType
-from ..errors import ProtocolViolation
-from ..extras import how_to_install
-from ..settings import Settings
-from ..shown import shown, shown_url, shown_value, without_secrets
-from ..stream.dial import proxy_address
-from ..stream.reader import Link, Reader
-from ..venues.binance.endpoint import endpoint_of, full_url, is_sandbox, own_url
-from ..venues.binance.pushes import canary_time, decode, unwrap
-from ..venues.binance.venue import BINANCE
-from ..venues.endpoint import Endpoint
-from ..venues.rest import Rest
-from .options import (
+from ... import clock
+from ...clock import FOREVER
+from ...contracts.events import SubType
+from ...errors import ProtocolViolation
+from ...extras import how_to_install
+from ...settings import Settings
+from ...shown import shown, shown_url, shown_value, without_secrets
+from ...stream.dial import proxy_address
+from ...stream.reader import Link, Reader
+from ...venues.binance.endpoint import endpoint_of, full_url, is_sandbox, own_url
+from ...venues.binance.pushes import canary_time, decode, unwrap
+from ...venues.binance.venue import BINANCE
+from ...venues.endpoint import Endpoint
+from ...venues.rest import Rest
+from ..options import (
     PROXIES,
     connected_exchange,
     connection_options,
