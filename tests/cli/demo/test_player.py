@@ -1,199 +1,19 @@
-"""The command line does what it says, and the demo checks what it plays."""
+"""The demo checks what it plays: whatever is seen differently ends it with 1 and a sentence that says so."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import ccxt
 import pytest
 
 from ccxt_contractinfo import ContractInfoStream, binanceusdm
-from ccxt_contractinfo.cli import options
-from ccxt_contractinfo.cli.demo import player as demo
+from ccxt_contractinfo.cli.demo import player
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
-
-ROOT = Path(__file__).resolve().parents[3]
-COMMAND = [sys.executable, "-W", "always::ResourceWarning", "-m", "ccxt_contractinfo"]
-PATIENCE = 60.0
-ACTS = ["A listing", "A leverage cut", "A halt, and trading again", "A delisting", "A dropped connection"]
-HAPPENINGS = [
-    "Binance announces ORBITUSDT",
-    "callback ORBIT/USDT:USDT listed, tiers",
-    "after PENDING_TRADING no 75x 1.0 % none",
-    "Binance opens trading in ORBITUSDT",
-    "callback ORBIT/USDT:USDT trading, status",
-    "status PENDING_TRADING -> TRADING",
-    "active no -> yes",
-    "after TRADING yes 75x 1.0 % none",
-    "Binance lowers the leverage of ORBITUSDT",
-    "callback ORBIT/USDT:USDT tiers",
-    "up to 5,000 USDT 75x, margin 1.0 % -> 25x, margin 2.0 %",
-    "after TRADING yes 25x 2.0 % none",
-    "Binance halts ORBITUSDT",
-    "callback ORBIT/USDT:USDT halted, status",
-    "after TRADING_HALT no 25x 2.0 % none",
-    "Binance resumes trading in ORBITUSDT",
-    "callback ORBIT/USDT:USDT resumed, status",
-    "after TRADING yes 25x 2.0 % none",
-    "Binance announces that ORBITUSDT will be settled at",
-    "callback ORBIT/USDT:USDT delisting",
-    "delisting none -> 20",
-    "Binance settles ORBITUSDT",
-    "callback ORBIT/USDT:USDT settling, status",
-    "after SETTLING no 25x 2.0 % 20",
-    "before TRADING yes unknown unknown none",
-    "Binance drops the connection",
-    "stream reconnecting",
-    "stream live",
-    "callback BTC/USDT:USDT halted, status",
-    "missed on the stream, noticed by the comparison with REST",
-    "status TRADING -> TRADING_HALT",
-    "callback BTC/USDT:USDT tiers",
-    "up to 300,000 USDT unknown -> 125x, margin 0.4 %",
-    "after TRADING_HALT no 125x 0.4 % none",
-    "All of it was seen as it was played.",
-    "health() state live, reconnects 2 (lost)",
-]
-
-
-def environment() -> dict[str, str]:
-    """Of a process that finds the package, here or where it is installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-
-
-def squeezed(text: str) -> list[str]:
-    """The lines that say something, with single spaces."""
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-
-
-def assert_in_order(expected: list[str], lines: list[str]) -> None:
-    remaining = iter(lines)
-    for text in expected:
-        assert any(line.startswith(text) for line in remaining), f"{text!r} is not in its place"
-
-
-class Screen(io.StringIO):
-    """Takes text as a terminal does."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-# The demo as a user runs it
-
-
-@pytest.fixture(scope="module")
-def played() -> subprocess.CompletedProcess[str]:
-    return run("demo", "--pause", "0")
-
-
-def test_demo_succeeds_and_writes_nothing_to_stderr(played: subprocess.CompletedProcess[str]) -> None:
-    """The demo ends by itself, with 0, and not even a warning on stderr."""
-    assert ("", 0) == (played.stderr, played.returncode)
-
-
-def test_demo_shows_all_acts_in_order(played: subprocess.CompletedProcess[str]) -> None:
-    """Each act is shown, under its number."""
-    titles = [re.sub(r"  .*", "", line[3:]) for line in played.stdout.splitlines() if re.match(r"\d  ", line)]
-    assert ACTS == titles
-
-
-def test_demo_shows_what_happens_what_is_told_and_what_markets_say(played: subprocess.CompletedProcess[str]) -> None:
-    """What Binance does, what the callback receives and what exchange.market() says follow each other."""
-    assert_in_order(HAPPENINGS, squeezed(played.stdout))
-
-
-def test_demo_is_plain_text_that_fits(played: subprocess.CompletedProcess[str]) -> None:
-    """Without a terminal there are no colours; lines fit into 80 columns and have no blanks at their ends."""
-    lines = played.stdout.splitlines()
-    assert played.stdout.isascii()
-    assert "\x1b" not in played.stdout
-    assert [] == [line for line in lines if len(line) > 80 or line != line.rstrip()]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
-def test_ctrl_c_ends_the_demo_at_once() -> None:
-    """SIGINT while the demo waits ends it with 130, and without a traceback."""
-    process = subprocess.Popen(
-        [*COMMAND, "demo", "--pause", "3600"],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell that runs the tests in the background may have it ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            assert any("live" in line for line in process.stdout)
-            process.send_signal(signal.SIGINT)
-            _, stderr = process.communicate(timeout=10)
-        finally:
-            process.kill()
-    assert ("", 130) == (stderr, process.returncode)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error there")
-def test_demo_whose_reader_goes_away_ends_without_a_traceback() -> None:
-    """When nobody reads the output any more, the demo ends quietly, with 1."""
-    with subprocess.Popen(
-        [*COMMAND, "demo", "--pause", "0"],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()
-        process.stdout.close()
-        assert ("", 1) == (process.stderr.read(), process.wait(PATIENCE))
-
-
-# All commands
-
-
-@pytest.mark.parametrize("command", ["watch", "calendar", "tiers", "record", "replay", "check"])
-def test_help_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    """--help is not wrapped by a terminal of 80 columns."""
-    monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit):
-        main([command, "--help"])
-    assert [] == [line for line in capsys.readouterr().out.splitlines() if len(line) > 79]
-
-
-def test_an_error_of_the_network_has_its_reason_and_what_to_try(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sim: BinanceSimulator
-) -> None:
-    """What lies behind an error of ccxt is in its line, and the command that looks further."""
-    usual = options.make_exchange
-    monkeypatch.setattr(options, "make_exchange", lambda *args, **kwargs: sim.connect(usual(*args, **kwargs)))
-    sim.stop()
-    assert main(["calendar"]) == 1
-    error = capsys.readouterr().err
-    assert re.match(
-        r"ccxt-contractinfo: NetworkError: .*exchangeInfo: .*refused.*; try: ccxt-contractinfo check$", error
-    )
-
-
-# A demo that is lied to
 
 Lie = Callable[..., None]
 
@@ -209,7 +29,7 @@ def lie(
 
     def method(*args: Any, **kwargs: Any) -> object:
         if limit is not None:
-            monkeypatch.setattr(demo, "LIMIT", limit)
+            monkeypatch.setattr(player, "LIMIT", limit)
         return lying(truth, *args, **kwargs)
 
     monkeypatch.setattr(BinanceSimulator, name, method)
@@ -435,7 +255,7 @@ def test_demo_fails_where_nothing_can_listen(
         raise PermissionError("not here")
 
     lie(monkeypatch, "start", refuse)
-    assert "ccxt-contractinfo demo: The local Binance could not start: not here." == failure(capsys)
+    assert "ccxt-contractinfo demo: The simulated Binance could not start: not here." == failure(capsys)
 
 
 # A demo that is ended from outside
@@ -464,88 +284,4 @@ def test_closed_output_is_no_failure_of_the_demo() -> None:
             return super().write(text)
 
     with pytest.raises(BrokenPipeError):
-        demo.play(Closed(), pause=0)
-
-
-# Emphasis
-
-
-@pytest.mark.parametrize(
-    ("variables", "has_emphasis"),
-    [
-        ({}, sys.platform != "win32"),
-        ({"NO_COLOR": "1"}, False),
-        ({"NO_COLOR": ""}, sys.platform != "win32"),
-        ({"TERM": "dumb"}, False),
-        ({"TERM": ""}, False),
-    ],
-)
-def test_emphasis_is_for_terminals_that_want_it(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], has_emphasis: bool
-) -> None:
-    """A terminal gets emphasis, unless NO_COLOR says something or it is a dumb one; the text is the same."""
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    screen = Screen()
-    demo.play(screen, pause=0)
-    assert has_emphasis == ("\x1b[1m" in screen.getvalue())
-    assert_in_order(HAPPENINGS, squeezed(re.sub(r"\x1b\[\d+m", "", screen.getvalue())))
-
-
-# The command line
-
-
-def test_unknown_command_is_a_usage_error() -> None:
-    """A command that does not exist ends with 2 and the usage."""
-    result = run("nonsense")
-    assert ("", 2) == (result.stdout, result.returncode)
-    assert result.stderr.startswith("usage: ccxt-contractinfo ")
-    assert "nonsense" in result.stderr
-
-
-def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """A command line without a command ends with 2 and the usage."""
-    with pytest.raises(SystemExit) as raised:
-        main([])
-    assert raised.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: ccxt-contractinfo ")
-
-
-@pytest.mark.parametrize("pause", ["-1", "nan", "inf", "soon", "3601"])
-def test_pause_must_be_a_time(capsys: pytest.CaptureFixture[str], pause: str) -> None:
-    """A pause that cannot be meant ends with 2 and says what it should be."""
-    with pytest.raises(SystemExit) as raised:
-        main(["demo", f"--pause={pause}"])
-    assert raised.value.code == 2
-    assert f"should be a number of seconds from 0 to 3600, not {pause!r}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"]])
-def test_help_has_an_example(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """Help ends with 0, shows an example that can be typed, and fits 100 columns."""
-    with pytest.raises(SystemExit) as raised:
-        main(arguments)
-    text = capsys.readouterr().out
-    assert raised.value.code == 0
-    assert "\nexample:\n  ccxt-contractinfo demo" in text
-    assert max(map(len, text.splitlines())) <= 100
-
-
-@pytest.mark.parametrize("is_installed", [True, False])
-def test_version_is_that_of_the_installed_package(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_installed: bool
-) -> None:
-    """--version ends with 0 and says the installed version, or that there is none."""
-
-    def version(name: str) -> str:
-        if is_installed:
-            return {"ccxt-contractinfo": "12.3.4"}[name]
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", version)
-    with pytest.raises(SystemExit) as raised:
-        main(["--version"])
-    expected = "12.3.4" if is_installed else "(not installed, so its version is not known)"
-    assert (f"ccxt-contractinfo {expected}\n", 0) == (capsys.readouterr().out, raised.value.code)
+        player.play(Closed(), pause=0)
