@@ -47,7 +47,7 @@ def test_each_thing_ahead_is_a_line_of_json(capsysbinary: pytest.CaptureFixture[
 
 
 def test_no_stream_is_opened_without_wait(sim: BinanceSimulator, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    """Public REST alone is asked, where nobody wants to wait for the stream."""
+    """Without --wait, public REST alone is asked."""
     assert 0 == main(["calendar"])
     assert [] == sim.handshakes
 
@@ -99,9 +99,7 @@ def test_a_delisting_that_is_withdrawn_is_cancelled_in_the_file(sim: BinanceSimu
 
 
 @pytest.mark.parametrize("content", ["Buy milk.\n", "BEGIN:VCALENDAR\r\nPRODID:mine\r\nEND:VCALENDAR\r\n"])
-def test_a_file_of_somebody_else_is_not_overwritten(
-    sim: BinanceSimulator, tmp_path: Path, failed: Run, content: str
-) -> None:
+def test_another_file_is_not_overwritten(sim: BinanceSimulator, tmp_path: Path, failed: Run, content: str) -> None:
     """A file that is no calendar, or another program's, stays as it is, and the error says what to do, before Binance
     is asked."""
     file = tmp_path / "notes.txt"

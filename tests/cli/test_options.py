@@ -81,7 +81,7 @@ def test_a_number_is_within_its_bounds(parse: Callable[[str], float], text: str,
     ids=str,
 )
 def test_the_simulator_takes_no_symbol_for_its_url(arguments: list[str], expected: list[str] | None) -> None:
-    """What follows --simulator and is no URL stays an argument of its own; all else stays as it is."""
+    """What follows --simulator and is no URL stays an argument; all else stays as it is."""
     assert (expected or arguments) == spelled_out(arguments)
 
 

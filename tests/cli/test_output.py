@@ -75,7 +75,7 @@ def test_text_for_people_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """A message on stderr has the name of the command, and no line of its own making."""
+    """A message on stderr has the name of the command, and stays one line."""
     say("two\nlines")
     assert "ccxt-contractinfo: two\\nlines\n" == capsys.readouterr().err
 

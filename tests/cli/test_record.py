@@ -49,7 +49,7 @@ def test_a_journal_has_to_be_a_file(tmp_path: Path, failed: Run, arguments: list
 
 
 def test_record_makes_a_file_for_its_user_alone(tmp_path: Path, failed: Run) -> None:
-    """Before anything is connected, the file is there, and nobody else can read it."""
+    """Before anything is connected, the file is there, and no other user can read it."""
     path = tmp_path / "a.jsonl"
     assert failed("record", path, "--simulator", "--url", "ws://host")
     assert 0o600 == path.stat().st_mode & 0o777

@@ -90,7 +90,7 @@ def test_the_port_and_the_seed_are_those_that_were_given(mine: str, capsys: pyte
 
 
 def test_a_port_that_is_taken(sim: BinanceSimulator, mine: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where somebody else listens, the error says so, and the end is 1."""
+    """Where another program listens, the error says so, and the end is 1."""
     assert 1 == main(["simulate", "--scenario", mine, "--port", str(sim.port)])
     output = capsys.readouterr()
     assert "" == output.out

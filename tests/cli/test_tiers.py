@@ -224,8 +224,8 @@ def test_invalid_arguments(usage_error: Run, arguments: list[str], told: str) ->
 def test_a_journal_tells_the_last_change(
     capsysbinary: pytest.CaptureFixture[bytes], sim: BinanceSimulator, tmp_path: Path, symbol: str
 ) -> None:
-    """With a journal, the tiers are those since their last change in it, at its time, beside those before; nobody is
-    asked for anything."""
+    """With a journal, the tiers are those since their last change in it, with its time, and those before. Neither REST
+    nor the stream is asked."""
     sim.stop()
     path = written(
         tmp_path / "a.jsonl",

@@ -193,7 +193,7 @@ def test_lines_for_people_on_a_real_terminal(sim: BinanceSimulator) -> None:
     assert_plain(terminal.raw.decode().replace("\r\n", "\n"))
 
 
-def test_it_ends_where_nobody_reads_any_more(sim: BinanceSimulator) -> None:
+def test_it_ends_when_its_reader_has_gone(sim: BinanceSimulator) -> None:
     """Without a single update, a pipe whose reader has gone ends it, without an error."""
     process = piped(sim.port, "watch")
     assert process.stdout is not None

@@ -72,7 +72,7 @@ def test_a_stream_that_is_not_connected_has_no_age() -> None:
 
 
 def test_an_error_is_told_with_its_age() -> None:
-    """The latest error of the stream is shown, on one line of its own where there is room, and counted."""
+    """The latest error of the stream is shown, on a line where there is room, and counted."""
     failed = screen()
     failed.fail(NOW - 1000, "NetworkError: first")
     failed.fail(NOW - 2000, "NetworkError: the peer\nis gone")

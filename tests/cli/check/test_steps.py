@@ -1,4 +1,4 @@
-"""Each step has an exit code of its own."""
+"""Each step has its exit code, and no other step has it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_tls_and_its_certificate(
 def test_the_way_through_a_proxy(
     check: Check, option: str, kind: Callable[..., contextlib.AbstractContextManager[int]], expected: str
 ) -> None:
-    """A proxy is a step of its own, and which one was chosen is told without its password."""
+    """A proxy is a step, and the one that is chosen is told without its password."""
     with kind([]) as port:
         scheme = "socks5" if kind is socks_proxy else "http"
         code, results = check(

@@ -108,7 +108,7 @@ def test_ctrl_c_ends_the_demo_at_once() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error there")
 def test_demo_whose_reader_goes_away_ends_without_a_traceback() -> None:
-    """When nobody reads the output any more, the demo ends quietly, with 1."""
+    """When the reader of the output has gone, the demo ends quietly, with 1."""
     with in_pipes([*COMMAND, "demo", "--pause", "0"]) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -21,7 +21,7 @@ Lie = Callable[..., None]
 def lie(
     monkeypatch: pytest.MonkeyPatch, name: str, lying: Callable[..., object], *, limit: float | None = None
 ) -> None:
-    """Let the simulator do `lying(truth, ...)` instead of its own `name`.
+    """Let the simulator do `lying(truth, ...)` instead of its `name`.
 
     :param limit: s that the demo waits from then on, where it would wait for nothing
     """
@@ -123,7 +123,7 @@ def test_demo_fails_where_another_contract_is_told_of(
 def test_demo_fails_where_more_happens_than_was_played(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An update that nobody played ends the demo with 1."""
+    """An update that was not played ends the demo with 1."""
 
     def settle_two(truth: Lie, sim: BinanceSimulator, id: str, status: str, push: bool = True) -> None:
         truth(sim, id, status, push=push)
