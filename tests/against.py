@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ccxt_contractinfo.cli import options
+from ccxt_contractinfo.cli import exchange
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .constants import FAST
 
-make_exchange = options.make_exchange
+make_exchange = exchange.make_exchange
 
 
 def connecting(port: int) -> Callable[..., Any]:
@@ -26,5 +26,5 @@ def connecting(port: int) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    options.make_exchange = connecting(int(sys.argv[1]))
+    exchange.make_exchange = connecting(int(sys.argv[1]))
     sys.exit(main(sys.argv[2:]))

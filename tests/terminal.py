@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pexpect
@@ -16,6 +16,8 @@ import pyte
 from .constants import PATIENCE, ROOT
 
 _OF_A_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES"}
+COMMAND = [sys.executable, "-W", "always::ResourceWarning", "-m", "ccxt_contractinfo"]
+"""The command line, as a user starts it."""
 
 
 def environment() -> dict[str, str]:
@@ -36,10 +38,24 @@ def said(errors: str) -> list[str]:
     return ["connecting" if line.startswith("connecting to ws://127.0.0.1:") else line for line in lines]
 
 
+def assert_in_order(expected: Iterable[str], lines: Iterable[str]) -> None:
+    """Lines that begin with these texts follow each other, with others in between."""
+    remaining = iter(lines)
+    for text in expected:
+        assert any(line.startswith(text) for line in remaining), f"{text!r} is not in its place"
+
+
 def piped(port: int, *arguments: str) -> subprocess.Popen[str]:
-    """Start a command in pipes."""
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command(port, *arguments), env=environment(), stdout=pipe, stderr=pipe, text=True, cwd=ROOT)
+    """Start a command in pipes, on a simulator that listens on a port."""
+    return in_pipes(command(port, *arguments))
+
+
+def in_pipes(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a process in pipes. It hears SIGINT even where a shell in the background has the tests ignore it."""
+    pipe: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    if sys.platform != "win32":
+        pipe["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(command, env=environment(), cwd=ROOT, **pipe)
 
 
 class Terminal:

@@ -14,7 +14,8 @@ import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.cli.test_main import PATIENCE, ROOT, assert_in_order, environment
+from tests.constants import PATIENCE, ROOT
+from tests.terminal import assert_in_order, environment
 
 EXAMPLES = ROOT / "examples"
 

@@ -30,7 +30,7 @@ PURE = (
     "shown",
     "venue_clock",
 )
-PURE += ("cli.formatting", "exchange.filters", "stream.repeats")
+PURE += ("cli.changes_in_words", "cli.formatting", "exchange.filters", "stream.repeats")
 WAITING = ("markets.table", "markets.views", "positions.held", "venues.rest", "venues.stand_in")
 WAITING += ("venues.binance.rest", "venues.binance.venue", "venues.known", "venues.venue")
 """Of the pure folders: what waits for a lock or for the network, and the venues, which ask by it."""
@@ -144,13 +144,15 @@ def test_one_module_alone_speaks_websocket() -> None:
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    assert importers <= {f"{PACKAGE}.{name}" for name in ("cli.options", "cli.simulate", "cli.demo")}
+    users = ("cli.exchange", "cli.simulate", "cli.demo.player", "cli.demo.script")
+    assert importers <= {f"{PACKAGE}.{name}" for name in users}
 
 
 def test_only_the_command_uses_the_demo() -> None:
     """The demo, and with it the simulator, is reached through the command line alone."""
-    importers = {name for name in GRAPH if f"{PACKAGE}.cli.demo" in GRAPH[name]}
-    assert importers <= {f"{PACKAGE}.cli.main"}
+    demo = f"{PACKAGE}.cli.demo."
+    importers = {name for name in GRAPH if any(each.startswith(demo) for each in GRAPH[name])}
+    assert {name for name in importers if not name.startswith(demo)} <= {f"{PACKAGE}.cli.main"}
 
 
 @pytest.mark.parametrize("module", INSIDE)

@@ -1,4 +1,4 @@
-"""The command ``calendar``: what lies ahead of all contracts, as a table, JSON Lines, or an iCalendar file."""
+"""The command ``calendar``: what lies ahead of all contracts, as lines, JSON Lines or an iCalendar file."""
 
 from __future__ import annotations
 
@@ -16,25 +16,15 @@ from ..contracts.changes import is_contract, iso8601, market_sub_type
 from ..contracts.events import SubType
 from ..contracts.upcoming import Upcoming, upcoming
 from ..venues.binance.venue import BINANCE
-from .options import (
-    Failure,
-    connected_exchange,
-    connection_options,
-    console,
-    heard,
-    is_for_people,
-    need,
-    number_type,
-    output_options,
-    waiting,
-    write_json,
-)
+from .exchange import connected_exchange, updates_within
+from .options import add_wait_option, connection_options, number, output_options
+from .output import Failure, console, is_for_people, need, waiting, write_json
 
 DAY = 86400_000
 """ms."""
 
 FAR = 253_402_300_799_000
-"""ms; the last moment that a calendar has, in the year 9999."""
+"""ms; the last moment that a calendar file can hold, in the year 9999."""
 
 
 def add(commands: Any) -> None:
@@ -44,8 +34,8 @@ def add(commands: Any) -> None:
         help="list upcoming listings, delistings and deliveries, or write them to a calendar file",
         description=(
             "What lies ahead of all contracts, the soonest first: listings, delistings of\n"
-            "swaps, deliveries of dated futures. It is what public REST says at this moment;\n"
-            "the stream tells only of what changes while somebody listens (--wait)."
+            "swaps, deliveries of dated futures. Public REST says what is known now; with\n"
+            "--wait, the stream adds what changes in that time."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
@@ -55,7 +45,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--days",
-        type=number_type("a number of days from 0 to 3650", 0, 3650),
+        type=number("a number of days from 0 to 3650", 0, 3650),
         default=30.0,
         metavar="N",
         help="how far to look ahead (default: 30)",
@@ -63,27 +53,22 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--ics",
         metavar="FILE",
-        help="write an iCalendar file instead (- for standard output), with reminders; imported again, it moves what "
-        "has moved. Where the file exists, what was withdrawn since is cancelled in it",
+        help="write an iCalendar file with reminders instead (-: to standard output). When you import it again, events "
+        "move to their new times. If FILE exists, events that were withdrawn since are marked as cancelled",
     )
-    command.add_argument(
-        "--wait",
-        type=number_type("a number of seconds from 0 to 86400", 0, 86400),
-        default=0.0,
-        metavar="SECONDS",
-        help="first listen to the stream for so long (default: 0, no stream at all)",
-    )
-    command.set_defaults(run=_calendar)
+    add_wait_option(command, "first listen to the stream for so long (default: 0, no stream at all)")
+    command.set_defaults(run=run)
 
 
-def _calendar(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Show what lies ahead, or write it to the file of ``--ics``."""
     need("cli", "rich", "icalendar")
     earlier = _earlier_events(arguments.ics)
     with connected_exchange(arguments) as exchange:
         exchange.load_markets()
         with waiting(arguments, exchange, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
-            for _ in heard(exchange, arguments.wait):
-                pass  # each is in the markets when it is told
+            for _ in updates_within(exchange, arguments.wait):
+                pass  # the markets have each already
         now = time.time_ns() // 1_000_000
         everything = upcoming(exchange.markets.values(), now, FAR, BINANCE.words)
         sub_types = {market_sub_type(market) for market in exchange.markets.values() if is_contract(market)}
@@ -103,7 +88,7 @@ def _calendar(arguments: argparse.Namespace) -> int:
 def _earlier_events(name: str | None) -> dict[str, Any]:
     """The events of the file that is going to be replaced, by their UIDs; none where there is no file.
 
-    :raises Failure: where that file is something else, which nobody wants to lose
+    :raises Failure: where the file is not one that this command has written, and replacing it would lose its content
     """
     from .calendar_file import events_of
 
@@ -115,7 +100,7 @@ def _earlier_events(name: str | None) -> dict[str, Any]:
     except ValueError as error:
         raise Failure(
             f"{name} exists, and is no calendar that this command has written; it stays as it is. Give --ics another "
-            "file, or move that one away"
+            "file, or move this one away"
         ) from error
 
 
@@ -129,7 +114,7 @@ def _write_calendar(
 ) -> None:
     from .calendar_file import calendar_of, uid_of
 
-    # What is in the file already is brought up to date, however far ahead it is.
+    # Events that the file has already are updated, however far ahead they are.
     ahead = [each for each in everything if each.time <= until or uid_of(each) in earlier]
     content = calendar_of(ahead, now, earlier, sub_types)
     if name == "-":
@@ -143,8 +128,8 @@ def _write_calendar(
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, whole, and a full disk costs neither."""
-    if path.exists() and not path.is_file():  # /dev/stdout, say
+    """Write a file in one step: readers see the old or the new one, and a full disk does not cost the old one."""
+    if path.exists() and not path.is_file():  # such as /dev/stdout
         path.write_bytes(content)
         return
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -158,11 +143,11 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _print(ahead: Sequence[Upcoming], now: int, arguments: argparse.Namespace) -> None:
-    from .watch_screen import ahead_line
+    from .lines import upcoming_line
 
     out = console(arguments)
     for each in ahead:
-        line = ahead_line(each, now)
+        line = upcoming_line(each, now)
         line.truncate(out.width, overflow="ellipsis")
         out.print(line)
     if not ahead:

@@ -20,21 +20,21 @@ SUMMARIES = {
 }
 
 REMINDERS = (timedelta(days=1), timedelta(hours=1))
-"""How long before an event a calendar program reminds of it."""
+"""So long before an event, a calendar program reminds the user of it."""
 
 _PRODUCT = "-//ccxt-contractinfo//calendar//EN"
 _DOMAIN = "@ccxt-contractinfo"
 
 
 def uid_of(each: Upcoming) -> str:
-    """What an event is known by in calendar programs, however often it is imported."""
+    """The UID by which a calendar program finds the event again when the file is imported again."""
     return f"{shown(each.id)}-{each.kind}{_DOMAIN}"
 
 
 def events_of(content: bytes) -> dict[str, Any]:
-    """The events of a calendar that `calendar_of` has made, by their UIDs. What others have put into it is left out.
+    """The events of a calendar that `calendar_of` has made, by their UIDs. Events that others have added are left out.
 
-    :raises ValueError: where it is no such calendar
+    :raises ValueError: where `calendar_of` has not made it
     """
     calendar: Any = Calendar.from_ical(content)
     if calendar.name != "VCALENDAR" or calendar.get("prodid") != _PRODUCT:
@@ -49,13 +49,13 @@ def calendar_of(
     earlier: Mapping[str, Any] | None = None,
     sub_types: Collection[SubType] = ("linear", "inverse"),
 ) -> bytes:
-    """The file. Imported again, an event whose time has moved takes the place of what was imported before.
+    """The content of the file. When it is imported again, an event whose time has moved replaces the one before.
 
     :param ahead: all that lies ahead
-    :param now: ms; when the events were as they are
-    :param earlier: the events of the file before. Those that would still lie ahead, and are not in `ahead`, stay as
-        cancelled until their time is past, so that calendar programs take them off
-    :param sub-types: of what contracts `ahead` tells; the earlier events of others stay as they are
+    :param now: ms; the time at which `ahead` was true
+    :param earlier: the events of the previous file. One that still lies ahead but is not in `ahead` was withdrawn: it
+        stays, as cancelled, until its time is past, so that calendar programs remove it
+    :param sub_types: of the contracts in `ahead`; earlier events of other contracts stay as they are
     """
     calendar, left = Calendar(), dict(earlier or {})
     calendar.add("prodid", _PRODUCT)
@@ -83,7 +83,7 @@ def _event(each: Upcoming, now: int, earlier: Any) -> Event:
     )
     event.add("categories", [each.kind])
     event.add("status", "CONFIRMED")
-    event.add("transp", "TRANSPARENT")  # nobody is busy meanwhile
+    event.add("transp", "TRANSPARENT")  # the user is not busy at that time
     for before in REMINDERS:
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
@@ -99,18 +99,18 @@ def _cancelled(earlier: Any, now: int) -> Event:
         event[name] = earlier[name]
     event.add("dtstamp", _utc(now))
     event.add("sequence", _sequence(now, earlier))
-    event.add("description", "withdrawn: it is not going to happen at this time")
+    event.add("description", "withdrawn: it will not happen at this time")
     event.add("status", "CANCELLED")
     return event
 
 
 def _sequence(now: int, earlier: Any) -> int:
-    """Calendar programs believe a later event only if this has grown."""
+    """A number that has grown: else calendar programs ignore the new version of an event."""
     return max(now // 60_000, 0 if earlier is None else int(earlier.get("sequence", 0)) + 1)
 
 
 def _sub_type(event: Any) -> SubType:
-    """That of the contract of an event."""
+    """The sub-type of the contract of an event."""
     symbol = str(event["summary"]).split()[0]
     quote, _, settle = symbol.partition("/")[2].partition(":")
     return "linear" if settle.partition("-")[0] == quote else "inverse"

@@ -1,4 +1,4 @@
-"""How the commands write numbers and times for people. Pure."""
+"""Numbers and times as text for people. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def amount(value: float) -> str:
 
 
 def date(time: int | None) -> str:
-    """A time in ms, as UTC to the minute; of one beyond the calendar, the ms."""
+    """A time in ms as UTC to the minute; one that no calendar has, as it is."""
     if time is None:
         return "none"
     try:
@@ -37,12 +37,12 @@ def date(time: int | None) -> str:
 
 
 def currency(symbol: str | None) -> str:
-    """That of the margin of a contract, in which notionals are; a contract that was only pushed has no symbol."""
+    """The currency of a contract's margin and notionals, by its symbol. A contract known by pushes alone has none."""
     return (symbol or "").partition(":")[2].partition("-")[0] or "the margin's currency"
 
 
 def duration(seconds: float) -> str:
-    """By the two largest units: 6725 is '1 h 52 min'; what is below 0 is '0 s'."""
+    """In the two largest units: 6725 is '1 h 52 min'. Below 0, it is '0 s'."""
     left = max(0, int(seconds))
     first = next((index for index, (_, size) in enumerate(_UNITS) if left >= size), len(_UNITS) - 1)
     parts = []
@@ -53,13 +53,13 @@ def duration(seconds: float) -> str:
 
 
 def notional_range(change: TierChange, currency: str) -> str:
-    """In what range of notional leverage tiers have changed."""
+    """The range of notionals for which a tier has changed."""
     end = f"{amount(change['maxNotional'])} {currency}"
     return f"{amount(change['minNotional'])} to {end}" if float(change["minNotional"]) else f"up to {end}"
 
 
 def terms(change: TierChange) -> tuple[str, str]:
-    """What held in a range of notional before leverage tiers changed, and what holds now, as far as they differ."""
+    """The leverage and the margin rate of a range before a change, and after it: only what differs."""
     was = (change["previousMaxLeverage"], change["previousMaintenanceMarginRate"])
     now = (change["maxLeverage"], change["maintenanceMarginRate"])
     return _terms(was, now), _terms(now, was)
@@ -69,5 +69,11 @@ def _terms(these: tuple[float | None, float | None], others: tuple[float | None,
     value, rate = these
     if value is None or rate is None:
         return "not allowed"
-    parts = [leverage(value)] if value != others[0] else []
-    return ", ".join([*parts, f"margin {percent(rate)}"] if rate != others[1] else parts)
+    if value != others[0] and rate != others[1]:
+        return leverage_and_margin(value, rate)
+    return leverage(value) if value != others[0] else f"margin {percent(rate)}" if rate != others[1] else ""
+
+
+def leverage_and_margin(value: float, rate: float) -> str:
+    """75.0 and 0.01 are '75x, margin 1.0 %'."""
+    return f"{leverage(value)}, margin {percent(rate)}"

@@ -1,4 +1,4 @@
-"""``ccxt-contractinfo simulate``: the simulator as a server in the foreground, on which a scenario is played."""
+"""The command ``simulate``: serves a simulated Binance, and plays a scenario on it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..shown import shown
-from .options import TOML, Failure, console, is_for_people, need, output_options, write_json
+from .exchange import TOML
+from .options import number, output_options
+from .output import Failure, console, is_for_people, need, write_json
 
 if TYPE_CHECKING:
     from ..simulator import BinanceSimulator
     from ..simulator.scenario import Played, Scenario
 
 POLL = 0.2
-"""s; how soon a new connection is shown. Nothing else is waited for so long, so Ctrl-C is heard as soon."""
+"""s; a new connection is shown, and Ctrl-C is heard, after this time at most."""
 
 DESCRIPTION = """\
-Serves a Binance futures of your own, REST and WebSocket, on a port of this machine, and plays a
-scenario on it: by default one in which something happens every second or two, for ever. Serves
-until Ctrl-C.
+Serves a simulated Binance futures, REST and WebSocket, on a port of this
+machine, and plays a scenario on it. In the default one, something happens
+every second or two, for ever. Ends with Ctrl-C.
 
-A scenario is a file in TOML: settings, and steps with a time, a method of BinanceSimulator and its
-arguments.
+A scenario is a file in TOML: settings, and steps with a time, a method of
+BinanceSimulator and its arguments.
 
     repeat = true
 
@@ -43,8 +45,8 @@ arguments.
     id = "NOVA{round}USDT"
     status = "TRADING"
 
-It is checked wholly before anything is played. All that can be said in one is told by
-`pydoc ccxt_contractinfo.simulator.scenario`."""
+The whole scenario is checked before anything is played. `pydoc
+ccxt_contractinfo.simulator.scenario` describes all that it may hold."""
 
 EXAMPLE = """\
 example:
@@ -53,35 +55,40 @@ example:
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the command line."""
     command = commands.add_parser(
         "simulate",
-        help="serve a Binance of your own, on which a scenario is played",
+        help="serve a simulated Binance, and play a scenario on it",
         description=DESCRIPTION,
         epilog=EXAMPLE,
         parents=[output_options()],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--port", type=_port, metavar="P", help="to listen on (default: any free one)")
-    command.add_argument("--scenario", type=Path, metavar="FILE", help="what is played (default: one that comes along)")
-    command.add_argument("--seed", type=int, metavar="N", help="another one makes other contracts")
-    command.add_argument("--once", action="store_true", help="play the scenario once, then end")
+    command.add_argument("--port", type=_port, metavar="P", help="the port to listen on (default: any free one)")
+    command.add_argument(
+        "--scenario", type=Path, metavar="FILE", help="the scenario (default: one that comes with this package)"
+    )
+    command.add_argument("--seed", type=int, metavar="N", help="another seed makes other contracts")
+    command.add_argument("--once", action="store_true", help="play the scenario once, and end")
     command.set_defaults(run=run)
 
 
+_port = number("a number from 0 (any free one) to 65535", 0, 65535, parse=int)
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Serve and play; returns 0 after ``--once``."""
+    """Serve and play until Ctrl-C; with ``--once``, until the scenario has been played."""
     need("cli", "rich", TOML)
     from ..simulator.scenario import LIFE, ScenarioError, load
 
     settings = {name: getattr(arguments, name) for name in ("port", "seed") if getattr(arguments, name) is not None}
     try:
         scenario = load(arguments.scenario or LIFE, **settings)
-        page = _Page(console(arguments)) if is_for_people(arguments) else _Lines()
+        log = _TextLog(console(arguments)) if is_for_people(arguments) else _JsonLog()
         with _started(scenario) as simulator:
-            page.ready(simulator, scenario, once=arguments.once)
+            log.ready(simulator, scenario, once=arguments.once)
             played: queue.SimpleQueue[Played] = queue.SimpleQueue()
-            show = _Show(simulator, played, page)
+            show = _Show(simulator, played, log)
             with scenario.playing(simulator, played.put, once=arguments.once) as player:
                 while player.is_alive():
                     show(POLL)
@@ -107,30 +114,32 @@ def _started(scenario: Scenario) -> Iterator[BinanceSimulator]:
 
 
 class _Show:
-    """Shows what has been played and who has connected since it was called last."""
+    """Each call shows what has been played, and which connections there were, since the call before."""
 
-    def __init__(self, simulator: BinanceSimulator, played: queue.SimpleQueue[Played], page: _Page | _Lines) -> None:
+    def __init__(
+        self, simulator: BinanceSimulator, played: queue.SimpleQueue[Played], log: _TextLog | _JsonLog
+    ) -> None:
         self._simulator = simulator
         self._played = played
-        self._page = page
+        self._log = log
         self._handshakes = 0
         self._connections = 0
 
     def __call__(self, limit: float) -> None:
-        """Wait for a step for `limit` s at most, and show what there is."""
+        """Wait for a step, `limit` s at most, and show all that is new."""
         with contextlib.suppress(queue.Empty):
-            self._page.step(self._played.get(timeout=limit))
+            self._log.step(self._played.get(timeout=limit))
             while True:
-                self._page.step(self._played.get_nowait())
+                self._log.step(self._played.get_nowait())
         handshakes, connections = self._simulator.handshakes, self._simulator.connections
         for handshake in handshakes[self._handshakes :]:
-            self._page.handshake(handshake.path, handshake.status)
+            self._log.handshake(handshake.path, handshake.status)
         if connections != self._connections:
-            self._page.connections(connections)
+            self._log.connections(connections)
         self._handshakes, self._connections = len(handshakes), connections
 
 
-class _Lines:
+class _JsonLog:
     """JSON Lines: each an object with its `event` and its `time` in ms."""
 
     def ready(self, simulator: BinanceSimulator, scenario: Scenario, *, once: bool) -> None:
@@ -152,16 +161,16 @@ class _Lines:
         write_json({"event": event, "time": time.time_ns() // 1_000_000, **values})
 
 
-class _Page:
+class _TextLog:
     """Lines for people."""
 
     def __init__(self, console: Any) -> None:
         self._console = console
 
     def ready(self, simulator: BinanceSimulator, scenario: Scenario, *, once: bool) -> None:
-        end = "it ends with its scenario, or by Ctrl-C" if once else "Ctrl-C ends it"
+        end = "it ends with its scenario, or with Ctrl-C" if once else "it ends with Ctrl-C"
         rounds = "over and over" if scenario.repeat and not once else "once"
-        self._print((f"A Binance of your own: {end}.", "bold"))
+        self._print((f"A simulated Binance: {end}.", "bold"))
         self._print()
         for name, value in (
             ("REST", simulator.url),
@@ -172,11 +181,11 @@ class _Page:
         ):
             self._print((f"  {name:<11}", "dim"), value)
         self._print()
-        self._print("Another command on it:")
+        self._print("To use it in another command:")
         self._print()
         self._print((f"    ccxt-contractinfo watch {option(simulator)}", "cyan"))
         self._print()
-        self._print("An exchange on it, in Python:")
+        self._print("To connect an exchange to it, in Python:")
         self._print()
         for line in usage(simulator):
             self._print((f"    {line}".rstrip(), "cyan"))
@@ -199,26 +208,26 @@ class _Page:
     def _print(self, *parts: Any) -> None:
         from rich.text import Text
 
-        self._console.print(Text.assemble(*parts), soft_wrap=True)  # a line to be copied must not be broken
+        self._console.print(Text.assemble(*parts), soft_wrap=True)  # a line that will be copied must stay one
 
 
 def option(simulator: BinanceSimulator) -> str:
-    """What makes the other commands use a simulator of another process."""
-    usual = type(simulator)()
-    if (simulator.api_key, simulator.secret) == (usual.api_key, usual.secret):
+    """The option by which another command uses this simulator."""
+    default = type(simulator)()
+    if (simulator.api_key, simulator.secret) == (default.api_key, default.secret):
         return f"--simulator {simulator.url}"
     key = f"{quote(simulator.api_key, '')}:{quote(simulator.secret, '')}"
     return f"--simulator http://{key}@127.0.0.1:{simulator.port}"
 
 
 def usage(simulator: BinanceSimulator) -> list[str]:
-    """Lines of Python that make an exchange on a simulator of another process."""
+    """Lines of Python that connect an exchange of another process to this simulator."""
     return [
         "import ccxt_contractinfo as cci",
         "from ccxt_contractinfo.simulator import BinanceSimulator",
         "",
         f'exchange = cci.binanceusdm({{"apiKey": "{simulator.api_key}", "secret": "{simulator.secret}"}})',
-        f"BinanceSimulator(port={simulator.port}).connect(exchange)  # starts nothing: points the urls at the port",
+        f"BinanceSimulator(port={simulator.port}).connect(exchange)  # only sets URLs: starts no server",
     ]
 
 
@@ -230,13 +239,3 @@ def _shown(name: str, value: Any) -> str:
     if name == "brackets":
         return f"({len(value)} of them)"
     return shown(value)
-
-
-def _port(text: str) -> int:
-    try:
-        port = int(text)
-    except ValueError:
-        port = -1
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"should be a number from 0 (any free one) to 65535, not {text!r}")
-    return port

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
@@ -15,19 +14,9 @@ from ..positions.leverage_tiers import LeverageTiers
 from ..replay.history import last_tier_change
 from ..shown import shown
 from . import formatting
-from .options import (
-    Failure,
-    connected_exchange,
-    connection_options,
-    console,
-    heard,
-    is_for_people,
-    need,
-    number_type,
-    output_options,
-    waiting,
-    write_json,
-)
+from .exchange import connected_exchange, updates_within
+from .options import ABOVE_ZERO, add_wait_option, connection_options, number, output_options
+from .output import Failure, console, file_errors, is_for_people, need, waiting, write_json
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -38,11 +27,10 @@ def add(commands: Any) -> None:
         "tiers",
         help="show the leverage tiers of a contract, and what they mean for a position",
         description=(
-            "The leverage tiers of a contract. Binance's REST tells them only to those who\n"
-            "have an API key; without one, they are known once they have been pushed, so\n"
-            "--wait for that, or look into a --journal. A change is shown with what was\n"
-            "before. Notionals are in the currency of the margin: USDT, or the coin of a\n"
-            "COIN-M contract."
+            "The leverage tiers of a contract. Binance's REST tells them only to users with\n"
+            "an API key. Without one, wait for a push of them (--wait), or take them from a\n"
+            "journal (--journal). A change is shown with the tiers before it. Notionals are\n"
+            "in the currency of the margin: USDT, or the coin of a COIN-M contract."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
@@ -52,26 +40,25 @@ def add(commands: Any) -> None:
     )
     command.add_argument("symbol", metavar="SYMBOL", help="ccxt's symbol or Binance's id")
     command.add_argument(
-        "--notional", type=_positive, metavar="X", help="what is allowed and asked for a position of this notional"
+        "--notional",
+        type=_positive,
+        metavar="X",
+        help="show the leverage and the margins of a position of this notional",
     )
-    command.add_argument("--leverage", type=_positive, metavar="L", help="how large a position may be at this leverage")
+    command.add_argument(
+        "--leverage", type=_positive, metavar="L", help="show how large a position may be at this leverage"
+    )
     command.add_argument(
         "--plot", type=_picture, metavar="FILE", help="draw a picture: .png, .svg or .pdf (needs the extra plot)"
     )
+    add_wait_option(command, "listen to the stream until the tiers are pushed or change, so long at most (default: 0)")
     command.add_argument(
-        "--wait",
-        type=number_type("a number of seconds from 0 to 86400", 0, 86400),
-        default=0.0,
-        metavar="SECONDS",
-        help="listen to the stream until the tiers are pushed or change, for so long at most (default: 0)",
+        "--journal", metavar="FILE", help="show the tiers, and their last change, of a journal that record has written"
     )
-    command.add_argument(
-        "--journal", metavar="FILE", help="show the tiers, and their last change, that record has written to a journal"
-    )
-    command.set_defaults(run=_tiers)
+    command.set_defaults(run=run)
 
 
-_positive = number_type("a positive number", sys.float_info.min)
+_positive = number("a positive number", ABOVE_ZERO)
 
 
 def _picture(name: str) -> str:
@@ -86,21 +73,23 @@ class Position(TypedDict):
     notional: float | None
     leverage: float | None
     isAllowed: bool
-    """Whether so large a position may have so much leverage."""
+    """Whether a position of this notional may have this leverage."""
     maxLeverage: float | None
-    """Of this notional."""
+    """For this notional."""
     maxNotional: float | None
     """At this leverage."""
     maintenanceMarginRate: float | None
     maintenanceMargin: float | None
     initialMargin: float | None
-    """At this leverage; without one, at the highest that is allowed. None where the leverage is not allowed."""
+    """At this leverage; without one, at `maxLeverage`. None where the leverage is not allowed."""
 
 
 def position_in(tiers: LeverageTiers, notional: float | None, leverage: float | None) -> Position:
-    """What the tiers mean for a position of this notional, at this leverage; either may be None.
+    """What the tiers mean for a position.
 
-    :raises ValueError: for a notional beyond the last cap, or a leverage above the highest
+    :param notional: of the position; None: not asked
+    :param leverage: of the position; None: not asked
+    :raises ValueError: for a notional above the last tier's, or a leverage above the first tier's
     """
     position: Position = {
         "notional": notional,
@@ -124,7 +113,7 @@ def position_in(tiers: LeverageTiers, notional: float | None, leverage: float | 
 
 
 class _Found(NamedTuple):
-    """The tiers of a contract as of some time (ms), and where they changed then, those before."""
+    """The tiers of a contract at a time (ms), and the tiers before, where they changed then."""
 
     id: str | None
     symbol: str | None
@@ -134,7 +123,8 @@ class _Found(NamedTuple):
     tiers: LeverageTiers
 
 
-def _tiers(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Show the tiers, and draw them with ``--plot``."""
     need("cli", "rich")
     if arguments.plot:
         need("plot", "matplotlib")
@@ -165,11 +155,9 @@ def _tiers(arguments: argparse.Namespace) -> int:
 
 
 def _recorded(path: str, symbol: str) -> _Found:
-    """The tiers of a contract since their last change in a journal, which nothing else is asked for."""
-    try:
+    """The tiers of a contract since their last change in a journal."""
+    with file_errors():
         change = last_tier_change(path, symbol)
-    except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from error
     if not change.tiers or change.time is None:
         raise Failure(f"{path} does not tell the leverage tiers of {change.symbol or symbol}")
     before = LeverageTiers(change.before) if change.before else None
@@ -177,7 +165,7 @@ def _recorded(path: str, symbol: str) -> _Found:
 
 
 def _asked(arguments: argparse.Namespace) -> _Found:
-    """The tiers of a contract at this moment."""
+    """The tiers of a contract now, from REST or from the stream."""
     with connected_exchange(arguments) as exchange:
         exchange.load_markets()
         market = exchange._contract_info().contract(arguments.symbol)
@@ -188,15 +176,15 @@ def _asked(arguments: argparse.Namespace) -> _Found:
 
 
 def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | None, LeverageTiers]:
-    """The tiers of a contract; first, where they changed while this waited, those that they took the place of."""
+    """The tiers of a contract before a change that came while this waited, if one came, and its tiers now."""
     symbol, known = market["symbol"], None
     if exchange._contract_info().has_key:
         told = exchange.fetch_leverage_tiers([symbol], {"subType": market_sub_type(market)})
         known = LeverageTiers(told.get(symbol), market)
     deadline = clock.now() + wait
     while (left := deadline - clock.now()) > 0:
-        # What the first comparison with REST finds is no update, so the market is looked at as well.
-        any(heard(exchange, min(left, 1.0), [symbol]))
+        # The first comparison with REST makes no updates of what it finds, so the market is looked at as well.
+        any(updates_within(exchange, min(left, 1.0), [symbol]))
         pushed = exchange.leverage_tiers(symbol)
         if pushed and (known is None or LeverageTiers.diff(known, pushed)):
             return known, LeverageTiers(pushed)
@@ -205,7 +193,7 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
             f"the leverage tiers of {symbol} are not known: public REST does not tell them"
             f"{f', and none were pushed within {wait:g} s' if wait else ''}. Put an API key into the environment "
             f"({exchange.id.upper()}_APIKEY and {exchange.id.upper()}_SECRET), or wait for the next push of them "
-            "(--wait SECONDS), which may take days"
+            "(--wait SECONDS); it may take days to come"
         )
     return None, known
 
@@ -213,7 +201,7 @@ def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | N
 def _print(found: _Found, position: Position, out: Any) -> None:
     from rich.text import Text
 
-    from .watch_screen import tiers_table
+    from .tiers_table import tiers_table
 
     name, currency = shown(found.symbol or found.id), shown(_currency(found))
     if found.before:

@@ -18,7 +18,7 @@ from ..venues.binance.venue import BINANCE
 from . import formatting
 
 _FALLBACKS = ("Noto Sans CJK SC", "Noto Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
-"""Fonts for contracts whose names matplotlib's own font cannot write, where they are installed."""
+"""Fonts, where installed, for names of contracts that matplotlib's own font cannot write."""
 
 
 def save_plot(
@@ -27,14 +27,14 @@ def save_plot(
     """Draw maximum leverage and maintenance margin rate over the notional.
 
     :param file: its name; the suffix chooses the format
-    :param currency: that of the notionals
+    :param currency: of the notionals
     :param tiers: ascending
-    :param before: the tiers that they took the place of, drawn beside them
+    :param before: the tiers before a change, drawn beside them
     :raises OSError: where the file cannot be written
     """
     families = ["DejaVu Sans", *(name for name in _FALLBACKS if name in get_font_names())]
     with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box in the title is no reason to fail
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box in the title is good enough
         figure = Figure(figsize=(9, 6.5), layout="constrained")
         _draw(figure, title, currency, tiers, before)
         figure.savefig(file, dpi=120)
@@ -48,7 +48,7 @@ def _draw(
     words = BINANCE.words
     tiers, before = with_number(tiers, float, words), before and with_number(before, float, words)
     everything = [*tiers, *(before or ())]
-    # A logarithmic axis has no 0, where the first tier begins: it is drawn from a third of the smallest bound.
+    # The first tier begins at 0, which a logarithmic axis does not have: draw it from a third of the smallest bound.
     bounds = [tier["maxNotional"] for tier in everything]
     left, right = min(bounds) / 3, max(bounds)
     for axes, name, label, word in (
@@ -67,7 +67,7 @@ def _draw(
         axes.grid(visible=True, which="major", color="0.88")
         axes.spines[["top", "right"]].set_visible(False)
     if before:
-        upper.legend(loc="lower left", frameon=False)  # where a line that falls never is
+        upper.legend(loc="lower left", frameon=False)  # falling lines are never there
     lower.set_xlim(left, right * 1.5)
     lower.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right < 1000 * left else (1,), numticks=30))
     lower.xaxis.set_minor_formatter(NullFormatter())
@@ -76,7 +76,7 @@ def _draw(
 
 
 def _steps(axes: Any, tiers: Sequence[LeverageTier], name: str, left: float, **style: Any) -> None:
-    """One line of steps, with a dot at the end: nothing larger is allowed."""
+    """Draw one line of steps, with a dot at the end: no larger notional is allowed."""
     edges = [left, *(tier["maxNotional"] for tier in tiers)]
     notionals = list(chain.from_iterable(pairwise(edges)))
     values = [tier[name] for tier in tiers for _ in range(2)]
@@ -85,7 +85,7 @@ def _steps(axes: Any, tiers: Sequence[LeverageTier], name: str, left: float, **s
 
 
 def _apart(values: Iterable[float]) -> list[float]:
-    """The values from the least to the greatest, but for those whose labels would lie on each other."""
+    """The values in ascending order, without those whose labels would cover another label."""
     ascending = sorted({value for value in values if value > 0})
     kept: list[float] = []
     for value in ascending:

@@ -1,4 +1,4 @@
-"""The command ``watch``: a live view on a terminal, JSON Lines in a pipe."""
+"""The command ``watch``: shows updates as they come, in a live view on a terminal, as JSON Lines in a pipe."""
 
 from __future__ import annotations
 
@@ -8,38 +8,23 @@ import sys
 import threading
 import time
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable
 from typing import Any
 
-from ..contracts.kinds import KINDS
-from ..contracts.tier_changes import DIRECTIONS
 from ..contracts.upcoming import upcoming
-from ..contracts.updates import ContractInfo, tier_directions
+from ..contracts.updates import ContractInfo
 from ..venues.binance.venue import BINANCE
-from .options import (
-    complain,
-    connected_exchange,
-    connection_options,
-    console,
-    heard,
-    is_drawn,
-    is_for_people,
-    need,
-    output_options,
-    say,
-    say_states,
-    told,
-    write_json,
-)
+from .exchange import connected_exchange, updates_within
+from .options import add_kind_option, connection_options, has_kind, output_options
+from .output import console, error_line, is_drawn, is_for_people, need, say, say_error, say_states, update_writer
 
 DAYS = 30
-"""How far ahead the view looks."""
+"""The view shows what lies ahead in so many days."""
 
 PAUSE = 0.1
-"""s between two pictures at least, however much happens."""
+"""s; at least so long a picture stays, however much happens."""
 
 LOOK = 0.25
-"""s between two looks at the clock and at the size of the terminal."""
+"""s; so often the clock and the size of the terminal are looked at."""
 
 
 def add(commands: Any) -> None:
@@ -48,10 +33,10 @@ def add(commands: Any) -> None:
         "watch",
         help="show what happens to contracts, as it happens",
         description=(
-            "Follows the stream and shows each update: on a terminal in a live view, with\n"
-            "the state of the connection and what lies ahead in the next 30 days (where\n"
-            "TERM is not set, or dumb, in lines); piped or with --json, as one JSON object a\n"
-            "line, while stderr tells whether it is live. Ends with Ctrl-C."
+            "Follows the stream and shows each update. On a terminal, this is a live view\n"
+            "with the state of the connection and what lies ahead in the next 30 days (where\n"
+            "TERM is not set, or dumb, it is lines). In a pipe or with --json, it is JSON\n"
+            "Lines, and stderr tells whether the stream is live. Ends with Ctrl-C."
         ),
         parents=[connection_options(), output_options()],
         formatter_class=RawDescriptionHelpFormatter,
@@ -61,17 +46,12 @@ def add(commands: Any) -> None:
         "  ccxt-contractinfo watch --kind listed | jq -r .symbol",
     )
     command.add_argument("symbols", nargs="*", metavar="SYMBOL", help="ccxt's symbol or Binance's id (default: all)")
-    command.add_argument(
-        "--kind",
-        action="append",
-        choices=(*KINDS, *DIRECTIONS),
-        metavar="KIND",
-        help=f"only updates of this kind; may be repeated: {', '.join((*KINDS, *DIRECTIONS))}",
-    )
-    command.set_defaults(run=_watch)
+    add_kind_option(command)
+    command.set_defaults(run=run)
 
 
-def _watch(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Watch until Ctrl-C."""
     need("cli", "rich")
     with connected_exchange(arguments) as exchange:
         if is_drawn(arguments):
@@ -82,32 +62,17 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 def _write(exchange: Any, arguments: argparse.Namespace) -> None:
-    kinds = frozenset(arguments.kind or ())
-    write = _line_writer(exchange, arguments) if is_for_people(arguments) else write_json
+    write = update_writer(console(arguments) if is_for_people(arguments) else None)
     stream = exchange.contract_info_stream()
-    stream.on_error(complain)
+    stream.on_error(say_error)
     say_states(stream, "shows what changes; there may be nothing for hours")
     say("loading markets...")
     exchange.load_markets()
     while True:
-        for update in heard(exchange, 1.0, arguments.symbols):
-            if _is_wanted(update, kinds):
+        for update in updates_within(exchange, 1.0, arguments.symbols):
+            if has_kind(update, arguments.kind):
                 write(update)
         _check_reader()
-
-
-def _line_writer(exchange: Any, arguments: argparse.Namespace) -> Callable[[ContractInfo], None]:
-    """Writes each update in lines for people, one below the other."""
-    from .watch_screen import update_lines
-
-    out = console(arguments)
-
-    def write(update: ContractInfo) -> None:
-        currency = exchange.markets[update["symbol"]]["settle"]
-        for line in update_lines(update, out.width, currency, is_dated=True):
-            out.print(line, soft_wrap=True)
-
-    return write
 
 
 def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
@@ -115,9 +80,9 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from .watch_screen import Board
+    from .watch_screen import Screen
 
-    board = Board(_name(arguments), lambda symbol: exchange.markets[symbol]["settle"])
+    screen = Screen(_name(arguments))
     stream, out = exchange.contract_info_stream(), console(arguments)
     contract = exchange._contract_info().contract
     changed, drawn = threading.Event(), (0, 0, 0)
@@ -125,14 +90,14 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
     def picture(now: int) -> Group:
         markets = map(contract, arguments.symbols) if arguments.symbols else exchange.markets.values()
         ahead = upcoming(markets, now, now + DAYS * 86400_000, BINANCE.words)
-        return Group(*board.lines(out.width, out.height, now, stream.health(), ahead))
+        return Group(*screen.lines(out.width, out.height, now, stream.health(), ahead))
 
     def note(update: ContractInfo) -> None:
-        board.add(update)
+        screen.add(update)
         changed.set()
 
     def fail(error: BaseException) -> None:
-        board.fail(_now(), told(error))
+        screen.fail(_now(), error_line(error))
         changed.set()
 
     stream.on_error(fail)
@@ -144,7 +109,7 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
         exchange.on_contract_info(note, arguments.symbols, arguments.kind)
         while stream.state != "failed":
             now = _now()
-            # A picture is as good for a whole second, unless something happens or the terminal changes its size.
+            # A picture shows whole seconds: it changes when one is over, something happens, or the terminal is resized.
             if changed.is_set() or drawn != (*out.size, now // 1000):
                 changed.clear()
                 drawn = (*out.size, now // 1000)
@@ -163,12 +128,8 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _is_wanted(update: ContractInfo, kinds: frozenset[str]) -> bool:
-    return not kinds or not kinds.isdisjoint((*update["kinds"], *tier_directions(update)))
-
-
 def _check_reader() -> None:
-    """Raise BrokenPipeError where whoever read the output has gone: without an update, nothing else would tell."""
+    """Raise BrokenPipeError where the reader of the output has gone. Without an update to write, nothing else would."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(sys.stdout, 0)

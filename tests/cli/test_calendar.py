@@ -13,20 +13,20 @@ import icalendar
 import orjson
 import pytest
 
-from ccxt_contractinfo.cli import calendar, options
+from ccxt_contractinfo.cli import calendar
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.against import connecting
 from tests.conftest import go_live
-from tests.terminal import PATIENCE, Terminal, piped, said
+from tests.terminal import said
+
+from .conftest import CANNOT_MOVE, Run
 
 HOUR = 3600_000
 
 
 @pytest.fixture(autouse=True)
-def ahead(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> int:
+def ahead(sim: BinanceSimulator, on_simulator: None) -> int:
     """One thing more than usual lies ahead, at this time (ms): a delisting."""
-    monkeypatch.setattr(options, "make_exchange", connecting(sim.port))
     at = int(time.time() * 1000) + HOUR
     sim.schedule_delisting("BTCUSDT", at)
     return at
@@ -47,7 +47,7 @@ def test_each_thing_ahead_is_a_line_of_json(capsysbinary: pytest.CaptureFixture[
 
 
 def test_no_stream_is_opened_without_wait(sim: BinanceSimulator, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    """Public REST alone is asked, where nobody wants to wait for the stream."""
+    """Without --wait, public REST alone is asked."""
     assert 0 == main(["calendar"])
     assert [] == sim.handshakes
 
@@ -70,11 +70,11 @@ def test_a_file_is_written_instead(tmp_path: Path, capsysbinary: pytest.CaptureF
     assert "BTC/USDT:USDT is delisted" == event["summary"]
 
 
-def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, failed: Run) -> None:
     """The error names the file, and the command ends with 1."""
     file = tmp_path / "nowhere" / "futures.ics"
-    assert 1 == main(["calendar", "--ics", str(file)])
-    assert f"ccxt-contractinfo: the calendar cannot be written to {file}: No such file" in capsys.readouterr().err
+    expected = f"ccxt-contractinfo: the calendar cannot be written to {file}: No such file"
+    assert expected in failed("calendar", "--ics", file)
 
 
 def events_in(file: Path) -> dict[str, Any]:
@@ -99,15 +99,12 @@ def test_a_delisting_that_is_withdrawn_is_cancelled_in_the_file(sim: BinanceSimu
 
 
 @pytest.mark.parametrize("content", ["Buy milk.\n", "BEGIN:VCALENDAR\r\nPRODID:mine\r\nEND:VCALENDAR\r\n"])
-def test_a_file_of_somebody_else_is_not_overwritten(
-    sim: BinanceSimulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
-) -> None:
+def test_another_file_is_not_overwritten(sim: BinanceSimulator, tmp_path: Path, failed: Run, content: str) -> None:
     """A file that is no calendar, or another program's, stays as it is, and the error says what to do, before Binance
     is asked."""
     file = tmp_path / "notes.txt"
     file.write_text(content, newline="")
-    assert 1 == main(["calendar", "--ics", str(file)])
-    told = capsys.readouterr().err
+    told = failed("calendar", "--ics", file)
     assert f"ccxt-contractinfo: {file} exists, and is no calendar that this command has written" in told
     assert "Give --ics another file" in told
     assert content.encode() == file.read_bytes()
@@ -141,12 +138,10 @@ def test_a_full_disk_costs_no_calendar(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("arguments", [["--days", "-1"], ["--days", "soon"], ["--wait", "nan"], ["--wait", "1e9"]])
-def test_what_cannot_be_meant_is_a_usage_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_invalid_arguments(usage_error: Run, arguments: list[str]) -> None:
     """A number that is none, or out of bounds, ends with 2 and what it should be."""
-    with pytest.raises(SystemExit) as raised:
-        main(["calendar", *arguments])
-    assert raised.value.code == 2
-    assert f"should be a number of {'days' if '--days' in arguments else 'seconds'} from 0" in capsys.readouterr().err
+    expected = f"should be a number of {'days' if '--days' in arguments else 'seconds'} from 0"
+    assert expected in usage_error("calendar", *arguments)
 
 
 def test_what_the_stream_tells_while_waiting_is_in_it(
@@ -161,32 +156,45 @@ def test_what_the_stream_tells_while_waiting_is_in_it(
         updates: list[Any] = exchange.watch_contract_info(since=0)  # which reaches back to what has come already
         return iter(updates)
 
-    monkeypatch.setattr(calendar, "heard", heard)
+    monkeypatch.setattr(calendar, "updates_within", heard)
     assert 0 == main(["calendar", "--wait", "5", "--days", "0.1", "--ics", "-"])
     events = icalendar.Calendar.from_ical(capsysbinary.readouterr().out).walk("VEVENT")
     assert {"BTC/USDT:USDT is delisted", "NEW/USDT:USDT opens for trading"} == {event["summary"] for event in events}
 
 
-def test_in_a_pipe_it_is_the_same(sim: BinanceSimulator) -> None:
-    """As a process in a pipe, it writes JSON Lines, says on stderr what it waits for, and ends after that time."""
-    process = piped(sim.port, "calendar", "--days", "0.1", "--wait", "2")
-    output, errors = process.communicate(timeout=PATIENCE)
-    assert (["listening for 2 s...", "connecting", "live: listening"], 0) == (said(errors), process.returncode)
-    assert ["BTCUSDT"] == [line["id"] for line in written(output.encode())]
+def test_in_a_pipe_stderr_says_what_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """In a pipe, it says on stderr what it waits for and how the stream is, and ends after that time."""
+    heard = calendar.updates_within
+
+    def go_live_and_hear(exchange: Any, seconds: float) -> Iterator[Any]:
+        assert 0.1 == seconds
+        go_live(exchange)
+        yield from heard(exchange, seconds)
+
+    monkeypatch.setattr(calendar, "updates_within", go_live_and_hear)
+    assert 0 == main(["calendar", "--days", "0.1", "--wait", "0.1"])
+    printed = capsysbinary.readouterr()
+    assert ["listening for 0.1 s...", "connecting", "live: listening"] == said(printed.err.decode())
+    assert ["BTCUSDT"] == [line["id"] for line in written(printed.out)]
 
 
 @pytest.mark.parametrize("width", [80, 40])
-def test_on_a_terminal_it_is_for_people(sim: BinanceSimulator, width: int) -> None:
+def test_on_a_terminal_it_is_for_people(terminal: Run, width: int) -> None:
     """On a terminal there is a line each, with a countdown, that fits the width."""
-    with Terminal(sim.port, "calendar", "--days", "0.1", width=width) as terminal:
-        assert 0 == terminal.end()
-    (line,) = filter(None, terminal.lines)
+    (line,) = terminal("calendar", "--days", "0.1", width=width).splitlines()
     assert line.startswith("in 59 min ")
     assert "delisting BTC/" in line
+    assert len(line) <= width
 
 
-def test_nothing_ahead_is_said(sim: BinanceSimulator) -> None:
+@pytest.mark.parametrize("term", CANNOT_MOVE)
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(terminal: Run, term: str | None) -> None:
+    """What is ahead, and what it waits for, is in plain lines."""
+    assert "delivery" in terminal("calendar", "--days", "400", "--wait", "0.2", term=term)
+
+
+def test_nothing_ahead_is_said(terminal: Run) -> None:
     """On a terminal, an empty calendar is no empty screen."""
-    with Terminal(sim.port, "calendar", "--days", "0") as terminal:
-        assert 0 == terminal.end()
-    assert ["Nothing lies ahead in the next 0 days."] == list(filter(None, terminal.lines))
+    assert "Nothing lies ahead in the next 0 days.\n" == terminal("calendar", "--days", "0")

@@ -121,7 +121,7 @@ def test_what_is_announced_again_is_confirmed_again() -> None:
     assert again["sequence"] > events(cancelled)[1]["sequence"]
 
 
-def test_what_nobody_has_looked_at_stays_as_it_is() -> None:
+def test_events_of_the_other_sub_type_stay_as_they_are() -> None:
     """The events of COIN-M are not cancelled by a look at USD-M."""
     inverse = Upcoming(DELIVERY, "BTC/USD:BTC-261225", "delivery", "BTCUSD_261225", "TRADING")
     before = calendar_of([AHEAD[2], inverse], NOW)

@@ -6,10 +6,8 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,10 @@ import pytest
 
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
-from tests.conftest import FAST
+from tests.constants import FAST, PATIENCE
+from tests.terminal import COMMAND, environment, in_pipes
 
-from .test_main import COMMAND, PATIENCE, environment
+from .conftest import Follow, Run
 
 MINE = """
 [simulator]
@@ -70,11 +69,9 @@ def test_each_step_is_an_object(mine: str, capsys: pytest.CaptureFixture[str]) -
     assert {"id": "NOVAUSDT", "delivery_time": None} == withdrawn["arguments"]
 
 
-def test_lines_for_people(mine: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_for_people(mine: str, terminal: Run) -> None:
     """On a terminal, steps are lines in words, with dates that can be read."""
-    monkeypatch.setattr("ccxt_contractinfo.cli.simulate.is_for_people", lambda arguments: True)
-    assert 0 == main(["simulate", "--once", "--scenario", mine])
-    text = capsys.readouterr().out
+    text = terminal("simulate", "--once", "--scenario", mine)
     assert "  1.1  list_contract  id=NOVAUSDT  onboard_time=2027-01-29T09:00:00Z  brackets=(1 of them)\n" in text
     assert "  1.2  schedule_delisting  id=NOVAUSDT  delivery_time=never\n" in text
     assert f"scenario   {mine}: 2 steps, once\n" in text
@@ -93,7 +90,7 @@ def test_the_port_and_the_seed_are_those_that_were_given(mine: str, capsys: pyte
 
 
 def test_a_port_that_is_taken(sim: BinanceSimulator, mine: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where somebody else listens, the error says so, and the end is 1."""
+    """Where another program listens, the error says so, and the end is 1."""
     assert 1 == main(["simulate", "--scenario", mine, "--port", str(sim.port)])
     output = capsys.readouterr()
     assert "" == output.out
@@ -102,12 +99,10 @@ def test_a_port_that_is_taken(sim: BinanceSimulator, mine: str, capsys: pytest.C
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
-def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What can be no port is a mistake on the command line."""
-    with pytest.raises(SystemExit) as raised:
-        main(["simulate", f"--port={port}"])
-    assert 2 == raised.value.code
-    assert f"should be a number from 0 (any free one) to 65535, not {port!r}" in capsys.readouterr().err
+def test_an_invalid_port_is_a_usage_error(port: str, usage_error: Run) -> None:
+    """It ends with 2, and what it should be."""
+    expected = f"should be a number from 0 (any free one) to 65535, not {port!r}"
+    assert expected in usage_error("simulate", f"--port={port}")
 
 
 def test_a_scenario_that_cannot_be_played(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,15 +146,7 @@ def test_ctrl_c_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, capsys: p
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 def test_an_exchange_uses_it_and_is_shown() -> None:
     """An exchange made by the lines that are told follows the scenario; it is shown; Ctrl-C ends all with 130."""
-    process = subprocess.Popen(
-        [*COMMAND, "simulate"],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell that runs the tests in the background may have it ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    with process:
+    with in_pipes([*COMMAND, "simulate"]) as process:
         try:
             assert process.stdout is not None
             objects = (json.loads(line) for line in process.stdout)
@@ -176,7 +163,7 @@ def test_an_exchange_uses_it_and_is_shown() -> None:
             _, stderr = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
-    assert (b"", 130) == (stderr, process.returncode)
+    assert ("", 130) == (stderr, process.returncode)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals")
@@ -207,12 +194,7 @@ def test_on_a_terminal() -> None:
 # The other commands on it
 
 
-def updates_of(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    assert process.stdout is not None
-    return (json.loads(line) for line in process.stdout)
-
-
-def test_another_command_uses_it_by_the_option_that_it_prints(tmp_path: Path) -> None:
+def test_another_command_uses_it_by_the_option_that_it_prints(tmp_path: Path, follow: Follow, run: Run) -> None:
     """`watch` with the option that `simulate` prints shows what is played there, in another process, with its key."""
     file = tmp_path / "mine.toml"
     file.write_text(
@@ -233,61 +215,12 @@ def test_another_command_uses_it_by_the_option_that_it_prints(tmp_path: Path) ->
         status = "TRADING"
         """
     )
-    pipe: Any = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*COMMAND, "simulate", "--scenario", str(file)], **pipe) as server:
+    with in_pipes([*COMMAND, "simulate", "--scenario", str(file)]) as server:
         try:
-            option = next(updates_of(server))["option"].split()
-            with subprocess.Popen([*COMMAND, "watch", "BTCUSDT", *option], **pipe) as process:
-                try:
-                    assert "BTC/USDT:USDT" == next(updates_of(process))["symbol"]
-                finally:
-                    process.kill()
-            tiers = subprocess.run([*COMMAND, "tiers", *option, "BTCUSDT"], **pipe, timeout=PATIENCE, check=True)
-            assert json.loads(tiers.stdout)["tiers"]
+            assert server.stdout is not None
+            option = json.loads(server.stdout.readline())["option"].split()
+            output, _ = follow("watch", "BTCUSDT", *option, lines=1)
+            assert "BTC/USDT:USDT" == json.loads(output.text)["symbol"]
+            assert json.loads(run("tiers", *option, "BTCUSDT"))["tiers"]
         finally:
             server.kill()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["tiers", "--simulator", "{url}", "BTCUSDT"],
-        ["tiers", "BTCUSDT", "--simulator", "{url}"],
-        ["tiers", "BTCUSDT", "--simulator={url}"],
-        ["tiers", "--simu", "{url}", "BTCUSDT"],
-        ["calendar", "--simulator", "{url}/"],
-        ["check", "--simulator", "{url}"],
-    ],
-)
-def test_a_url_chooses_a_simulator_that_runs(sim: BinanceSimulator, arguments: list[str]) -> None:
-    """Wherever the option stands, the command asks the simulator of the URL, with the usual key."""
-    assert 0 == main([argument.format(url=sim.url) for argument in arguments])
-    assert any(request.startswith("GET /fapi/") for request in sim.requests)
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--simulator", "BTCUSDT"], ["BTCUSDT", "--simulator"], ["--sim", "BTCUSDT"], ["--si", "BTCUSDT"]]
-)
-def test_without_a_url_it_is_one_of_this_process(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """What follows --simulator and is no URL is the symbol."""
-    assert 0 == main(["tiers", *arguments])
-    assert "BTC/USDT:USDT" == json.loads(capsys.readouterr().out)["symbol"]
-
-
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://", "http://127.0.0.1:99999", "ws://127.0.0.1:1", "x://"])
-def test_what_is_no_url_of_a_simulator_is_a_usage_error(capsys: pytest.CaptureFixture[str], url: str) -> None:
-    """It ends with 2, and what it should be."""
-    with pytest.raises(SystemExit) as raised:
-        main(["calendar", "--simulator", url])
-    assert 2 == raised.value.code
-    assert f"should be as simulate prints it, http://127.0.0.1:8600, not {url!r}" in capsys.readouterr().err
-
-
-def test_where_no_simulator_listens_it_is_said_how_to_start_one(capsys: pytest.CaptureFixture[str]) -> None:
-    """The error names the address, and ends with a command."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert 1 == main(["calendar", "--simulator", f"http://127.0.0.1:{port}"])
-    told = capsys.readouterr().err
-    assert f"no simulator listens at http://127.0.0.1:{port} (Connection refused)" in told
-    assert told.endswith(f"start one with: ccxt-contractinfo simulate --port {port}\n")

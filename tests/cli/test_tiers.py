@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,22 @@ import orjson
 import pytest
 
 from ccxt_contractinfo import LeverageTiers
-from ccxt_contractinfo.cli import options
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.cli.tiers import position_in
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.against import connecting
 from tests.conftest import eventually
 from tests.journals import START, answer, pushed, written
 from tests.samples import CUT, PUSHED, entry
-from tests.terminal import PATIENCE, Terminal, piped, said
+from tests.terminal import Terminal, said
+
+from .conftest import CANNOT_MOVE, Run
 
 TIERS = LeverageTiers(PUSHED)
 
 
 @pytest.fixture(autouse=True)
-def here(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(sim: BinanceSimulator, on_simulator: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands go to the simulator, where BTCUSDT has the tiers PUSHED, with a key."""
-    monkeypatch.setattr(options, "make_exchange", connecting(sim.port))
     monkeypatch.setenv("BINANCE_APIKEY", sim.api_key)
     monkeypatch.setenv("BINANCE_SECRET", sim.secret)
     sim.set_brackets("BTCUSDT", PUSHED)
@@ -39,11 +39,6 @@ def report(capsysbinary: pytest.CaptureFixture[bytes], *arguments: str) -> dict[
     assert 0 == main(["tiers", *arguments])
     found: dict[str, Any] = orjson.loads(capsysbinary.readouterr().out)
     return found
-
-
-def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert 1 == main(["tiers", *arguments])
-    return capsys.readouterr().err
 
 
 # What tiers mean
@@ -98,36 +93,64 @@ def test_with_a_key_rest_tells_them(
     assert 1000 == found["position"]["initialMargin"]
 
 
-def test_without_a_key_they_are_not_known(
-    monkeypatch: pytest.MonkeyPatch, sim: BinanceSimulator, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_key_they_are_not_known(monkeypatch: pytest.MonkeyPatch, sim: BinanceSimulator, failed: Run) -> None:
     """Without a key the error says so, and what to do; no stream was opened."""
     monkeypatch.delenv("BINANCE_APIKEY")
-    told = failed(capsys, "BTCUSDT")
+    told = failed("tiers", "BTCUSDT")
     assert "public REST does not tell them" in told
     assert "BINANCEUSDM_APIKEY" in told
     assert "--wait SECONDS" in told
     assert [] == sim.handshakes
 
 
-def test_without_a_key_the_next_push_tells_them(monkeypatch: pytest.MonkeyPatch, sim: BinanceSimulator) -> None:
+def test_without_a_key_the_next_push_tells_them(
+    monkeypatch: pytest.MonkeyPatch, sim: BinanceSimulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With --wait, a push of the contract's brackets ends the waiting; that of another contract does not."""
     monkeypatch.delenv("BINANCE_APIKEY")
-    process = piped(sim.port, "tiers", "BTCUSDT", "--wait", "60")
-    eventually(lambda: bool(sim.messages))  # it has subscribed
-    sim.set_brackets("ETHUSDT", CUT)
-    sim.set_brackets("BTCUSDT", PUSHED)
-    output, errors = process.communicate(timeout=PATIENCE)
-    assert 0 == process.returncode
-    assert ["waiting for a push of the tiers of BTC/USDT:USDT...", "connecting"] == said(errors)[:2]
-    found = orjson.loads(output)
+
+    def push() -> None:
+        eventually(lambda: bool(sim.messages))  # it has subscribed
+        sim.set_brackets("ETHUSDT", CUT)
+        sim.set_brackets("BTCUSDT", PUSHED)
+
+    pusher = threading.Thread(target=push)
+    pusher.start()
+    assert 0 == main(["tiers", "BTCUSDT", "--wait", "60"])
+    pusher.join()
+    printed = capsys.readouterr()
+    assert ["waiting for a push of the tiers of BTC/USDT:USDT...", "connecting"] == said(printed.err)[:2]
+    found = orjson.loads(printed.out)
     assert ("BTCUSDT", [50, 20]) == (found["id"], [tier["maxLeverage"] for tier in found["tiers"]])
 
 
-def test_waiting_in_vain_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("term", CANNOT_MOVE)
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(
+    monkeypatch: pytest.MonkeyPatch,
+    sim: BinanceSimulator,
+    capsys: pytest.CaptureFixture[str],
+    terminal: Run,
+    term: str | None,
+) -> None:
+    """What it waits for is on stderr then, and no control character is written."""
+    monkeypatch.delenv("BINANCE_APIKEY")
+
+    def push() -> None:
+        eventually(lambda: bool(sim.messages))
+        sim.set_brackets("BTCUSDT", PUSHED)
+
+    pusher = threading.Thread(target=push)
+    pusher.start()
+    text = terminal("tiers", "BTCUSDT", "--wait", "60", term=term)
+    pusher.join()
+    assert "waiting for a push of the tiers of BTC/USDT:USDT..." == said(capsys.readouterr().err)[0]
+    assert "leverage" in text
+
+
+def test_waiting_in_vain_is_an_error(monkeypatch: pytest.MonkeyPatch, failed: Run) -> None:
     """Where none were pushed in time, the error says for how long it waited."""
     monkeypatch.delenv("BINANCE_APIKEY")
-    assert "none were pushed within 0.2 s" in failed(capsys, "BTCUSDT", "--wait", "0.2")
+    assert "none were pushed within 0.2 s" in failed("tiers", "BTCUSDT", "--wait", "0.2")
 
 
 # A change
@@ -176,9 +199,9 @@ def test_a_change_is_shown_with_what_was_before(tmp_path: Path, sim: BinanceSimu
         (["BTCUSDT", "--plot", "/nowhere/at/all/tiers.png"], "cannot be written to /nowhere/at/all/tiers.png"),
     ],
 )
-def test_what_cannot_be_had_is_an_error(capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+def test_what_cannot_be_had_is_an_error(failed: Run, arguments: list[str], told: str) -> None:
     """An unknown contract, a position that no tier allows, or a place that cannot be written to ends with 1."""
-    assert told in failed(capsys, *arguments)
+    assert told in failed("tiers", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -192,22 +215,17 @@ def test_what_cannot_be_had_is_an_error(capsys: pytest.CaptureFixture[str], argu
         (["--wait", "-1"], "should be a number of seconds from 0 to 86400, not '-1'"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
-) -> None:
+def test_invalid_arguments(usage_error: Run, arguments: list[str], told: str) -> None:
     """A number that is none, or a picture of no known kind, ends with 2 and what it should be."""
-    with pytest.raises(SystemExit) as raised:
-        main(["tiers", "BTCUSDT", *arguments])
-    assert raised.value.code == 2
-    assert told in capsys.readouterr().err
+    assert told in usage_error("tiers", "BTCUSDT", *arguments)
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USDT:USDT"])
 def test_a_journal_tells_the_last_change(
     capsysbinary: pytest.CaptureFixture[bytes], sim: BinanceSimulator, tmp_path: Path, symbol: str
 ) -> None:
-    """With a journal, the tiers are those since their last change in it, at its time, beside those before; nobody is
-    asked for anything."""
+    """With a journal, the tiers are those since their last change in it, with its time, and those before. Neither REST
+    nor the stream is asked."""
     sim.stop()
     path = written(
         tmp_path / "a.jsonl",
@@ -237,8 +255,8 @@ def test_a_terminal_that_cannot_show_all(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert re.search(r"up to 5,000 the margin's currency: .*50x \?.* .*25x", text)
 
 
-def test_a_journal_without_tiers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_journal_without_tiers(failed: Run, tmp_path: Path) -> None:
     """A journal has to be there, and to tell of the contract's tiers."""
     path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, entry("BTCUSDT")))
-    assert "does not tell the leverage tiers of BTC/USDT:USDT" in failed(capsys, "BTCUSDT", "--journal", str(path))
-    assert "there is no journal" in failed(capsys, "BTCUSDT", "--journal", str(tmp_path / "none"))
+    assert "does not tell the leverage tiers of BTC/USDT:USDT" in failed("tiers", "BTCUSDT", "--journal", str(path))
+    assert "there is no journal" in failed("tiers", "BTCUSDT", "--journal", str(tmp_path / "none"))

@@ -13,10 +13,13 @@ from typing import Any
 import orjson
 import pytest
 
-from ccxt_contractinfo.cli.main import INTERRUPTED, main
+from ccxt_contractinfo.cli.main import INTERRUPTED
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.samples import NEVER, ONBOARD, PUSHED, SCHEDULED
-from tests.terminal import PATIENCE, Terminal, piped, said
+from tests.constants import PATIENCE
+from tests.samples import NEVER, ONBOARD, SCHEDULED
+from tests.terminal import Terminal, piped, said
+
+from .conftest import Follow, Run, assert_plain
 
 ALTERNATE_SCREEN, CURSOR_HIDDEN = (b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h")
 
@@ -95,45 +98,48 @@ def test_ten_thousand_updates_do_not_make_it_grow(sim: BinanceSimulator, watchin
     assert memory() - before < 4096
 
 
-@pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_stream_that_fails_for_good_ends_it(sim: BinanceSimulator, is_terminal: bool) -> None:
-    """Where Binance refuses for good, the command says so and ends with 1."""
-    sim.refuse(451)
-    if is_terminal:
-        with Terminal(sim.port, "watch") as terminal:
-            assert terminal.end() == 1
-            assert_as_it_was(terminal)
-            told = terminal.text
-    else:
-        process = piped(sim.port, "watch")
-        _, told = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 1
+def assert_refused(told: str) -> None:
     assert 1 == told.count("ccxt-contractinfo: LocationRefused: ")
     assert "HTTP 451" in told
 
 
-def test_in_a_pipe_each_update_is_a_line(sim: BinanceSimulator) -> None:
+def test_a_stream_that_fails_for_good_ends_the_view(sim: BinanceSimulator) -> None:
+    """Where Binance refuses for good, the terminal is as it was, the command says why, and ends with 1."""
+    sim.refuse(451)
+    with Terminal(sim.port, "watch") as terminal:
+        assert terminal.end() == 1
+        assert_as_it_was(terminal)
+        assert_refused(terminal.text)
+
+
+@pytest.mark.usefixtures("on_simulator")
+def test_a_stream_that_fails_for_good_ends_it_in_a_pipe(sim: BinanceSimulator, failed: Run) -> None:
+    """Where Binance refuses for good, the command says why, and ends with 1."""
+    sim.refuse(451)
+    assert_refused(failed("watch"))
+
+
+@pytest.mark.usefixtures("on_simulator")
+def test_in_a_pipe_each_update_is_a_line(sim: BinanceSimulator, follow: Follow) -> None:
     """Piped, the chosen updates are JSON Lines, errors go to stderr, and Ctrl-C ends with 130."""
-    process = piped(sim.port, "watch", "BTCUSDT", "ETH/USDT:USDT", "--kind", "tiers_tightened", "--kind", "halted")
-    assert process.stdout is not None
-    assert process.stderr is not None
-    line_of(process.stderr, "live: ")
-    brackets = sim.brackets("ETHUSDT")
-    sim.push("nonsense")
-    sim.set_status("ADAUSDT", "TRADING_HALT")
-    sim.set_status("BTCUSDT", "TRADING_HALT")
-    sim.set_status("BTCUSDT", "TRADING")
-    sim.set_brackets("ETHUSDT", brackets)
-    sim.set_brackets("ETHUSDT", [{**each, "ma": max(1, each["ma"] - 1), "mi": 1} for each in brackets])
-    updates = [orjson.loads(process.stdout.readline()) for _ in range(3)]
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=PATIENCE)
+
+    def happen() -> None:
+        brackets = sim.brackets("ETHUSDT")
+        sim.push("nonsense")
+        sim.set_status("ADAUSDT", "TRADING_HALT")
+        sim.set_status("BTCUSDT", "TRADING_HALT")
+        sim.set_status("BTCUSDT", "TRADING")
+        sim.set_brackets("ETHUSDT", brackets)
+        sim.set_brackets("ETHUSDT", [{**each, "ma": max(1, each["ma"] - 1), "mi": 1} for each in brackets])
+
+    chosen = ["BTCUSDT", "ETH/USDT:USDT", "--kind", "tiers_tightened", "--kind", "halted"]
+    output, errors = follow("watch", *chosen, lines=3, acts={"live: ": happen})
+    updates = [orjson.loads(line) for line in output.text.splitlines()]
     assert ["BTC/USDT:USDT", "ETH/USDT:USDT", "ETH/USDT:USDT"] == [update["symbol"] for update in updates]
     assert [["halted", "status"], ["tiers"], ["tiers"]] == [update["kinds"] for update in updates]
     assert "TRADING" == updates[0]["previous"]["status"]
     assert updates[2]["tierChanges"]
-    assert ("", INTERRUPTED) == (rest, process.returncode)
-    (error,) = said(errors)
+    *_, error = said(errors)
     assert error.startswith("MalformedEvent: ")
 
 
@@ -156,50 +162,38 @@ def test_in_a_pipe_stderr_tells_how_the_connection_is(sim: BinanceSimulator) -> 
         process.communicate()
 
 
-@pytest.mark.parametrize("term", [None, "dumb", "unknown"])
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines_for_people(sim: BinanceSimulator, term: str | None) -> None:
+@pytest.mark.usefixtures("on_simulator")
+@pytest.mark.parametrize("term", ["", "dumb", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines_for_people(
+    sim: BinanceSimulator, follow: Follow, term: str
+) -> None:
     """Each update is told in words, below what the connection does, without a single control character."""
-    with Terminal(sim.port, "watch", term=term, width=100) as terminal:
-        terminal.wait_for(shows(terminal, "loading markets...", "connecting to", "live: "))
+
+    def happen() -> None:
         sim.set_status("BTCUSDT", "TRADING_HALT")
         sim.schedule_delisting("ETHUSDT", SCHEDULED)
+
+    output, errors = follow("watch", lines=2, acts={"live: ": happen}, term=term)
+    assert ["loading markets...", "connecting"] == said(errors)[:2]
+    assert said(errors)[2].startswith("live: ")
+    halted, delisting = output.text.splitlines()
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d BTC/USDT:USDT halted  status TRADING → TRADING_HALT", halted)
+    assert delisting.endswith("ETH/USDT:USDT delisting  delisting none → 2026-09-21 14:13 UTC")
+    assert_plain(output.raw_text)
+
+
+def test_lines_for_people_on_a_real_terminal(sim: BinanceSimulator) -> None:
+    """A terminal without TERM shows the updates below what the connection does, and Ctrl-C ends it."""
+    with Terminal(sim.port, "watch", term=None, width=100) as terminal:
+        terminal.wait_for(shows(terminal, "loading markets...", "connecting to", "live: "))
+        sim.set_status("BTCUSDT", "TRADING_HALT")
         terminal.wait_for(shows(terminal, "BTC/USDT:USDT halted  status TRADING → TRADING_HALT"))
-        terminal.wait_for(shows(terminal, "ETH/USDT:USDT delisting  delisting none → 2026-09-21 14:13 UTC"))
-        (line,) = [line for line in terminal.lines if "halted" in line]
-        assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d BTC/USDT:USDT halted", line)
         terminal.process.sendintr()
         assert INTERRUPTED == terminal.end()
-    assert_plain(terminal)
+    assert_plain(terminal.raw.decode().replace("\r\n", "\n"))
 
 
-@pytest.mark.parametrize("term", [None, "dumb"])
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["calendar", "--days", "400", "--wait", "0.2"], "delivery"),
-        (["tiers", "BTCUSDT", "--wait", "60"], "leverage"),
-        (["check"], "All is well."),
-    ],
-)
-def test_no_command_moves_the_cursor_of_a_terminal_that_cannot(
-    sim: BinanceSimulator, term: str | None, arguments: list[str], expected: str
-) -> None:
-    """What other commands write for people, what they wait for included, is in plain lines, too."""
-    with Terminal(sim.port, *arguments, term=term, height=60) as terminal:
-        if arguments[0] == "tiers":
-            terminal.wait_for(shows(terminal, "waiting for a push of the tiers of BTC/USDT:USDT...", "live: listening"))
-            sim.set_brackets("BTCUSDT", PUSHED)
-        assert 0 == terminal.end()
-    assert expected in terminal.text
-    assert_plain(terminal)
-
-
-def assert_plain(terminal: Terminal) -> None:
-    text = terminal.raw.decode().replace("\r\n", "\n")
-    assert [] == [letter for letter in text if letter != "\n" and not letter.isprintable()]
-
-
-def test_it_ends_where_nobody_reads_any_more(sim: BinanceSimulator) -> None:
+def test_it_ends_when_its_reader_has_gone(sim: BinanceSimulator) -> None:
     """Without a single update, a pipe whose reader has gone ends it, without an error."""
     process = piped(sim.port, "watch")
     assert process.stdout is not None
@@ -222,30 +216,3 @@ def test_ctrl_c_waits_for_no_network(sim: BinanceSimulator) -> None:
                 terminal.process.sendintr()
                 assert INTERRUPTED == terminal.end()
                 assert_as_it_was(terminal)
-
-
-def test_an_unknown_contract_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """A contract that the exchange does not have is named, and ends it with 1."""
-    assert 1 == main(["watch", "NOPE", "--simulator"])
-    assert "does not have a contract 'NOPE'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--kind", "nonsense"], ["--exchange", "kraken"]])
-def test_what_cannot_be_meant_is_a_usage_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """An unknown kind or exchange ends with 2, and what there is."""
-    with pytest.raises(SystemExit) as raised:
-        main(["watch", *arguments])
-    assert raised.value.code == 2
-    assert "invalid choice" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["watch", "calendar", "tiers"])
-def test_help_has_examples(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    """Help ends with 0 and has an example of the command, with and without the simulator."""
-    with pytest.raises(SystemExit) as raised:
-        main([command, "--help"])
-    text = capsys.readouterr().out
-    assert raised.value.code == 0
-    examples = text.partition("\nexample:\n")[2].splitlines()
-    assert all(line.startswith(f"  ccxt-contractinfo {command}") for line in examples)
-    assert [True, False] == ["--simulator" in line for line in examples[:2]]

@@ -18,15 +18,15 @@ from icalendar import Calendar
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import errors
-from ccxt_contractinfo.cli import demo, options
+from ccxt_contractinfo.cli import output
+from ccxt_contractinfo.cli.demo.page import Page
 from ccxt_contractinfo.contracts.upcoming import Upcoming
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.cli.test_main import COMMAND, environment
 from tests.conftest import Inbox, eventually, go_live
 from tests.constants import PATIENCE
 from tests.journals import START, answer, pushed, written
 from tests.samples import NEVER, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, push
-from tests.terminal import Terminal, piped
+from tests.terminal import COMMAND, Terminal, environment, piped
 
 HOSTILE = "A\x1b]0;owned\x07\x9b31m\nFORGED\u2028FORGED\u202e[/x][red]$\\frac$币安人生"
 SHOWN = r"A\x1b]0;owned\x07\x9b31m\nFORGED\u2028FORGED\u202e[/x][red]$\frac$币安人生"
@@ -86,7 +86,7 @@ def test_watch_in_a_pipe(sim: BinanceSimulator) -> None:
 def test_json_of_half_a_surrogate(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """What has no UTF-8 is written as JSON, too, and is the same when it is read."""
     item = {"status": f"\ud800{HOSTILE}", "time": 7}
-    options.write_json(item)
+    output.write_json(item)
     assert item == json.loads(capfdbinary.readouterr().out)
 
 
@@ -224,7 +224,7 @@ def test_simulate_shows_who_connects() -> None:
 def test_the_demo() -> None:
     """The rows of the demo are one line each, without control characters."""
     out = io.StringIO()
-    page = demo._Page(out)
+    page = Page(out)
     page.row("callback", HOSTILE, "1 ms later")
     page.title("title", HOSTILE)
     assert_harmless(out.getvalue())

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.cli import options
+from ccxt_contractinfo.cli import exchange as cli_exchange
 from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.journal.writer import Journal
 from ccxt_contractinfo.replay.history import last_tier_change
@@ -101,7 +101,7 @@ def command(*arguments: str) -> Callable[[Path], None]:
         """A command ends with 0, or with 1 and one line that names the malformed one."""
         told, out = io.StringIO(), io.TextIOWrapper(io.BytesIO())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(options.exchanges, "binanceusdm", Offline)
+            patch.setattr(cli_exchange.exchanges, "binanceusdm", Offline)
             patch.setattr(sys, "stdout", out)
             with contextlib.redirect_stderr(told):
                 code = main([argument.format(path) for argument in arguments])

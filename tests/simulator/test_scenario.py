@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.cli import exchange as cli_exchange
 from ccxt_contractinfo.cli import options
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 from ccxt_contractinfo.simulator.scenario import LIFE, Played, ScenarioError, load
@@ -276,7 +277,7 @@ def test_life_has_something_of_every_kind(sim: BinanceSimulator) -> None:
 def test_commands_with_a_simulator_live() -> None:
     """With --simulator, a command's exchange has a key, and something happens on it for as long as it lives."""
     arguments = options.connection_options().parse_args(["--simulator"])
-    with options.connected_exchange(arguments) as exchange:
+    with cli_exchange.connected_exchange(arguments) as exchange:
         updates = Inbox()
         exchange.on_contract_info(updates)
         assert updates.wait(2)
