@@ -94,7 +94,7 @@ class UpdateRecord:
         return self._directions
 
     def update(self) -> ContractInfo:
-        """An update of his own for whoever asks; quick enough for each subscriber to make one."""
+        """Make a new update for one subscriber, who may change it; quick enough to do so for each."""
         event, before, tiers = self.event, self.previous.get("leverageTiers"), self.tiers
         contract_type, symbol, status, active, created, expiry, delisting = self._state
         has_tiers = "tiers" in self.kinds
@@ -140,13 +140,13 @@ _NESTED = (dict, list)
 
 
 def own_event(event: ContractInfoEvent) -> ContractInfoEvent:
-    """The same event with a `raw` of its own, for one subscriber."""
+    """The same event with a copy of `raw`, for one subscriber."""
     return replace(event, raw=own(event.raw))
 
 
 def tier_directions(update: ContractInfo) -> set[str]:
     """Which way an update's leverage tiers went: see `tier_changes.DIRECTIONS`. Where they were not known before, they
-    may well have tightened, so that whoever asks for that is told; a listing has none before that could."""
+    may well have tightened, and users who ask for that are told; a listing has none before that could."""
     return _directions(update["kinds"], update["previous"].get("leverageTiers"), update["tiers"])
 
 

@@ -105,7 +105,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.not_before = -clock.FOREVER
-        """When (s by `clock.now`) REST may be asked again: it has limits for an address, whoever asks for what."""
+        """When (s by `clock.now`) REST may be asked again: its limits count for all exchanges of one address."""
         self._given: dict[tuple[str, SubType], Snapshot | ccxt.BaseError] = {}
         self.times: list[tuple[int, float]] = []
         """Of each answer, when it was made (ms, by the venue's clock), and by when it had come (s by `clock.now`)."""
@@ -159,5 +159,5 @@ def _text(answer: Any) -> str:
         try:
             return json.dumps(answer)  # which writes whatever ccxt reads
         except (TypeError, ValueError, RecursionError) as error:
-            raise ccxt.BadResponse(f"an answer of REST's was made something that is no JSON: {shown(error)}") from error
+            raise ccxt.BadResponse(f"an answer of REST was made something that is no JSON: {shown(error)}") from error
     return str(answer)

@@ -1,7 +1,7 @@
 """A stand-in of an exchange, that asks REST as the exchange does, on a thread that is not the user's.
 
 It is of the exchange's own class and has the exchange's attributes, so that whatever ccxt or a user's class makes of
-them (proxies, headers, signatures, hosts) holds for it, too. It has a session of its own, made after the exchange's.
+them (proxies, headers, signatures, hosts) holds for it, too. Its session is made after the exchange's.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
     """What the answers to these questions depend on: equal for exchanges that would be told the same.
 
     Each question is asked up to the moment in which it would be sent, so that nothing is left out that ccxt looks at.
-    Where code of a user's own sends it or reads the answer, nobody can know, and the exchange is equal to no other.
+    Where a user's own code sends it or reads the answer, that is unknown, and the exchange is equal to no other.
     """
     kind, alone = _kind(exchange), f"alone {id(exchange)}"
     is_ccxts = all(_is_ccxts(kind, name) for name in _SEES_ANSWERS)
@@ -93,7 +93,7 @@ def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
             question(client)
         except _SeenError as seen:
             asked.append(seen.request)
-        except Exception:  # whoever asks in earnest will be told
+        except Exception:  # the question itself will raise it
             return alone
     return repr((asked, _session_route(exchange.session)))
 
@@ -260,7 +260,7 @@ def _session_class(kind: Any) -> Any:
 
 def _own_adapter(adapter: Any) -> Any:
     """An adapter like this one, so that no connections stay in the user's; one of another kind than requests' own, that
-    nobody can copy, is used as it is: connections of its are the user's, and adapters may be called from any thread."""
+    cannot be copied, is used as it is: its connections are the user's, and adapters may be called from any thread."""
     if type(adapter) is not HTTPAdapter or any(hasattr(HTTPAdapter, name) for name in vars(adapter)):
         return adapter
     own = copy.copy(adapter)

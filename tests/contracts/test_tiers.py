@@ -22,10 +22,7 @@ from ccxt_contractinfo.contracts.tiers import (
     to_leverage_tiers,
     with_number,
 )
-from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from ccxt_contractinfo.venues.binance.words import WORDS
-from tests.samples import PUSHED, told_by_rest
 
 IOTA = (Bracket(1, 0, 5000, 0.01, 0, 21, 50), Bracket(2, 5000, 25000, 0.025, 75, 11, 20))
 LOOM = (
@@ -261,35 +258,3 @@ def test_leverage_limits_span_all_brackets(brackets: tuple[Bracket, ...], expect
     limits = leverage_limits(iter(brackets))
     assert expected == limits
     assert {float} == {type(limit) for limit in limits.values()}
-
-
-@pytest.mark.parametrize("sub_type", ["linear", "inverse"])
-def test_brackets_of_rest(sub_type: Any) -> None:
-    """Raw brackets of either universe are those that would be pushed, with the least leverage of the whole contract."""
-    assert (
-        Bracket(1, 0, 5000, 0.01, 0, 1, 50),
-        Bracket(2, 5000, 25000, 0.025, 75, 1, 20),
-    ) == brackets_of(told_by_rest(PUSHED, sub_type))
-
-
-def test_no_brackets() -> None:
-    """An empty list is no brackets."""
-    assert () == brackets_of([])
-
-
-@pytest.mark.parametrize(
-    "bracket",
-    [
-        pytest.param({}, id="empty"),
-        pytest.param({**told_by_rest(PUSHED)[0], "notionalCap": None}, id="without a cap"),
-        pytest.param({**told_by_rest(PUSHED)[0], "maintMarginRatio": "0.01"}, id="a text"),
-        pytest.param({**told_by_rest(PUSHED)[0], "maintMarginRatio": 1.5}, id="a rate above 1"),
-        pytest.param({**told_by_rest(PUSHED)[0], "notionalFloor": 6000}, id="a cap below the floor"),
-        pytest.param(7, id="no object"),
-        pytest.param(None, id="null"),
-    ],
-)
-def test_malformed_brackets(bracket: Any) -> None:
-    """Brackets that cannot be understood are refused."""
-    with pytest.raises(MalformedEvent):
-        brackets_of([bracket])

@@ -67,7 +67,7 @@ def salvage_event(push: Any) -> ContractInfoEvent | None:
 
     Brackets count only where all of them are whole; else there are none, as in a push that carries none. Where the
     contract type, a time or the status is not whole, it is a `PartialEvent`. None where nothing counts: without a
-    contract id and an event time, nobody can say what the rest is about, or whether it is newer than what is known.
+    contract id and an event time, it is unknown what the rest is about, or whether it is newer than what is known.
 
     :param push: decoded, in no envelope
     """

@@ -17,7 +17,7 @@ from ..snapshot import Contents, LeverageBrackets
 from .snapshot import ExchangeInfo, brackets_by_id
 
 _KEY_IS_REFUSED = ("-2008", "-2014", "-2015")
-"""The codes for a key that is invalid, malformed, or not allowed here. ccxt has a class of its own for some."""
+"""The codes for a key that is invalid, malformed, or not allowed here. ccxt has own classes for some."""
 _CODE = re.compile(r'"code"\s*:\s*(-?\d+)')
 
 

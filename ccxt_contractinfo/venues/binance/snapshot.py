@@ -174,7 +174,7 @@ def _plain(entry: Entry) -> tuple[Entry, list[MalformedEvent]]:
 
 
 def _misfits(entry: Entry) -> list[MalformedEvent]:
-    """What of that which ccxt makes a market of is something else."""
+    """The fields of which ccxt makes a market, where they are something else."""
     odd = [
         MalformedEvent(name, entry[name], f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
         for name, kind in _OF_MARKETS.items()
@@ -217,7 +217,7 @@ def _decoded(text: str) -> tuple[Any, bool]:
 
 
 def check_precisions(entry: Entry) -> None:
-    """Raise `MalformedEvent` for a precision that cannot be meant: ccxt writes out each decimal, and never ends."""
+    """Raise `MalformedEvent` for an invalid precision: ccxt writes out each decimal, and never ends."""
     for fault in _odd_precisions(entry):
         raise fault
 

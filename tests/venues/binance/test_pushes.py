@@ -147,7 +147,7 @@ def test_all_brackets_of_a_recorded_push() -> None:
     ) == parse_event(LOOM).brackets
 
 
-def test_a_push_of_the_other_universe() -> None:
+def test_a_push_of_the_other_sub_type() -> None:
     """A COIN-M push says so in its symbol type."""
     event = parse_event(push(s="BTCUSD_PERP", ps="BTCUSD", st=2))
     assert ("BTCUSD_PERP", "BTCUSD", 2) == (event.id, event.pair, event.symbol_type)
@@ -251,7 +251,7 @@ def test_known_contract_types(contract_type: str) -> None:
 
 
 def test_extra_fields_are_kept() -> None:
-    """A field that nobody knows, also of a bracket, stays in the raw push and harms nothing."""
+    """An unknown field, also of a bracket, stays in the raw push and harms nothing."""
     data = push(zz={"deep": [1]}, bks=[bracket(zz="new")])
     assert data == parse_event(json.dumps(data)).raw
 

@@ -76,7 +76,7 @@ def test_an_unchanged_answer_is_not_parsed_again(mocker: MockerFixture) -> None:
 
 
 def test_a_changed_answer_is_parsed() -> None:
-    """An answer that says something else than the one before has contents of its own."""
+    """An answer that says something else than the one before has other contents."""
     first = snapshot(entry())
     again = ExchangeInfo(exchange_info([entry(status="SETTLING")]), "linear", 0.0, 0, first.contents)
     assert {"IOTAUSDT": TRADING} == first.states
