@@ -80,7 +80,7 @@ class Push:
         self.stream = go_live(exchange)
         run = self.stream._run
         assert run is not None
-        self.link = run.reader._link
+        self.link = run.reader._session
         self.time = exchange.milliseconds() + 30_000  # newer than what REST answers meanwhile
 
     def __call__(self, kind: str, count: int = PUSHES, id: str = "BTCUSDT") -> None:

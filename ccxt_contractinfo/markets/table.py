@@ -84,7 +84,6 @@ class MarketTable(PublishedMarkets):
 
     def __init__(self, venue: Venue, attached_at: int = 0) -> None:
         super().__init__(venue)
-        self._words = venue.words
         self.choice = Choice(attached_at)
         self.waiting = PendingListings(venue.words)
         self.adjusted = AdjustedBrackets()

@@ -60,6 +60,7 @@ class PublishedMarkets:
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
+        self._words = venue.words
         self.lock = threading.RLock()
         self.sharers: WeakList[Sharer] = WeakList()
         self.told: WeakList[Told] = WeakList()
@@ -191,7 +192,7 @@ class PublishedMarkets:
         if event.brackets:
             self.publish_brackets(change.market, event.brackets)
         if change.kinds:
-            record = UpdateRecord(event, change, source, self.venue.words)
+            record = UpdateRecord(event, change, source, self._words)
             for ref in self.told.refs:
                 if (each := ref()) is not None:
                     each.publish(record)

@@ -32,24 +32,24 @@ RETRY = 1.0
 class Listener(Protocol):
     """Whoever is told what happens. It is called on the threads that read, and must not wait."""
 
-    def connected(self, link: Link) -> None:
+    def connected(self, session: Session) -> None:
         """The handshake is done."""
         ...
 
-    def proven(self, link: Link) -> None:
+    def proven(self, session: Session) -> None:
         """The connection delivers."""
         ...
 
-    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
+    def lost(self, session: Session, error: ccxt.BaseError, tries: int, delay: float) -> None:
         """The connection is gone, or could not be made; there will be another try after `delay` (s), unless this ends
         the reader: so many since the last one that held."""
         ...
 
-    def replacing(self, link: Link, cause: str) -> None:
+    def replacing(self, session: Session, cause: str) -> None:
         """The connection is going to be replaced, and goes on until its successor is proven."""
         ...
 
-    def released(self, link: Link) -> None:
+    def released(self, session: Session) -> None:
         """A connection that was replaced has been let go."""
         ...
 
@@ -57,7 +57,7 @@ class Listener(Protocol):
         """The thread of a reader comes to its end: because it was told to, or by this error."""
         ...
 
-    def received(self, link: Link, data: bytes, now: float) -> None:
+    def received(self, session: Session, data: bytes, now: float) -> None:
         """A message came at `now` (s by `clock.now`)."""
         ...
 
@@ -90,8 +90,8 @@ class Reader:
         self._ended = threading.Event()
         self._backoff = Backoff(settings.backoff_base, settings.backoff_max)
         self._rotations = Backoff(settings.backoff_base, settings.backoff_max)
-        self._link = Link(self)
-        self._old: tuple[Link, threading.Thread] | None = None
+        self._session = Session(self)
+        self._old: tuple[Session, threading.Thread] | None = None
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -101,8 +101,8 @@ class Reader:
         """Make the threads end, whatever they wait for. From any thread."""
         if not self._ended.is_set():  # a signal handler may stop the stream while this is done
             self._ended.set()
-        for link in self._links():
-            link.connection.wake()
+        for session in self._sessions():
+            session.connection.wake()
 
     def is_over(self) -> bool:
         """Whether `end` was called."""
@@ -116,19 +116,19 @@ class Reader:
 
     def abandon(self) -> None:
         """Let go of the sockets without a word on the wire. For the child of a fork: the parent still uses them."""
-        for link in self._links():
-            link.connection.abandon()
+        for session in self._sessions():
+            session.connection.abandon()
 
-    def proven(self, link: Link) -> None:
+    def proven(self, session: Session) -> None:
         """A connection delivers: the one that it replaces is not needed any more, as soon as it has come as far."""
-        self.listener.proven(link)
-        if self._old is not None and self._old[0] is not link:
-            self._old[0].retire(link.last_canary if self.settings.canary else FOREVER)
+        self.listener.proven(session)
+        if self._old is not None and self._old[0] is not session:
+            self._old[0].retire(session.last_canary if self.settings.canary else FOREVER)
 
-    def delivers(self, link: Link, now: float) -> None:
+    def delivers(self, session: Session, now: float) -> None:
         """A connection delivers at `now` (s by `clock.now`): if it is the latest, and has done so for a while, the next
         try need not wait."""
-        if link is self._link and now - link.began >= min(STEADY, self.settings.backoff_max):
+        if session is self._session and now - session.began >= min(STEADY, self.settings.backoff_max):
             self._backoff.reset()
 
     @property
@@ -136,19 +136,19 @@ class Reader:
         """Whether there is but one connection."""
         return self._old is None or not self._old[1].is_alive()
 
-    def is_replaceable(self, link: Link) -> bool:
+    def is_replaceable(self, session: Session) -> bool:
         """Whether a connection may be replaced now: it is the latest, and the one before it is gone."""
-        return link is self._link and self.is_alone
+        return session is self._session and self.is_alone
 
-    def delay_of_shutdown(self, link: Link, now: float) -> float:
+    def delay_of_shutdown(self, session: Session, now: float) -> float:
         """How long (s) to wait before a connection is replaced because the server goes down: not long, but for a server
         that says so to every new one."""
-        if now - link.began > self.settings.backoff_max:
+        if now - session.began > self.settings.backoff_max:
             self._rotations.reset()
         return self._rotations.next_delay()
 
-    def _links(self) -> list[Link]:
-        return [self._link, *([self._old[0]] if self._old else [])]
+    def _sessions(self) -> list[Session]:
+        return [self._session, *([self._old[0]] if self._old else [])]
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -156,33 +156,33 @@ class Reader:
             self._work()
         except BaseException as caught:  # nobody would hear of it; the stream has to say that nothing is read any more
             error = caught
-            self._link.connection.close()
+            self._session.connection.close()
         self.listener.ended(self, error)
 
     def _work(self) -> None:
         while not self.is_over():
-            link = self._link
-            error = self._live(link)
+            session = self._session
+            error = self._live(session)
             if self.is_over():
-                link.connection.close()  # it was to go on
+                session.connection.close()  # it was to go on
                 return
             if error is None:
-                error = self._let_go(link)
+                error = self._let_go(session)
             if error is not None:
                 delay = self._backoff.next_delay(error)
-                self._tell_lost(link, error, delay)
+                self._tell_lost(session, error, delay)
                 if not self._waited(delay):
                     return
-            self._link = Link(self, 0.0 if error is None else link.last_canary)
+            self._session = Session(self, 0.0 if error is None else session.last_canary)
 
-    def _tell_lost(self, link: Link, error: ccxt.BaseError, delay: float) -> None:
+    def _tell_lost(self, session: Session, error: ccxt.BaseError, delay: float) -> None:
         """Tell that a connection is gone; once more where that fails, since the stream must not seem to have it."""
         try:
-            self.listener.lost(link, error, self._backoff.tries, delay)
+            self.listener.lost(session, error, self._backoff.tries, delay)
         except Exception as failure:
             logger.exception("contractInfo: that a connection is lost could not be told")
             failed = ccxt.NetworkError(f"{error}; and this could not be told: {shown_value(failure)}")
-            self.listener.lost(link, failed, self._backoff.tries, delay)
+            self.listener.lost(session, failed, self._backoff.tries, delay)
 
     def _waited(self, delay: float) -> bool:
         """Wait for so long (s); returns False where the end came before that."""
@@ -197,46 +197,46 @@ class Reader:
                 return not self._ended.wait(left)
         return not self.is_over()
 
-    def _let_go(self, link: Link) -> ccxt.BaseError | None:
+    def _let_go(self, session: Session) -> ccxt.BaseError | None:
         """Let a connection go on, on a thread of its own, until its successor is proven; returns why that cannot be."""
-        thread = threading.Thread(target=self._linger, args=(link,), name="ccxt-contractinfo-rotation", daemon=True)
-        self._old = (link, thread)
+        thread = threading.Thread(target=self._linger, args=(session,), name="ccxt-contractinfo-rotation", daemon=True)
+        self._old = (session, thread)
         try:
             thread.start()
         except RuntimeError as error:  # the system has no more threads
             self._old = None
-            link.connection.close()
+            session.connection.close()
             return ccxt.NetworkError(f"{self.endpoint.shown}: cannot be replaced without a break: {error}")
         return None
 
-    def _tell_released(self, link: Link) -> ccxt.BaseError | None:
+    def _tell_released(self, session: Session) -> ccxt.BaseError | None:
         """Tell that a connection has been let go; returns why that could not be told."""
         try:
-            self.listener.released(link)
+            self.listener.released(session)
         except Exception as failure:
             logger.exception("contractInfo: that a connection is let go could not be told")
             what = f"{self.endpoint.shown}: that it is let go could not be told: {shown_value(failure)}"
             return ccxt.NetworkError(what)
         return None
 
-    def _linger(self, link: Link) -> None:
+    def _linger(self, session: Session) -> None:
         try:
-            error = self._live(link)
+            error = self._live(session)
             if self.is_over():
                 return
-            if error is None or link.is_retired:
-                error = self._tell_released(link)
+            if error is None or session.is_retired:
+                error = self._tell_released(session)
             if error is not None:
-                self._tell_lost(link, error, 0.0)
+                self._tell_lost(session, error, 0.0)
         except BaseException as caught:  # the stream would go on to count on this connection
-            link.connection.close()
+            session.connection.close()
             self.end()
             self.listener.ended(self, caught)
 
-    def _live(self, link: Link) -> ccxt.BaseError | None:
+    def _live(self, session: Session) -> ccxt.BaseError | None:
         """Open a connection, or go on with it; returns why it ended; None where it is to be replaced, or has been."""
         try:
-            if link.follow():
+            if session.follow():
                 return None  # and it stays open
             error = None
         except ccxt.BaseError as caught:
@@ -244,11 +244,11 @@ class Reader:
         except Exception as caught:
             logger.exception("contractInfo: the reader failed")
             error = ccxt.NetworkError(f"{self.endpoint.shown}: {shown_value(caught)}")
-        link.connection.close()
+        session.connection.close()
         return error
 
 
-class Link:
+class Session:
     """One connection of a reader, and what is known of it. One thread at a time follows it.
 
     :param lost_at: the event time (ms) of the last push of the canary on the connection that was lost before this one

@@ -39,7 +39,7 @@ from .reports import Reports
 from .schedule import Schedule
 
 if TYPE_CHECKING:
-    from .reader import Link, Reader
+    from .reader import Reader, Session
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -126,7 +126,7 @@ class ContractInfoStream:
         self._run: _Run | None = None
         self._is_ending = False
         """Whether the end of a run has begun, and was interrupted."""
-        self._proven: set[Link] = set()
+        self._proven: set[Session] = set()
         self._recorder = Recorder(self._settings, self._reports.report, self._journal_failed)
         self._freshness = Freshness(self._settings, self._reports)
         self._comparison = Comparison(self._followers, self._settings.settle_time)
@@ -473,37 +473,37 @@ class ContractInfoStream:
 
     # For the threads that read: see `reader.Listener`
 
-    def connected(self, link: Link) -> None:
+    def connected(self, session: Session) -> None:
         """The handshake is done."""
         with self._lock:
-            if self._is_current(link):
+            if self._is_current(session):
                 self._note_connection("opened")
-            if self._is_current(link) and not self._proven:
+            if self._is_current(session) and not self._proven:
                 if len(self._followers):
                     self._intake.hold_back()
-                self._connected_since = link.since
+                self._connected_since = session.since
                 self._set_state("syncing")
 
-    def proven(self, link: Link) -> None:
+    def proven(self, session: Session) -> None:
         """The connection delivers."""
         with self._lock:
-            if self._is_current(link):
-                self._proven.add(link)
-                self._connected_since = link.since
+            if self._is_current(session):
+                self._proven.add(session)
+                self._connected_since = session.since
                 self._comparison.proven()
                 self._compare_uncompared()
 
-    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
+    def lost(self, session: Session, error: ccxt.BaseError, tries: int, delay: float) -> None:
         """The connection is gone, or could not be made; there will be another try, or none.
 
         :param tries: how many have failed since the last one that held
         :param delay: s until the next one
         """
         with self._lock:
-            if not self._is_current(link):
+            if not self._is_current(session):
                 return
             cause = getattr(error, "cause", "other")
-            self._proven.discard(link)
+            self._proven.discard(session)
             self._forget_overlap()
             self._note_connection("lost", cause=cause, error=shown(error, MESSAGE))
             if is_final(error) and not self._proven:
@@ -534,32 +534,32 @@ class ContractInfoStream:
             logger.error("contractInfo: failed for good: %s", self._error)
             self._reports.report(self._error)
 
-    def replacing(self, link: Link, cause: str) -> None:
+    def replacing(self, session: Session, cause: str) -> None:
         """The connection is going to be replaced, and goes on until its successor is proven."""
         with self._lock:
-            if self._is_current(link):
+            if self._is_current(session):
                 logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
                 self._note_connection("replacing", cause=cause)
                 self._reconnects[cause] += 1
                 self._intake.begin_overlap()
 
-    def released(self, link: Link) -> None:
+    def released(self, session: Session) -> None:
         """A connection that was replaced has been let go."""
         with self._lock:
-            self._proven.discard(link)
+            self._proven.discard(session)
             self._forget_overlap()
             self._note_connection("released")
 
-    def received(self, link: Link, data: bytes, now: float) -> None:
+    def received(self, session: Session, data: bytes, now: float) -> None:
         """Take a message that came at `now` (s by `clock.now`). Never raises."""
         if self._is_verbose:
             self._show_frame("message", data)
         try:
-            self._understood(link, data, now)
+            self._understood(session, data, now)
         except ccxt.BaseError as error:
             if isinstance(error, MalformedEvent):
                 with self._lock:
-                    if self._is_current(link):
+                    if self._is_current(session):
                         self._intake.not_understood(data, now)
             self._reports.complain(error, getattr(error, "field", None), now)
 
@@ -608,37 +608,37 @@ class ContractInfoStream:
             logger.info("contractInfo: no exchange follows the stream any more")
             self._end("stopped", _closed_by_user())
 
-    def _understood(self, link: Link, data: bytes, now: float) -> None:
+    def _understood(self, session: Session, data: bytes, now: float) -> None:
         message = self.venue.read(data)
         if isinstance(message, ContractInfoEvent):
-            self._pushed(link, message, None, data, now)
+            self._pushed(session, message, None, data, now)
             return
         match message:
             case InvalidPush(event, error):
-                self._pushed(link, event, error, data, now)
+                self._pushed(session, event, error, data, now)
             case Canary(time):
-                self._canary(link, time, now)
+                self._canary(session, time, now)
             case Refusal(reason):
                 said = shown(without_secrets(reason, self._endpoint.url))
                 raise ccxt.BadRequest(f"contractInfo: {self._endpoint.shown} refused a subscription: {said}")
             case Shutdown():
-                link.server_shuts_down(now)
+                session.server_shuts_down(now)
 
     def _pushed(
-        self, link: Link, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
+        self, session: Session, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
     ) -> None:
         with self._lock:
             # Applied, but told to no subscriber, it would be lost; the next run finds it out from REST.
-            if self._is_current(link):
+            if self._is_current(session):
                 self._intake.take(event, error, data, now)
 
-    def _canary(self, link: Link, time: float, now: float) -> None:
+    def _canary(self, session: Session, time: float, now: float) -> None:
         if time:  # else it is not known when it was said, and it proves nothing
             with self._lock:
-                if len(self._proven) < 2 and link in self._proven and link.reader.is_alone:
+                if len(self._proven) < 2 and session in self._proven and session.reader.is_alone:
                     self._intake.end_overlap()  # what came before this push, on either connection, has been seen
                 self._freshness.canary(time, now, self._endpoint.shown)
-        link.canary(time, now)
+        session.canary(time, now)
 
     # Comparing with REST
 
@@ -682,8 +682,8 @@ class ContractInfoStream:
         if not self._settings.canary:
             self._intake.end_overlap()
 
-    def _is_current(self, link: Link) -> bool:
-        return self._run is not None and link.reader is self._run.reader
+    def _is_current(self, session: Session) -> bool:
+        return self._run is not None and session.reader is self._run.reader
 
     def _update_state(self) -> None:
         """With the lock."""

@@ -68,7 +68,7 @@ THREADS = {
     "ccxt-contractinfo-dial": 2,
 }
 """How many threads of a name a stream may have, once it is calm."""
-OBJECTS_PER_STREAM = {"Link": 3, "Connection": 4, "Reader": 1, "_Run": 1, "Schedule": 1, "ContractInfoStream": 1}
+OBJECTS_PER_STREAM = {"Session": 3, "Connection": 4, "Reader": 1, "_Run": 1, "Schedule": 1, "ContractInfoStream": 1}
 """How many objects of a class a stream may keep alive, once it is calm."""
 GROWTH = 8000
 """How many objects more than in an early calm there may be, for the buffers of updates to fill up..."""

@@ -53,7 +53,7 @@ def test_a_reader_that_breaks(sim: BinanceSimulator, make: Make, mocker: MockerF
     """Whatever goes wrong in the reader ends its connection, never its thread, and is told."""
     stream, errors = go_live(make()), Inbox()
     stream.on_error(errors)
-    mocker.patch.object(stream._run.reader._link.connection, "receive", side_effect=ZeroDivisionError)
+    mocker.patch.object(stream._run.reader._session.connection, "receive", side_effect=ZeroDivisionError)
     assert "ZeroDivisionError" in str(errors.wait()[0])
     assert stream.wait_until_live(PATIENCE)
 
@@ -72,18 +72,18 @@ def test_a_busy_reader_is_not_a_dead_connection(sim: BinanceSimulator, make: Mak
     """A reader that needs longer than `canary_timeout` for what has come goes on: the canary is behind it."""
     exchange, inbox = make(contractInfo={"canary_timeout": 2.0, "ping_interval": 0.5, "ping_timeout": 2.0}), Inbox()
     stream = go_live(exchange)
-    handle = exchange._contract_info().handle
+    handle = exchange._contract_info().table.handle
 
     def busy(*push: Any) -> Any:
         time.sleep(2.5)
         return handle(*push)
 
-    mocker.patch.object(exchange._contract_info(), "handle", busy)
+    mocker.patch.object(exchange._contract_info().table, "handle", busy)
     exchange.on_contract_info(inbox)
     sim.set_status("BTCUSDT", "TRADING_HALT")
     assert ["halted", "status"] == inbox.wait()[0]["kinds"]
-    canaries = stream._run.reader._link.last_canary
-    eventually(lambda: stream._run.reader._link.last_canary > canaries)
+    canaries = stream._run.reader._session.last_canary
+    eventually(lambda: stream._run.reader._session.last_canary > canaries)
     assert {} == stream.health()["reconnects"]
 
 
@@ -91,7 +91,7 @@ def test_a_flood_hides_no_dead_connection(sim: BinanceSimulator, make: Make, moc
     """A connection on which something else comes without a pause is found out, too, if a little later."""
     stream = go_live(make(contractInfo={"canary_timeout": 0.2, "ping_interval": 0.1, "ping_timeout": PATIENCE}))
     reply = b'{"result":null,"id":1}'
-    mocker.patch.object(stream._run.reader._link.connection, "receive", return_value=reply)
+    mocker.patch.object(stream._run.reader._session.connection, "receive", return_value=reply)
     eventually(lambda: stream.health()["reconnects"].get("canary_timeout", 0) >= 1)
     assert stream.wait_until_live(PATIENCE)
 
@@ -100,7 +100,7 @@ def test_detection_takes_no_longer_than_it_may(sim: BinanceSimulator, make: Make
     """The reader looks up in time for each deadline: it never waits beyond the next one."""
     exchange = make(contractInfo={"ping_interval": 20.0, "ping_timeout": 10.0, "canary_timeout": 15.0})
     stream = go_live(exchange)
-    link = stream._run.reader._link
+    link = stream._run.reader._session
     limits = Inbox()
     receive = link.connection.receive
 

@@ -310,7 +310,7 @@ def test_a_push_that_comes_too_late_for_a_stop(sim: BinanceSimulator, bot: Make,
     start finds it out, and tells it."""
     exchange = bot()
     stream = exchange.contract_info_stream()
-    link = stream._run.reader._link
+    link = stream._run.reader._session
     stream.stop()
     sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
     push = {"e": "contractInfo", "E": 10**13, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": NEVER, "cs": "TRADING_HALT"}
@@ -385,7 +385,7 @@ def test_a_push_that_cannot_be_applied_is_made_up_for(
 ) -> None:
     """Where applying a push fails, for lack of memory, say, REST is asked soon."""
     exchange = bot(contractInfo={"settle_time": 0.2})
-    handle = mocker.patch.object(exchange._contract_info(), "handle", side_effect=MemoryError)
+    handle = mocker.patch.object(exchange._contract_info().table, "handle", side_effect=MemoryError)
     sim.set_status("BTCUSDT", "TRADING_HALT")
     eventually(lambda: handle.called)
     mocker.stop(handle)

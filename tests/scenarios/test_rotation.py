@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.stream.reader import STEADY, Link
+from ccxt_contractinfo.stream.reader import STEADY, Session
 from tests.conftest import Inbox, eventually, go_live, without_threads
 from tests.constants import FAST, PATIENCE
 from tests.universe import small_simulator
@@ -206,18 +206,18 @@ def test_a_refused_rotation_does_not_storm(sim: BinanceSimulator, make: Any) -> 
     """The canary of the old connection does not shorten the delays between the tries for a new one."""
     stream = go_live(make(contractInfo={"backoff_base": 1.0, "backoff_max": PATIENCE}))
     reader = stream._run.reader
-    old, now = reader._link, clock.now()
-    reader._link = Link(reader)
+    old, now = reader._session, clock.now()
+    reader._session = Session(reader)
     for _ in range(8):
         reader._backoff.next_delay()
     reader.delivers(old, old.began + 2 * STEADY)
     assert 8 == reader._backoff.tries
-    reader._link.began = now
-    reader.delivers(reader._link, now + STEADY / 2)
+    reader._session.began = now
+    reader.delivers(reader._session, now + STEADY / 2)
     assert 8 == reader._backoff.tries
-    reader.delivers(reader._link, now + STEADY)
+    reader.delivers(reader._session, now + STEADY)
     assert 0 == reader._backoff.tries
-    reader._link = old
+    reader._session = old
 
 
 def test_a_rotation_without_threads(sim: BinanceSimulator, make: Any, mocker: MockerFixture) -> None:
@@ -289,7 +289,7 @@ def test_a_server_that_always_goes_down(sim: BinanceSimulator, make: Any) -> Non
     stream.on_event(lambda event: None)
     assert stream.wait_until_live(PATIENCE)
     reader = stream._run.reader
-    link = reader._link
+    link = reader._session
     delays = [reader.delay_of_shutdown(link, link.began) for _ in range(12)]
     assert max(delays) > 1
     assert reader.delay_of_shutdown(link, link.began + PATIENCE + 1) <= 0.05

@@ -689,7 +689,7 @@ def child():
     stream = exchange.contract_info_stream()
     assert stream.wait_until_live(30)
     push = {"e": "contractInfo", "E": 9 * 10**12, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": 1, "ot": 1, "cs": "CLOSE"}
-    stream.received(stream._run.reader._link, orjson.dumps(push), 0.0)
+    stream.received(stream._run.reader._session, orjson.dumps(push), 0.0)
     assert [update["id"] for update in exchange.watch_contract_info(params={"timeout": 30000})] == ["BTCUSDT"]
     exchange.close()
 

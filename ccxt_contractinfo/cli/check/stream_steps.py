@@ -14,7 +14,7 @@ from ...clock import FOREVER
 from ...settings import Settings
 from ...shown import shown, without_secrets
 from ...stream.dial import proxy_address
-from ...stream.reader import Link, Reader
+from ...stream.reader import Reader, Session
 from ...venues.binance.pushes import canary_time, decode, unwrap
 from ...venues.binance.venue import BINANCE
 from ...venues.endpoint import Endpoint
@@ -34,8 +34,8 @@ class Probe:
         self._endpoint = endpoint
         self._proxy = None if endpoint.proxy is None else proxy_address(endpoint.proxy)
         self._reader = Reader(self, BINANCE, settings, endpoint)
-        self._link = Link(self._reader)
-        self._link.connection.passed = self._pass
+        self._session = Session(self._reader)
+        self._session.connection.passed = self._pass
         self._passed: list[tuple[float, str]] = []
 
     def results(self) -> Iterator[Result]:
@@ -61,15 +61,15 @@ class Probe:
     def end(self) -> None:
         """End the connection. From any thread."""
         self._reader.end()
-        self._link.connection.wake()
+        self._session.connection.wake()
 
     def _error(self) -> ccxt.BaseError | None:
         try:
-            self._link.follow()
+            self._session.follow()
         except ccxt.BaseError as error:
             return error
         finally:
-            self._link.connection.close()
+            self._session.connection.close()
         return None
 
     def _not_on_the_way(self, step: str) -> str:
@@ -96,11 +96,11 @@ class Probe:
 
     # See `reader.Listener`
 
-    def connected(self, link: Link) -> None:
+    def connected(self, session: Session) -> None:
         """The handshake has succeeded."""
         self._passed.append((clock.now(), f"accepted at {urlsplit(self._endpoint.url).path}"))
 
-    def received(self, link: Link, data: bytes, now: float) -> None:
+    def received(self, session: Session, data: bytes, now: float) -> None:
         """A message has come."""
         payload = unwrap(decode(data))
         match payload:
@@ -110,20 +110,20 @@ class Probe:
             case {"e": "contractInfo" | "serverShutdown"}:
                 pass  # only the canary proves that the stream delivers
             case {"e": str()} | [*_]:
-                link.canary(canary_time(payload), now)
+                session.canary(canary_time(payload), now)
 
-    def proven(self, link: Link) -> None:
+    def proven(self, session: Session) -> None:
         """The canary has come."""
         self._passed.append((clock.now(), f"{self._settings.canary} was pushed"))
         self._reader.end()
 
-    def lost(self, link: Link, error: ccxt.BaseError, tries: int, delay: float) -> None:
+    def lost(self, session: Session, error: ccxt.BaseError, tries: int, delay: float) -> None:
         """Called by a started reader only, which this one is not."""
 
-    def replacing(self, link: Link, cause: str) -> None:
+    def replacing(self, session: Session, cause: str) -> None:
         """See `lost`."""
 
-    def released(self, link: Link) -> None:
+    def released(self, session: Session) -> None:
         """See `lost`."""
 
     def ended(self, reader: Reader, error: BaseException | None) -> None:

@@ -134,7 +134,7 @@ def _plain_event(push: Any) -> ContractInfoEvent | None:
         delivery_time,
         onboard_time,
         status,
-        parse_brackets(brackets),
+        parse_brackets(brackets) if brackets else (),
         symbol_type,
         push,
         sub_type=_sub_type(id, symbol_type),
