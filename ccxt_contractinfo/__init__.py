@@ -10,7 +10,7 @@ from .contracts.events import Bracket, ContractInfoEvent
 from .contracts.kinds import KINDS, Kind
 from .contracts.tier_changes import TierChange
 from .contracts.updates import ContractInfo
-from .delivery.channel import Subscription
+from .delivery.threads import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
 from .exchange.exchanges import binance, binancecoinm, binanceusdm
 from .exchange.sync import ContractInfoMixin, attach

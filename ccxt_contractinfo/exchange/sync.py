@@ -18,7 +18,7 @@ from ..contracts.kinds import Kind
 from ..contracts.tier_changes import Direction
 from ..contracts.tiers import LeverageTier
 from ..contracts.updates import ContractInfo, UpdateRecord, own
-from ..delivery.channel import Subscription, Updates, Watcher
+from ..delivery.threads import Subscription, Updates, Watcher
 from ..forking import renew_after_fork
 from ..positions.impact import Position, PositionImpact
 from ..stream.stream import ContractInfoStream

@@ -11,7 +11,7 @@ import ccxt
 from ..contracts.changes import Market, market_sub_type
 from ..contracts.events import SubType
 from ..contracts.updates import UpdateRecord
-from ..delivery.channel import Concerns
+from ..delivery.threads import Concerns
 from ..markets.table import MarketTable
 from .impact import FIELDS, Before, Position, PositionImpact, impact_of, is_open
 

@@ -18,7 +18,8 @@ from ..backoff import Backoff, is_final
 from ..clock import FOREVER
 from ..contracts.events import ContractInfoEvent
 from ..contracts.updates import own_event
-from ..delivery.channel import Channel, Subscription
+from ..delivery.channel import Channel
+from ..delivery.threads import Subscription
 from ..errors import MalformedEvent, NoThreadError
 from ..forking import renew_after_fork
 from ..journal.recorder import Recorder

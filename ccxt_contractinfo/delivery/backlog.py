@@ -1,0 +1,60 @@
+"""What was not taken yet, and how much of it is kept. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Any
+
+Key = Callable[[Any], Hashable]
+
+
+class Backlog:
+    """Items that were not taken yet, oldest first.
+
+    Past `limit` only the latest item of each key is kept, until all are taken. Not thread-safe.
+    """
+
+    def __init__(self, limit: int, key: Key) -> None:
+        self._limit = limit
+        self._key = key
+        self._items: deque[Any] = deque()
+        self._latest: dict[Hashable, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self._items) if self._latest is None else len(self._latest)
+
+    def add(self, item: Any) -> int:
+        """Append an item; returns how many older ones were dropped for it."""
+        if self._latest is None:
+            self._items.append(item)
+            if len(self._items) <= self._limit:
+                return 0
+            count = len(self._items)
+            self._latest = {}
+            for older in self._items:
+                self._put(older)
+            self._items.clear()
+            return count - len(self._latest)
+        before = len(self._latest)
+        self._put(item)
+        return before + 1 - len(self._latest)
+
+    def take(self) -> Any:
+        """Remove and return the oldest item."""
+        if self._latest is None:
+            return self._items.popleft()
+        item = self._latest.pop(next(iter(self._latest)))
+        if not self._latest:
+            self._latest = None
+        return item
+
+    def take_all(self) -> list[Any]:
+        """Remove and return all items."""
+        return [self.take() for _ in range(len(self))]
+
+    def _put(self, item: Any) -> None:
+        assert self._latest is not None
+        key = self._key(item)
+        self._latest.pop(key, None)  # the latest goes to the end
+        self._latest[key] = item
