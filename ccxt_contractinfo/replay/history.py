@@ -9,12 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, cast
 
 from ..contracts.changes import Market, complete, keep_name
-from ..contracts.events import (
-    Arrival,
-    ContractInfoEvent,
-    PartialEvent,
-    SubType,
-)
+from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent, SubType
 from ..contracts.tiers import LeverageTier
 from ..errors import MalformedEvent
 from ..exchange.exchanges import binance
@@ -24,9 +19,8 @@ from ..journal.reading import read_lines
 from ..markets.missing import MissingContracts
 from ..markets.table import MarketTable
 from ..settings import Settings
-from ..venues.binance.pushes import decode, parse_event, salvage_event, unwrap
-from ..venues.binance.venue import BINANCE
-from ..venues.binance.words import WORDS
+from ..venues.known import DEFAULT
+from ..venues.messages import InvalidPush
 from ..venues.snapshot import Entry, LeverageBrackets
 
 
@@ -35,10 +29,10 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
 
     :param path: of the journal, see `read_journal`
     :param symbol: contract id (``'BTCUSDT'``), or unified symbol; ``'BTC/USDT'`` is the perpetual
-    :param time: ms since the epoch; what came later is not considered
-    :return: `id`, `symbol`, `status` (None, too, where exchangeInfo did not have it any more), `active` (bool),
+    :param time: ms since the epoch; what came later is ignored
+    :return: `id`, `symbol`, `status` (also None where REST did not have the contract any more), `active` (bool),
         `contractType` (str), `created`, `expiry`, `delisting` (ms) as in an update, `tiers` (list of ccxt's leverage
-        tiers); and `timestamp`, when (ms) the journal last said something of it. Each is None where it was unknown
+        tiers); and `timestamp`, when (ms) the journal last said something new of it. Each is None where it was unknown
     :raises FileNotFoundError: where there is no such journal
     :raises MalformedJournal: for a line that cannot be read
     """
@@ -54,7 +48,7 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[st
         "timestamp": history.timestamp,
         "status": market.get("status"),
         "active": market.get("active"),
-        "contractType": market.get("info", {}).get(WORDS.contract_type),
+        "contractType": market.get("info", {}).get(DEFAULT.words.contract_type),
         "created": market.get("created"),
         "expiry": market.get("expiry"),
         "delisting": market.get("delisting"),
@@ -68,9 +62,9 @@ class LastTierChange(NamedTuple):
     id: str | None
     symbol: str | None
     currency: str | None
-    """That of the margin, in which notionals are."""
+    """The currency of the margin, and of notionals."""
     time: int | None
-    """ms; when the tiers came to be as they are."""
+    """When they changed (ms)."""
     before: list[LeverageTier] | None
     tiers: list[LeverageTier] | None
 
@@ -131,12 +125,11 @@ class _History:
             self.timestamp = entry["time"]
 
     def _push(self, entry: Mapping[str, Any]) -> None:
-        push = None if entry.get("repeated") else _payload(entry["raw"])
-        if not isinstance(push, Mapping) or push.get("s") != self._id:
+        event = None if entry.get("repeated") else _event_of(entry["raw"])
+        if event is None or event.id != self._id:
             return
-        event = _event_of(push)
-        if event is None or (isinstance(event, PartialEvent) and self._is_incomplete):
-            return  # of a contract that only pushes have told of, a part says too little
+        if isinstance(event, PartialEvent) and self._is_incomplete:
+            return  # a part says too little of a contract that REST has not told yet
         if self.market is None:
             self._run.table.publish(_unlisted(event))
         self._run.table.handle(Arrival(event, entry["clock"]))
@@ -156,11 +149,11 @@ class _History:
             if market is None:
                 return
             self._id = market["id"]
-            table.load([complete(market, WORDS)], asked, time, {sub_type}, settle_time)
+            table.load([complete(market, DEFAULT.words)], asked, time, {sub_type}, settle_time)
             self._name_tiers()
-        snapshot = BINANCE.entries.snapshot_of([] if told is None else [told], sub_type, asked, time)
+        snapshot = DEFAULT.entries.snapshot_of([] if told is None else [told], sub_type, asked, time)
         unlisted = {id: self._parsed(snapshot.entry(id)) for id in table.unlisted(snapshot)}
-        listings = {id: complete(market, WORDS) for id, market in unlisted.items() if market is not None}
+        listings = {id: complete(market, DEFAULT.words) for id, market in unlisted.items() if market is not None}
         raw = {self._id: brackets[self._id]} if self._id in brackets else {}
         ours = None if answer["brackets"] is None else LeverageBrackets(raw, brackets.coefficients)
         table.compare(snapshot, ours, listings, {}, settle_time)
@@ -193,11 +186,13 @@ class _History:
     def _parsed(self, entry: Mapping[str, Any]) -> Market | None:
         """The market that ccxt makes of a raw entry; None where it cannot, and live, the contract was not listed."""
         try:
-            BINANCE.entries.check_precisions(entry)
+            DEFAULT.entries.check_precisions(entry)
             market = _parser().parse_market(entry)
         except Exception:
             return None
-        return None if market is None else keep_name(market, None if self._is_incomplete else self.market, WORDS)
+        return (
+            None if market is None else keep_name(market, None if self._is_incomplete else self.market, DEFAULT.words)
+        )
 
 
 class _Run:
@@ -210,7 +205,7 @@ class _Run:
 
     def __init__(self, settle_time: float, market: Market | None = None) -> None:
         self.settle_time = settle_time
-        self.table = MarketTable(BINANCE)
+        self.table = MarketTable(DEFAULT)
         if market is not None:
             self.table.publish(market)
         self._missing = MissingContracts()
@@ -235,27 +230,22 @@ class _Run:
 
 
 def _full_symbol(symbol: str) -> str:
-    """A symbol without the currency of its margin with it, by ccxt's rule for Binance; others stay as they are."""
+    """Add the currency of the margin to a symbol without one, by ccxt's rule for Binance."""
     base, slash, quote = symbol.partition("/")
     if not slash or ":" in quote:
         return symbol
     return f"{symbol}:{base if quote == 'USD' else quote}"
 
 
-def _payload(raw: dict[str, Any] | str | bytes) -> Any:
-    """What a push holds, of the `raw` of its entry; None where it is no JSON."""
+def _event_of(raw: dict[str, Any] | str | bytes) -> ContractInfoEvent | None:
+    """What can be believed of a push, of the `raw` of its entry; None: nothing."""
     try:
-        return unwrap(raw if isinstance(raw, dict) else decode(bytes_of(raw)))
+        message = DEFAULT.read(bytes_of(raw))
     except MalformedEvent:
         return None
-
-
-def _event_of(push: Mapping[str, Any]) -> ContractInfoEvent | None:
-    """What can be believed of a push, if anything."""
-    try:
-        return parse_event(push)
-    except MalformedEvent:
-        return salvage_event(push)
+    if isinstance(message, InvalidPush):
+        return message.event
+    return message if isinstance(message, ContractInfoEvent) else None
 
 
 @functools.cache
@@ -267,7 +257,7 @@ def _parser() -> Any:
 def _unlisted(event: ContractInfoEvent) -> Market:
     """A contract of which only a push has told."""
     is_inverse = event.sub_type == "inverse"
-    is_dated = WORDS.is_perpetual(event.contract_type) is False
+    is_dated = DEFAULT.words.is_perpetual(event.contract_type) is False
     market: Market = {
         "id": event.id,
         "symbol": None,
@@ -279,4 +269,4 @@ def _unlisted(event: ContractInfoEvent) -> Market:
         "inverse": is_inverse,
         "info": {},
     }
-    return complete(market, WORDS)
+    return complete(market, DEFAULT.words)

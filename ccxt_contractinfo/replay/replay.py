@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
 import threading
-import time as wall_clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import ccxt
@@ -14,14 +15,25 @@ import ccxt
 from .. import clock
 from ..clock import FOREVER
 from ..contracts.changes import Market
-from ..contracts.events import SubType
-from ..contracts.updates import ContractInfo
+from ..contracts.events import ContractInfoEvent, SubType
+from ..contracts.updates import ContractInfo, own_event
+from ..delivery.channel import Channel, Subscription
 from ..exchange.sync import attach
-from ..journal.answers import ReadAnswers
+from ..forking import renew_after_fork
 from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import Line, read_lines
-from ..stream.stream import ContractInfoStream
-from ..venues.binance.venue import BINANCE
+from ..journal.recorder import Recorder
+from ..markets.table import Again
+from ..settings import Settings
+from ..stream.follower import Follower
+from ..stream.freshness import Freshness
+from ..stream.intake import Intake
+from ..stream.reports import Reports
+from ..venues.known import venue_of
+from ..weak_list import WeakList
+from .player import Player
+
+logger = logging.getLogger("ccxt_contractinfo")
 
 LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
@@ -36,79 +48,100 @@ def replay(path: str | os.PathLike[str], exchange: Any, speed: float | None = No
         for update in cci.replay("binance.jsonl.gz", exchange):
             print(update["datetime"], update["symbol"], update["kinds"])
 
-    The exchange's markets become those of the journal's beginning at once; they are loaded (from REST) only where the
+    The exchange's markets become those of the journal's beginning at once. They are loaded from REST only where the
     journal has none, because its stream had no exchange. From then on, the exchange connects nowhere by itself, neither
     to the stream nor to REST: callbacks and ``watch_contract_info()`` hear what is played.
 
-    The same, but for what the journal cannot know: whatever a user did to the markets by hand, and which one of several
-    exchanges on the stream, with markets of their own, had them loaded anew.
+    Two things are missing, since the journal does not have them: what a user did to the markets by hand, and which of
+    several exchanges on the stream loaded its markets again, where they did not share them.
 
     :param path: of the journal, see `read_journal`
     :param exchange: any sync ccxt exchange of Binance's futures, without a stream; `attach` is done where it was not
     :param speed: 1.0: as it came; 60: sixty times as fast; None: at once
-    :return: the `Replay`; nothing is played before somebody iterates over it
+    :return: the `Replay`; iterate over it to play the journal
     :raises FileNotFoundError: where there is no such journal
     :raises MalformedJournal: where the journal cannot be read up to its first contracts
-    :raises ccxt.BadRequest: for a speed that cannot be meant, for an exchange that has a stream already, and for one
-        that trades none of the contracts in the journal
+    :raises ccxt.BadRequest: for an invalid speed, for an exchange that has a stream already, and for one that trades
+        none of the contracts in the journal
     """
     return Replay(path, exchange, speed)
 
 
-class Replay(ContractInfoStream):
-    """A journal that is played; for the exchange it is the stream, without threads and connections: see `replay`.
+class Replay:
+    """A journal that is played; see `replay`. For the exchange it is the stream: ``contract_info_stream()`` returns it,
+    and it has the methods of `ContractInfoStream`.
 
-    Iterating plays it, in the caller's thread, and gives the updates, each as soon as it is applied; the exchange's
-    markets are then as they were at that time. It can be done once. ``stop()``, from any thread, or to close the
-    exchange, ends it, also between two entries that are long apart; what it ends by itself, it stops, too. No update is
-    dropped for a slow subscriber. `state` is what the journal says it was.
+    Iterating plays the journal, in the caller's thread, and gives the updates, each as soon as it is applied. The
+    exchange's markets are then as they were at that time. It can be done once, and stops the replay at its end. No
+    update is dropped for a slow subscriber. All other methods may be called from any thread.
 
-    Raises MalformedJournal, when it comes to such a line; what was before that is applied.
+    Iterating raises `MalformedJournal` when it comes to a line that cannot be read or played; what was before that is
+    applied.
     """
 
     def __init__(self, path: str | os.PathLike[str], exchange: Any, speed: float | None) -> None:
         is_speed = isinstance(speed, int | float) and not isinstance(speed, bool) and 0 < speed < FOREVER
         if speed is not None and not is_speed:
             raise ccxt.BadRequest(f"replay(): speed should be a positive number or None, not {speed!r}")
-        super().__init__(buffer_size=sys.maxsize)
         self._path = path
         self._speed = speed
+        self._state = "idle"
+        self._is_started = False
+        self._is_playing = False
         self._ended = threading.Event()
-        self._has_begun = False
-        self._offset = 0.0
-        """s; from the clock of the stream that is played now to `clock.now`, here and as if it were now what it was."""
-        self._said = ReadAnswers()
-        self._begun: set[str] = set()
-        """The sub-types whose markets the stream that is played now has begun with."""
-        first = _first_markets(path)
-        self._first = {sub_type: line.entry for sub_type, line in first.items()}
-        self._exchange = attach(exchange)
+        self._is_verbose = False
+        self._dropped = 0
+        """As in `ContractInfoStream`."""
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
+        self._followers: WeakList[Follower] = WeakList()
+        settings, limit = Settings(), sys.maxsize
+        self._reports = Reports(limit)
+        failed = self._reports.callback_failed
+        self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=failed, make=own_event)
+        self._states = Channel("states", key=lambda states: states, limit=limit, failed=failed)
+        self._recorder = Recorder(settings, self._reports.report, self._reports.report)
+        freshness = Freshness(settings, self._reports)
+        self._intake = Intake(self._followers, self._events, self._recorder, _NoRest(), self._reports, freshness)
+        renew_after_fork(self)
+        self._take_over(attach(exchange))
+
+    def _take_over(self, exchange: Any) -> None:
+        """Give the exchange the markets of the journal's beginning, and become its stream."""
+        first = _first_markets(self._path)
         self._keeper = exchange._contract_info()
-        if self._first and not self._keeper.sub_types().intersection(self._first):
-            there_are = " and ".join(sorted(self._first))
-            raise ccxt.BadRequest(f"{path} has {there_are} contracts, and {exchange.id} trades none of them")
+        if first and not self._keeper.sub_types().intersection(first):
+            there_are = " and ".join(sorted(first))
+            raise ccxt.BadRequest(f"{self._path} has {there_are} contracts, and {exchange.id} trades none of them")
+        self._player = Player(venue_of(exchange), self._keeper, self._intake, self._reports)
         markets: list[Market] = []
         for line in first.values():
             with line.blamed():
-                self._said.add(line.entry)
-                markets += self._markets_of(line.entry["universe"], line.entry["kind"])
-        self._keeper.use(self)
+                markets += self._player.first_markets(line.entry)
+        self._keeper.use(cast(Any, self))
         self._keeper.updates.limit = sys.maxsize
         if not first:
             exchange.load_markets()
             return
         with next(iter(first.values())).blamed():
-            self._put_in(markets)
+            self._player.put_in(markets)
 
     def __repr__(self) -> str:
         return f"<Replay {os.fspath(self._path)} {self._state}>"
 
+    def __enter__(self) -> Replay:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def __iter__(self) -> Iterator[ContractInfo]:
         """Play it."""
         with self._lock:
-            if self._has_begun and not self._ended.is_set():
+            if self._is_playing and not self._ended.is_set():
                 raise ccxt.BadRequest("replay(): it is being played already")
-            self._has_begun = True
+            self._is_playing = True
         watcher = self._keeper.updates.watch()
         self._keeper.follow()
         began, first = clock.now(), None
@@ -127,133 +160,231 @@ class Replay(ContractInfoStream):
         finally:
             self.stop()
 
-    def _start(self) -> None:
-        """Nothing is started: the journal is played by whoever iterates.
-
-        :raises ccxt.ExchangeClosedByUser: where it has been played already, or was stopped
-        """
-        with self._lock:
-            if self._ended.is_set():
-                raise ccxt.ExchangeClosedByUser("the journal was played to its end, or stopped")
-            self._run = cast(Any, _Player(self._ended))
-
     def _wait_until(self, due: float) -> None:
         while (left := due - clock.now()) > 0 and not self._ended.wait(min(left, LONGEST_WAIT)):
             pass
 
     def _play(self, entry: Mapping[str, Any]) -> None:
         kind = entry["kind"]
-        if kind == "push":
-            self._push(entry)
-        elif kind == "release":
-            with self._lock:
-                self._intake.release()
-        elif kind == "state":
-            with self._lock:
-                self._set_state(entry["new"])
-        elif kind == "start":
-            self._intake.forget()  # a process that was killed has never applied what it held back
-            self._comparison.settle_time = entry["settle_time"]
-            self._offset = clock.now() - (wall_clock.time() - entry["time"] / 1000) - entry["clock"]
-            self._begun.clear()
-        elif kind in ANSWERS:
-            self._said.add(entry)
-            if kind == "rest":
-                self._answer(entry)
-            elif entry["universe"] in self._keeper.sub_types() and entry["universe"] not in self._begun:
-                self._begin_with(entry)
-
-    def _begin_with(self, entry: Mapping[str, Any]) -> None:
-        """Go on with the markets that a stream has begun with: all of them, or those of a sub-type that joins it."""
-        sub_type, is_first = entry["universe"], not self._begun
-        self._begun.add(sub_type)
-        if entry == self._first.get(sub_type):
-            return  # they are there already
-        if is_first:
-            self._put_in([market for sub_type in self._ours() for market in self._markets_of(sub_type)])
-        else:
-            self._answer(entry)
-
-    def _push(self, entry: Mapping[str, Any]) -> None:
-        if entry.get("repeated"):
+        if kind in ANSWERS:
+            self._player.answer(entry)
             return
+        if kind == "push" and self._is_verbose and not entry.get("repeated"):
+            for follower in self._followers:
+                follower.log_frame("message", bytes_of(entry["raw"]))
         with self._lock:
-            if not entry.get("held"):
-                self._intake.release()
+            if kind == "state":
+                self._set_state(entry["new"])
             else:
-                self._intake.hold_back()
-            self.received(cast(Any, self._run), bytes_of(entry["raw"]), entry["clock"] + self._offset)
+                self._player.play(entry)
 
-    def _answer(self, entry: Mapping[str, Any]) -> None:
-        sub_type = entry["universe"]
-        if sub_type not in self._keeper.sub_types():
-            return
-        asked = entry["asked"] + self._offset
-        told = self._said.entries[sub_type].values()
-        snapshot = BINANCE.entries.snapshot_of(told, sub_type, asked, entry["server_time"])
-        brackets = None if entry["brackets"] is None else self._said.leverage_brackets(sub_type)
-        brackets_asked = entry["brackets_asked"] + self._offset
-        has_account = brackets is not None or "coefficients" not in entry
-        settle_time = self._comparison.settle_time
-        result = self._keeper.comparing.apply(snapshot, brackets, brackets_asked, settle_time, has_account=has_account)
-        for error in result.errors:
-            self._reports.report(error)
+    def start(self) -> None:
+        """Begin, as a stream does; only iterating plays the journal.
 
-    def _ours(self) -> list[SubType]:
-        """The sub-types in the journal that the exchange trades."""
-        return sorted(self._keeper.sub_types().intersection(self._said.entries))
+        :raises ccxt.ExchangeClosedByUser: where it was played already, or was stopped
+        """
+        with self._lock:
+            if self._ended.is_set():
+                raise ccxt.ExchangeClosedByUser("the journal was played to its end, or stopped")
+            self._is_started = True
 
-    def _markets_of(self, sub_type: SubType, kind: str = "markets") -> list[Market]:
-        """The markets that were known in a sub-type; none where the exchange does not trade it. What ccxt cannot
-        understand of an answer of REST's is left out, as it was live."""
-        markets = []
-        for entry in self._said.entries[sub_type].values() if sub_type in self._ours() else ():
-            try:
-                BINANCE.entries.check_precisions(entry)
-                markets.append(self._exchange.parse_market(entry))
-            except Exception as error:
-                if kind != "rest":
-                    raise
-                self._keeper.report(error)
-        return [market for market in markets if market is not None]
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the replay, also in a wait between two entries. What was played is still given to the callbacks, for as
+        long as the timeout lasts. Waiting ``watch_contract_info()`` calls raise ``ccxt.ExchangeClosedByUser``.
 
-    def _put_in(self, markets: list[Market]) -> None:
-        """Give the exchange the markets that were known to the one that wrote the journal, and nothing else."""
-        self._keeper.forget_markets()
-        self._exchange.set_markets(markets)
-        for sub_type in self._ours():
-            self._keeper.know_brackets(sub_type, self._said.leverage_brackets(sub_type))
-            self._keeper.know_choice(sub_type, *self._said.choices.get(sub_type, ((), None)))
+        :param timeout: s; returns after that, whatever the callbacks do
+        """
+        with self._lock:
+            has_ended, followers = self._end(), tuple(self._followers)
+        self._finish(followers, clock.now() + timeout, has_ended=has_ended)
 
+    def _end(self) -> bool:
+        """End it, and tell the followers; waits for nothing. Returns whether it was running. With the lock."""
+        if not self._is_started:
+            return False
+        try:
+            self._intake.release()
+        finally:
+            self._is_started = False
+            self._ended.set()
+        self._intake.forget_tables()
+        self._set_state("stopped")
+        for follower in self._followers:
+            follower.stopped(_closed_by_user())
+        self._reports.tell_repeats()
+        return True
 
-class _Player:
-    """What a live stream has threads and connections for."""
+    def _finish(self, followers: tuple[Follower, ...], deadline: float, *, has_ended: bool) -> None:
+        """Let what was played be told, until `deadline` (s by `clock.now`) at most. Without the lock."""
+        for follower in followers:
+            follower.finish(deadline)
+        if has_ended:
+            for channel in (self._events, self._states, self._reports.channel):
+                channel.finish(deadline)
 
-    not_before = -FOREVER
-    is_alone = True
+    @property
+    def state(self) -> str:
+        """What the journal says of the state of its stream, see `ContractInfoStream.state`; 'idle' before that, and
+        'stopped' at the end."""
+        return self._state
 
-    def __init__(self, ended: threading.Event) -> None:
-        self.reader = self.schedule = self
-        self.end = ended.set
+    @property
+    def error(self) -> None:
+        """None: a replay does not fail for good."""
+        return None
 
-    def canary(self, time: int, now: float) -> None:
-        """There is no connection to be proven."""
+    def wait_until_live(self, timeout: float | None = None) -> bool:
+        """Wait until the journal says that its stream was 'live'.
 
-    def server_shuts_down(self, now: float) -> None:
-        """There is no connection to be replaced."""
+        :param timeout: s, or None to wait for ever
+        :return: True once it is; False after the timeout, or at the end
+        """
+        with self._lock:
+            self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
+            return self._state == "live"
 
-    def join(self, until: float) -> None:
-        """There is no thread."""
-
-    def abandon(self) -> None:
-        """There is no socket."""
-
-    def request(self, delay: float = 0.0) -> None:
-        """Nobody is asked."""
-
-    def wait(self, since: float, timeout: float | None) -> bool:
-        """Nobody is asked."""
+    def resync(self, timeout: float | None = 10.0) -> bool:
+        """False, at once: REST is not asked."""
         return False
+
+    def is_fresh(self, max_age: float | None = None) -> bool:
+        """False: markets of the past are not fresh."""
+        return False
+
+    def on_event(self, callback: Callable[[ContractInfoEvent], object]) -> Subscription:
+        """Call `callback(event)` for each push that is played, as a `ContractInfoEvent`."""
+        return self._events.subscribe(callback)
+
+    def on_state(self, callback: Callable[[str, str], object]) -> Subscription:
+        """Call `callback(old, new)` after each change of `state`."""
+        return self._states.subscribe(callback)
+
+    def on_error(self, callback: Callable[[BaseException], object]) -> Subscription:
+        """Call `callback(error)` for each exception: of parsing, of REST's answers, of callbacks."""
+        return self._reports.channel.subscribe(callback)
+
+    def health(self) -> dict[str, Any]:
+        """What was played, with the keys of `ContractInfoStream.health`; those of the connection are None or empty."""
+        last_event = self._intake.last_event
+        dropped = self._dropped + sum(follower.dropped() for follower in self._followers)
+        return {
+            "state": self._state,
+            **dict.fromkeys(("connected_since", "last_frame_age", "last_canary_age")),
+            "last_event_age": None if last_event is None else clock.now() - last_event,
+            "last_resync_age": None,
+            "events": self._intake.counts["events"],
+            "duplicates": self._intake.counts["duplicates"],
+            "malformed": self._reports.counts["malformed"],
+            "unknown_values": self._intake.counts["unknown_values"],
+            "callback_errors": self._reports.counts["callback_errors"],
+            "reconnects": {},
+            "dropped_updates": self._events.dropped + dropped,
+            "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
+        }
+
+    # For those who follow: see `ContractInfoStream`
+
+    @property
+    def settle_time(self) -> float:
+        """That of the stream that wrote the journal, in s."""
+        return self._player.settle_time
+
+    @property
+    def recorder(self) -> Recorder:
+        """Writes nothing: a replay has no journal of its own."""
+        return self._recorder
+
+    @property
+    def reports(self) -> Reports:
+        """What is wrong with what is played."""
+        return self._reports
+
+    def add(self, follower: Follower) -> None:
+        """Let a follower have the events from now on."""
+        with self._lock:
+            if follower in self._followers:
+                return
+            self._followers.add(follower)
+            self._dropped -= follower.dropped()
+            self._intake.forget_tables()
+            self.note_verbose()
+            if self._is_started:
+                follower.started()
+
+    def follow(self, follower: Follower, is_over: Callable[[], bool]) -> None:
+        """Let a follower have the events from now on, and start; not where `is_over()`."""
+        with self._lock:
+            if not is_over():
+                self.start()
+                self.add(follower)
+                follower.started()
+
+    def leave(self, follower: Follower, timeout: float, *, is_own: bool, may_return: bool) -> None:
+        """Let a follower have no more events; end where it was the last one. The parameters are as in
+        `ContractInfoStream.leave`."""
+        with self._lock:
+            was_followed = follower in self._followers
+            is_last = all(each is follower for each in self._followers)
+            has_ended = is_last and (was_followed or is_own) and self._end()
+            if was_followed and self._is_started:
+                follower.stopped(_closed_by_user())
+            if was_followed:
+                self._followers.discard(follower)
+                self._dropped += follower.dropped()
+            self._intake.forget_tables()
+        self._finish((follower,), clock.now() + timeout, has_ended=has_ended)
+
+    def note_tables(self) -> None:
+        """A follower may have another table, or markets that its user has set."""
+        self._intake.knows_tables = False
+
+    def note_verbose(self) -> None:
+        """A user may have set `verbose`."""
+        self._is_verbose = any(follower.is_verbose for follower in self._followers)
+
+    def ask_again(self, delay: float = 0.0) -> None:
+        """REST is not asked: its answers are in the journal."""
+
+    def in_order(self) -> contextlib.AbstractContextManager[object]:
+        """No journal is written, so that no order has to be kept."""
+        return contextlib.nullcontext()
+
+    def shortcomings(self) -> str:
+        """What else to say where nothing was heard for a while."""
+        state, error = self._state, self._reports.last_error
+        if state == "live":
+            return ""
+        return f", and the stream is not live but {state!r}" + (f"; the last error: {error}" if error else "")
+
+    def after_fork(self) -> None:
+        """See `forking`."""
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
+        if self._is_started:
+            self._is_started, self._state = False, "idle"
+            self._intake.forget()
+
+    def _set_state(self, state: str) -> None:
+        """With the lock."""
+        old, self._state = self._state, state
+        self._condition.notify_all()
+        if old != state:
+            self._states.publish((old, state))
+            logger.info("contractInfo: %s, was %s", state, old)
+
+
+class _NoRest:
+    """What pushes that need REST are told to: it is not asked, its answers are in the journal."""
+
+    def ask_for(self, again: Again) -> None:
+        """It is in the journal."""
+
+    def disbelieve(self, now: float) -> None:
+        """It is in the journal."""
+
+
+def _closed_by_user() -> ccxt.ExchangeClosedByUser:
+    return ccxt.ExchangeClosedByUser("the contract info stream was stopped")
 
 
 def _first_markets(path: str | os.PathLike[str]) -> dict[SubType, Line]:
