@@ -17,7 +17,8 @@ from ..clock import FOREVER
 from ..contracts.changes import Market
 from ..contracts.events import ContractInfoEvent, SubType
 from ..contracts.updates import ContractInfo, own_event
-from ..delivery.channel import Channel, Subscription
+from ..delivery.channel import Channel
+from ..delivery.threads import Subscription
 from ..exchange.sync import attach
 from ..forking import renew_after_fork
 from ..journal.entries import ANSWERS, bytes_of
