@@ -9,7 +9,7 @@ from typing import Any
 
 from ccxt_contractinfo.cli import exchange
 from ccxt_contractinfo.cli.main import main
-from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.simulator.binance.urls import connect
 
 from .constants import FAST
 
@@ -20,7 +20,7 @@ def connecting(port: int) -> Callable[..., Any]:
     """What makes the exchanges of commands, but connects them to the simulator that listens on a port."""
 
     def connected(arguments: argparse.Namespace, **settings: Any) -> Any:
-        return BinanceSimulator(port=port).connect(make_exchange(arguments, **{**FAST, **settings}))
+        return connect(make_exchange(arguments, **{**FAST, **settings}), f"http://127.0.0.1:{port}")
 
     return connected
 

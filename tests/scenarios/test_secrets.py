@@ -17,15 +17,8 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.rest import BinanceRest
 from tests.conftest import Inbox, eventually
 from tests.constants import FAST, PATIENCE
-from tests.servers import http_proxy, read_head, serving
-from tests.terminal import Terminal, piped
-
-NEEDLE = "NEEDLE"
-USER = f"user{NEEDLE}:pass{NEEDLE}@"
-
-
-def secret_url(port: int) -> str:
-    return f"ws://{USER}127.0.0.1:{port}/market/ws?token=token{NEEDLE}#{NEEDLE}"
+from tests.secret import NEEDLE, USER, secret_url
+from tests.servers import read_head, serving
 
 
 @pytest.fixture
@@ -213,45 +206,3 @@ def test_a_refusal_of_a_signed_request(sim: BinanceSimulator, make: Any, log: io
     text = f"{stream.health()}{''.join(map(everything, inbox.items))}{log.getvalue()}"
     assert "leverageBracket?" in text
     assert "signature=" not in text.replace("signature=...", "")
-
-
-@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["people", "json"])
-def test_check(sim: BinanceSimulator, arguments: list[str]) -> None:
-    """`check` tells which URL and proxies are chosen, and what fails, without secrets."""
-    with http_proxy([], "other:credentials") as port:
-        proxies = [f"--wssProxy=http://{USER}127.0.0.1:{port}", f"--httpProxy=http://{USER}127.0.0.1:{port}"]
-        for chosen in ([], proxies):
-            with Terminal(
-                sim.port, "check", *arguments, f"--url={secret_url(sim.port)}", *chosen, width=300
-            ) as terminal:
-                assert (18 if chosen else 0) == terminal.end(), terminal.text
-            assert NEEDLE.encode() not in terminal.raw
-            assert b"?token=..." in terminal.raw
-
-
-def test_what_commands_say_on_stderr(sim: BinanceSimulator, tmp_path: Path) -> None:
-    """Where a command connects, what goes wrong, and what it records, is told without secrets."""
-    path = tmp_path / "a.jsonl"
-    with piped(sim.port, "record", str(path), f"--url={secret_url(sim.port)}") as process:
-        assert process.stderr is not None
-        lines = []
-        try:
-            while not any("live:" in line for line in lines):
-                lines.append(process.stderr.readline())
-            sim.close(1008, f"token{NEEDLE}")
-            while not any("1008" in line for line in lines):
-                lines.append(process.stderr.readline())
-        finally:
-            process.kill()
-            process.communicate()
-    assert NEEDLE not in "".join(lines) + path.read_text()
-    for option in (
-        f"--url=http://{USER}host",
-        f"--simulator=http://{USER}host/path",
-        f"--socksProxy=socks9://{USER}host",
-    ):
-        with piped(sim.port, "watch", option) as process:
-            out, err = process.communicate(timeout=PATIENCE)
-        assert process.returncode
-        assert NEEDLE not in out + err
-        assert "host" in err
