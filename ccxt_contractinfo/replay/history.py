@@ -190,9 +190,8 @@ class _History:
             market = _parser().parse_market(entry)
         except Exception:
             return None
-        return (
-            None if market is None else keep_name(market, None if self._is_incomplete else self.market, DEFAULT.words)
-        )
+        known = None if self._is_incomplete else self.market
+        return None if market is None else keep_name(market, known, DEFAULT.words)
 
 
 class _Run:

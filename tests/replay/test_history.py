@@ -128,6 +128,74 @@ def test_a_time_to_come_hides_nothing(tmp_path: Path) -> None:
     assert "TRADING_HALT" == cci.contract_at(path, "IOTAUSDT", 4_000)["status"]
 
 
+def test_a_contract_that_is_there_again_waits_for_rest(tmp_path: Path) -> None:
+    """A new contract under the id of one that went away is known once REST completes it, without the tiers of the old
+    one; then with what was pushed of it."""
+    again = {"onboardDate": ONBOARD + 1, "status": "PENDING_TRADING"}
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry(), brackets={"IOTAUSDT": told_by_rest(PUSHED)}),
+        answer("rest", 20_000, gone=["IOTAUSDT"]),
+        pushed(40_000, ot=ONBOARD + 1, cs="TRADING"),
+        answer("rest", 40_500, entry(**again)),
+    )
+    states = [cci.contract_at(path, "IOTAUSDT", time) for time in (1_002, 20_000, 40_000, 40_500)]
+    assert ["TRADING", None, None, "TRADING"] == [state["status"] for state in states]
+    assert [ONBOARD, ONBOARD, ONBOARD, ONBOARD + 1] == [state["created"] for state in states]
+    assert [True, True, True, False] == [state["tiers"] is not None for state in states]
+    *_, update = cci.replay(path, cci.binanceusdm())
+    assert ("listed" in update["kinds"], states[-1]["created"]) == (True, update["created"])
+
+
+def test_answers_that_lack_others_each_time_are_not_believed(tmp_path: Path) -> None:
+    """Of two answers in a row that may be cut off, the second is believed only where it lacks the same contracts."""
+    others = [f"A{number}USDT" for number in range(40)]
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry(), *map(entry, others)),
+        answer("rest", 60_000, gone=["IOTAUSDT", *others[:20]]),
+        answer("rest", 70_000, entry("A0USDT")),
+        answer("rest", 80_000),
+    )
+    states = [cci.contract_at(path, "IOTAUSDT", time)["status"] for time in (60_000, 70_000, 80_000)]
+    assert ["TRADING", "TRADING", None] == states
+    times = [update["timestamp"] for update in cci.replay(path, cci.binanceusdm()) if update["id"] == "IOTAUSDT"]
+    assert [80_000] == times
+
+
+def test_a_run_does_not_wait_for_pushes_of_the_one_before(tmp_path: Path) -> None:
+    """Each run of a stream has its own clock: what an exchange knows when the next one begins is newer than all before,
+    and what only the run before told stays."""
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry()),
+        pushed(2_000, bks=PUSHED, **HALT),
+        {**START, "time": 3_000, "clock": 0.5},
+        answer("markets", 3_001, entry(), asked=0.6, brackets={}),
+    )
+    states = [cci.contract_at(path, "IOTAUSDT", time) for time in (2_000, 3_001)]
+    assert ["TRADING_HALT", "TRADING"] == [state["status"] for state in states]
+    assert [2, 2] == [len(state["tiers"]) for state in states]
+
+
+@pytest.fixture(scope="module")
+def live_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a stream wrote when the brackets of BTCUSDT and BTCUSD_PERP were pushed."""
+    path = tmp_path_factory.mktemp("live") / "a.jsonl"
+    with (
+        BinanceSimulator(canary_interval=0.05) as sim,
+        sim.connect(cci.binance({"options": {"contractInfo": {"journal": path}}})) as exchange,
+    ):
+        go_live(exchange)
+        sim.set_brackets("BTCUSDT", PUSHED)
+        sim.set_brackets("BTCUSD_PERP", PUSHED)
+        eventually(lambda: exchange.contract_info_stream().health()["events"] == 2)
+    return path
+
+
 @pytest.mark.parametrize(
     ("symbol", "id"),
     [
@@ -140,16 +208,8 @@ def test_a_time_to_come_hides_nothing(tmp_path: Path) -> None:
         ("BTC", None),
     ],
 )
-def test_symbols_are_resolved_as_ccxt_resolves_them(
-    tmp_path: Path, sim: BinanceSimulator, symbol: str, id: str | None
-) -> None:
+def test_symbols_are_resolved_as_ccxt_resolves_them(live_journal: Path, symbol: str, id: str | None) -> None:
     """Without the currency of the margin, a symbol is the perpetual, as for `exchange.market()`; letters count."""
-    path = tmp_path / "a.jsonl"
-    with sim.connect(cci.binance({"options": {"contractInfo": {"journal": path}}})) as exchange:
-        go_live(exchange)
-        sim.set_brackets("BTCUSDT", PUSHED)
-        sim.set_brackets("BTCUSD_PERP", PUSHED)
-        eventually(lambda: exchange.contract_info_stream().health()["events"] == 2)
-    assert id == cci.contract_at(path, symbol, 2**60)["id"]
-    change = last_tier_change(path, symbol)
+    assert id == cci.contract_at(live_journal, symbol, 2**60)["id"]
+    change = last_tier_change(live_journal, symbol)
     assert (id, id is not None) == (change.id, change.tiers is not None)

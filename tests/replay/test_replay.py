@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import socket
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, held_by_another_thread
 from tests.journals import HALT, START, answer, pushed, written
 from tests.samples import entry
 
@@ -300,61 +301,6 @@ def test_a_broken_line_is_raised_when_it_is_its_turn(path: Path) -> None:
     assert "stopped" == replay.state
 
 
-def test_an_answer_does_not_undo_a_push_that_is_newer(tmp_path: Path) -> None:
-    """The rules of which is newer hold in the journal's time."""
-    path = written(
-        tmp_path / "a.jsonl",
-        START,
-        answer("markets", 1_002, entry()),
-        pushed(2_000, **HALT),
-        answer("rest", 3_000),  # which still says TRADING
-        answer("rest", 12_000),  # asked for settle_time after the push
-    )
-    assert [["halted", "status"], ["resumed", "status"]] == [
-        update["kinds"] for update in cci.replay(path, cci.binanceusdm())
-    ]
-    statuses = [cci.contract_at(path, "IOTAUSDT", time)["status"] for time in (1_500, 2_000, 3_000, 12_000)]
-    assert ["TRADING", "TRADING_HALT", "TRADING_HALT", "TRADING"] == statuses
-
-
-def test_a_universe_that_joins_leaves_the_other_as_it_is(tmp_path: Path) -> None:
-    """An exchange of the other universe that begins to follow later undoes no push, in a replay into either or both."""
-    path = written(
-        tmp_path / "a.jsonl",
-        START,
-        answer("markets", 1_002, entry()),
-        pushed(2_000, **HALT),
-        answer("markets", 3_000, entry("BTCUSD_PERP"), universe="inverse"),
-        pushed(4_000),
-    )
-    for kind in (cci.binanceusdm, cci.binance):
-        updates = [(update["id"], update["kinds"]) for update in cci.replay(path, kind())]
-        assert [("IOTAUSDT", ["halted", "status"]), ("IOTAUSDT", ["resumed", "status"])] == updates
-
-
-def test_pushes_that_a_killed_process_held_back_are_not_told(tmp_path: Path) -> None:
-    """What waited for a comparison when the process was killed was told to nobody."""
-    path = written(
-        tmp_path / "a.jsonl",
-        START,
-        answer("markets", 1_002, entry()),
-        {**pushed(2_000, **HALT), "held": True},
-        START,
-        answer("markets", 1_002, entry()),
-        pushed(3_000, cs="SETTLING"),
-    )
-    assert [["settling", "status"]] == [update["kinds"] for update in cci.replay(path, cci.binanceusdm())]
-
-
-def test_a_push_that_came_twice_is_told_once(tmp_path: Path) -> None:
-    """What both of two overlapping connections have brought is played once."""
-    markets = answer("markets", 1_002, entry())
-    repeated = {**pushed(2_000, **HALT), "repeated": True}
-    path = written(tmp_path / "a.jsonl", START, markets, pushed(2_000, **HALT), pushed(3_000), repeated)
-    updates = list(cci.replay(path, cci.binanceusdm()))
-    assert [["halted", "status"], ["resumed", "status"]] == [update["kinds"] for update in updates]
-
-
 def test_a_replay_is_played_by_one_caller(path: Path) -> None:
     """A second iteration beside the first is refused."""
     replay = cci.replay(path, cci.binanceusdm())
@@ -363,3 +309,71 @@ def test_a_replay_is_played_by_one_caller(path: Path) -> None:
     with pytest.raises(ccxt.BadRequest, match="is being played already"):
         next(iter(replay))
     assert 2 == len(list(updates))
+
+
+def test_a_replay_has_all_that_users_call_of_a_stream(path: Path) -> None:
+    """``contract_info_stream()`` returns the replay: a bot that asks its stream goes on as it does live."""
+    exchange = cci.binanceusdm()
+    replay = cci.replay(path, exchange)
+    assert replay is exchange.contract_info_stream()
+    stream = cci.ContractInfoStream()
+    documented = {name for name in dir(stream) if not name.startswith("_")} - FOR_READERS
+    assert set() == documented - set(dir(replay))
+    assert stream.health().keys() == replay.health().keys()
+    for name in ("wait_until_live", "resync", "is_fresh", "stop", "on_event", "on_state", "on_error"):
+        live, played = (inspect.signature(getattr(each, name)) for each in (stream, replay))
+        assert live == played
+    assert (None, 10.0) == (replay.error, replay.settle_time)
+    assert not replay.is_fresh()
+    assert 3 == len(list(replay))
+    assert 3 == replay.health()["events"]
+
+
+FOR_READERS = {"of", "venue", "connected", "proven", "lost", "ended", "replacing", "released", "received", "heard"}
+FOR_READERS |= {"sent", "due", "tick"}
+"""What a stream has for the threads that read, and for those who make it."""
+
+
+def test_events_are_told(path: Path) -> None:
+    """`on_event` hears each push."""
+    replay, events = cci.replay(path, cci.binanceusdm()), Inbox()
+    replay.on_event(events)
+    with replay:
+        assert 3 == len(list(replay))
+    assert ["TRADING_HALT", "TRADING", "TRADING_HALT"] == [event.status for event in events.wait(3)]
+
+
+def test_waiting_until_live_ends_with_the_replay(path: Path) -> None:
+    """A caller that waits for 'live' is told when the journal says so, or that it never will."""
+    replay = cci.replay(path, cci.binanceusdm())
+    assert not replay.wait_until_live(0)
+    updates = iter(replay)
+    next(updates)
+    assert replay.wait_until_live(PATIENCE)
+    replay.stop()
+    assert not replay.wait_until_live(PATIENCE)
+    with pytest.raises(ccxt.ExchangeClosedByUser):
+        replay.start()
+
+
+def test_a_replay_shows_frames_where_verbose_is_on(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As live, ccxt's `verbose` shows what came."""
+    exchange = cci.binanceusdm()
+    replay = cci.replay(path, exchange)
+    assert 3 == len(list(replay))
+    assert "" == capsys.readouterr().out
+    exchange = cci.binanceusdm()
+    replay = cci.replay(path, exchange)
+    exchange.verbose = True
+    assert 3 == len(list(replay))
+    assert 3 == capsys.readouterr().out.count('"e":"contractInfo"')
+
+
+def test_the_child_of_a_fork_can_play(path: Path) -> None:
+    """There, a replay waits for no lock that a thread of the parent held."""
+    replay = cci.replay(path, cci.binanceusdm())
+    replay.start()
+    with held_by_another_thread(replay._lock):
+        replay.after_fork()
+        assert "idle" == replay.state
+        assert 3 == len(list(replay))
