@@ -12,7 +12,7 @@ from .contracts.tier_changes import TierChange
 from .contracts.updates import ContractInfo
 from .delivery.threads import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
-from .exchange.exchanges import binance, binancecoinm, binanceusdm
+from .exchange.ready_made import binance, binancecoinm, binanceusdm
 from .exchange.sync import ContractInfoMixin, attach
 from .journal.reading import read_journal
 from .positions.impact import PositionImpact

@@ -9,7 +9,7 @@ from typing import Any
 
 import ccxt
 
-from .callbacks import check_callback
+from .callable_check import check_callback
 from .shown import shown_value
 
 SERVE_TIERS = "serveTiers"

@@ -32,7 +32,7 @@ PURE = (
 )
 PURE += ("cli.changes_in_words", "cli.formatting", "exchange.filters", "stream.repeats")
 WAITING = ("markets.table", "markets.views", "positions.held", "venues.rest", "venues.stand_in")
-WAITING += ("venues.binance.rest", "venues.binance.venue", "venues.known", "venues.venue")
+WAITING += ("venues.binance.rest", "venues.binance.venue", "venues.registry", "venues.venue")
 """Of the pure folders: what waits for a lock or for the network, and the venues, which ask by it."""
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 

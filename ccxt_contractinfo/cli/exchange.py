@@ -16,7 +16,7 @@ import ccxt
 
 from .. import clock
 from ..contracts.updates import ContractInfo
-from ..exchange import exchanges
+from ..exchange import ready_made
 from .options import IN_PROCESS, REST_PROXIES, STREAM_PROXIES
 from .output import Failure, need
 
@@ -40,7 +40,7 @@ def make_exchange(arguments: argparse.Namespace, **settings: Any) -> Any:
         if key and secret:
             config.update({"apiKey": key, "secret": secret})
             break
-    exchange = getattr(exchanges, arguments.exchange)(config)
+    exchange = getattr(ready_made, arguments.exchange)(config)
     if arguments.sandbox:
         exchange.set_sandbox_mode(True)
     return exchange

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import ccxt
 
-from ..callbacks import check_callback
+from ..callable_check import check_callback
 from ..forking import renew_after_fork
 from ..weak_list import WeakList
 from .backlog import Backlog, Key

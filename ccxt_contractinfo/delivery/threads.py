@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import ccxt
 
 from .. import clock
-from ..callbacks import name_of
+from ..callable_check import name_of
 from .backlog import Backlog
 
 logger = logging.getLogger("ccxt_contractinfo")

@@ -33,13 +33,13 @@ from ..resync import ResyncResult
 from ..settings import Settings, contracts_filter, serves_tiers
 from ..shown import printable
 from ..stream.stream import ContractInfoStream
-from ..venues.known import venue_of
+from ..venues.registry import venue_of
 from ..venues.rest import Answers
 from ..venues.snapshot import LeverageBrackets
 from .ccxt_markets import CcxtMarkets, SetMarkets
 from .ccxt_tiers import CcxtTiers
-from .comparing import Comparing
 from .filters import Filter, update_filter
+from .rest_answers import RestAnswers
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -81,7 +81,7 @@ class MarketKeeper:
         contracts_filter(exchange)
         self._ccxt_markets = CcxtMarkets(exchange, self.venue, set_markets)
         self.tiers = CcxtTiers(exchange, self.venue.words, self)
-        self.comparing = Comparing(self.venue, self.venue.rest(exchange), self._ccxt_markets, self)
+        self.rest_answers = RestAnswers(self.venue, self.venue.rest(exchange), self._ccxt_markets, self)
         self.held = HeldPositions(
             self.locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
@@ -256,7 +256,7 @@ class MarketKeeper:
     @property
     def has_key(self) -> bool:
         """Whether the exchange has an API key and its secret."""
-        return self.comparing.rest.key is not None
+        return self.rest_answers.rest.key is not None
 
     # The stream
 
@@ -329,7 +329,7 @@ class MarketKeeper:
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
         """See `Follower`."""
-        return self.comparing.compare(answers, settle_time, is_over)
+        return self.rest_answers.compare(answers, settle_time, is_over)
 
     @property
     def has_account(self) -> bool:
@@ -338,7 +338,7 @@ class MarketKeeper:
 
     def tiers_error(self) -> str | None:
         """See `Follower`."""
-        return self.comparing.account.error
+        return self.rest_answers.account.error
 
     def known(self) -> list[Known]:
         """See `Follower`."""
@@ -442,7 +442,7 @@ class MarketKeeper:
         """See `forking`."""
         self._creation = threading.RLock()
         self.local = threading.local()  # with cursors of the parent's
-        self.comparing.account.after_fork()
+        self.rest_answers.account.after_fork()
         self.is_following = False
         self.table.told.discard(self.updates)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import ccxt
 
 from .. import clock
-from ..callbacks import check_callback
+from ..callable_check import check_callback
 from ..contracts.kinds import Kind
 from ..contracts.tier_changes import Direction
 from ..contracts.tiers import LeverageTier

@@ -31,14 +31,14 @@ from ..errors import MalformedEvent
 from ..resync import NOTHING, ResyncResult, latest, merged
 from ..venues.snapshot import Contents, Entry, Snapshot, State
 from ..venues.venue import Venue
-from .adjusted import AdjustedBrackets
+from .adjusted_brackets import AdjustedBrackets
 from .choice import Choice
+from .cut_off_answers import MissingContracts, are_many
 from .live_dict import LiveDict
-from .missed import Finding, brackets_told, differs, listed, malformed, missed, unreadable, vanished
-from .missing import MissingContracts, are_many
-from .newest import NewestPushes
+from .missed_changes import Finding, brackets_told, differs, listed, malformed, missed, unreadable, vanished
+from .newest_pushes import NewestPushes
+from .pending_listings import PendingListings
 from .views import PublishedMarkets
-from .waiting import PendingListings
 
 LONG_AGO = float("-inf")
 

@@ -12,15 +12,15 @@ from ..contracts.changes import Market, complete, keep_name
 from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent, SubType
 from ..contracts.tiers import LeverageTier
 from ..errors import MalformedEvent
-from ..exchange.exchanges import binance
+from ..exchange.ready_made import binance
 from ..journal.answers import ReadAnswers, tells_coefficients
 from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import read_lines
-from ..markets.missing import MissingContracts
+from ..markets.cut_off_answers import MissingContracts
 from ..markets.table import MarketTable
 from ..settings import Settings
-from ..venues.known import DEFAULT
 from ..venues.messages import InvalidPush
+from ..venues.registry import DEFAULT
 from ..venues.snapshot import Entry, LeverageBrackets
 
 

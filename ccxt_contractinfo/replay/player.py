@@ -124,7 +124,7 @@ class Player:
         told, asked = self._answers.entries[sub_type].values(), entry["asked"] + self._offset
         snapshot = self._venue.entries.snapshot_of(told, sub_type, asked, entry["server_time"])
         brackets = None if entry["brackets"] is None else self._answers.leverage_brackets(sub_type)
-        result = self._keeper.comparing.apply(
+        result = self._keeper.rest_answers.apply(
             snapshot,
             brackets,
             entry["brackets_asked"] + self._offset,

@@ -30,7 +30,7 @@ from ..stream.follower import Follower
 from ..stream.freshness import Freshness
 from ..stream.intake import Intake
 from ..stream.reports import Reports
-from ..venues.known import venue_of
+from ..venues.registry import venue_of
 from ..weak_list import WeakList
 from .player import Player
 

@@ -1,4 +1,4 @@
-"""Comparing the markets of those who follow a stream with REST: who has to be, when, and what has come of it."""
+"""RestAnswers the markets of those who follow a stream with REST: who has to be, when, and what has come of it."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ from ..errors import (
 )
 from ..shown import shown, shown_url, without_secrets
 from ..venues.endpoint import Endpoint
-from .answer import Answer
 from .dial import Passed, dial, ignore
+from .handshake_answer import Answer
 
 SHORTEST = 0.001
 """s; the shortest wait of a socket. With none at all, it would be of another kind."""

@@ -22,7 +22,7 @@ from ..errors import ConnectionLost, HandshakeTimeout, ProtocolViolation
 from ..extras import how_to_install
 from ..shown import shown, shown_url, without_secrets
 from ..venues.endpoint import Endpoint, split_url
-from .answer import Answer
+from .handshake_answer import Answer
 from .lookups import LookUps
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")

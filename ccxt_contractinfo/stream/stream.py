@@ -27,8 +27,8 @@ from ..resync import NOTHING, ResyncResult
 from ..settings import Settings, stream_settings
 from ..shown import MESSAGE, shown, shown_value, without_secrets
 from ..venues.endpoint import Endpoint
-from ..venues.known import DEFAULT, venue_of
 from ..venues.messages import Canary, InvalidPush, Refusal, Shutdown
+from ..venues.registry import DEFAULT, venue_of
 from ..venues.rest import Answers
 from ..weak_list import WeakList
 from .comparison import Comparison
@@ -641,7 +641,7 @@ class ContractInfoStream:
                 self._freshness.canary(time, now, self._endpoint.shown)
         session.canary(time, now)
 
-    # Comparing with REST
+    # RestAnswers with REST
 
     def _compare_uncompared(self) -> None:
         """See to it that those are compared that have not been. With the lock."""

@@ -91,7 +91,7 @@ def test_public_data_is_live_all_the_same(
 def test_a_failure_is_tried_again(sim: BinanceSimulator, make: Make, status: int, body: Any) -> None:
     """By itself, when it is time, until the tiers are there; then a new failure is news again."""
     exchange, errors = keyed(sim, make), Inbox()
-    exchange._contract_info().comparing.account = AccountBrackets(0.01, 0.02)
+    exchange._contract_info().rest_answers.account = AccountBrackets(0.01, 0.02)
     stream = exchange.contract_info_stream()
     stream.on_error(errors)
     sim.fail_rest(status, body=body, path=PRIVATE)
@@ -114,7 +114,7 @@ def test_a_refused_key_is_left_alone_until_it_changes(
 ) -> None:
     """It is not tried again, whatever class ccxt makes of the refusal; another key, or another kind of account, is."""
     exchange = keyed(sim, make)
-    exchange._contract_info().comparing.account = AccountBrackets(0.01, 0.02)
+    exchange._contract_info().rest_answers.account = AccountBrackets(0.01, 0.02)
     stream = exchange.contract_info_stream()
     sim.fail_rest(status, body=body, path=PRIVATE)
     go_live(exchange)
@@ -243,7 +243,7 @@ def test_retries_are_spread(sim: BinanceSimulator, moment: Moment) -> None:
 def test_what_was_signed_is_not_shown(sim: BinanceSimulator, make: Make) -> None:
     """The error of a request that nobody answered is the same each time, and shows no signature in `health()`."""
     exchange, errors = keyed(sim, make), Inbox()
-    exchange._contract_info().comparing.account = AccountBrackets(0.0, 0.0)
+    exchange._contract_info().rest_answers.account = AccountBrackets(0.0, 0.0)
     exchange.urls["api"]["fapiPrivate"] = "http://127.0.0.1:9/fapi/v1"
     stream = exchange.contract_info_stream()
     stream.on_error(errors)
@@ -277,7 +277,7 @@ def test_a_users_class_that_fails(sim: BinanceSimulator, make: Make) -> None:
 def test_a_key_that_gets_no_answer(sim: BinanceSimulator, make: Make) -> None:
     """What is public does not wait for it; once it comes, it counts, and the errors in it are told."""
     exchange, errors = keyed(sim, make), Inbox()
-    exchange._contract_info().comparing.account = AccountBrackets(patience=0.05)
+    exchange._contract_info().rest_answers.account = AccountBrackets(patience=0.05)
     stream = exchange.contract_info_stream()
     stream.on_error(errors)
     answers = [entry for entry in exchange.fapiPrivateGetLeverageBracket() if entry["symbol"] != "ETHUSDT"]
@@ -297,7 +297,7 @@ def test_a_key_that_gets_no_answer(sim: BinanceSimulator, make: Make) -> None:
 def test_a_failure_that_comes_late(sim: BinanceSimulator, make: Make) -> None:
     """It is told, and tried again, as any other."""
     exchange, errors = keyed(sim, make), Inbox()
-    exchange._contract_info().comparing.account = AccountBrackets(0.01, 0.02, patience=0.05)
+    exchange._contract_info().rest_answers.account = AccountBrackets(0.01, 0.02, patience=0.05)
     exchange.contract_info_stream().on_error(errors)
     with silent(sim) as (port, release):
         exchange.urls["api"]["fapiPrivate"] = f"http://127.0.0.1:{port}/fapi/v1"

@@ -218,7 +218,7 @@ class Storm:
 
     def _attached(self, name: str, exchange: Any, *, keyed: bool = False) -> Attached:
         witness = Witness(name, exchange, self.world.ever_removed.__contains__, keyed=keyed)
-        exchange._contract_info().comparing.account = AccountBrackets(
+        exchange._contract_info().rest_answers.account = AccountBrackets(
             first_retry=0.05, longest_retry=0.4
         )  # no calm is so long
         exchange.on_contract_info(witness)

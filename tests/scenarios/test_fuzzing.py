@@ -264,8 +264,8 @@ class World:
         self.keeper.set_markets(STARTING_MARKETS, None, 0.0)
         # Something of both universes is loaded, so that it is kept in step.
         self.exchange.options["leverageBrackets"] = {self.exchange.market(id)["symbol"]: [] for id in (LINEAR, INVERSE)}
-        self.rest = self.keeper.comparing.rest = Rest()
-        self.keeper.comparing.account = AccountBrackets(first_retry=0.0)  # it is asked again in each answer
+        self.rest = self.keeper.rest_answers.rest = Rest()
+        self.keeper.rest_answers.account = AccountBrackets(first_retry=0.0)  # it is asked again in each answer
         self.stream = self.exchange.contract_info_stream()
         self.stream._run = Run()
         self.stream.reports._repeats = Unlimited()

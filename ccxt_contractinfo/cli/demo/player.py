@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import ccxt
 
 from ...contracts.updates import ContractInfo
-from ...exchange.exchanges import binanceusdm
+from ...exchange.ready_made import binanceusdm
 from ...shown import MESSAGE, shown
 from ...simulator import BinanceSimulator
 from ..changes_in_words import FIELDS as WORDS

@@ -8,7 +8,7 @@ import pytest
 from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.venues.binance.venue import BINANCE
 from ccxt_contractinfo.venues.binance.words import CONTRACT_TYPES, WORDS
-from ccxt_contractinfo.venues.known import DEFAULT, venue_of
+from ccxt_contractinfo.venues.registry import DEFAULT, venue_of
 
 
 def test_the_default_canary_is_binances() -> None:

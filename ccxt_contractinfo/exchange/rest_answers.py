@@ -1,4 +1,4 @@
-"""Comparing one exchange's markets with REST: what is asked, and how an answer is applied."""
+"""RestAnswers one exchange's markets with REST: what is asked, and how an answer is applied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import clock
 from ..contracts.changes import Market, complete
 from ..contracts.events import SubType
 from ..errors import MalformedEvent
-from ..markets.missed import malformed
+from ..markets.missed_changes import malformed
 from ..markets.table import MarketTable
 from ..resync import NOTHING, ResyncResult, failed, merged
 from ..stream.stream import ContractInfoStream
@@ -60,7 +60,7 @@ class Keeper(Protocol):
         ...
 
 
-class Comparing:
+class RestAnswers:
     """Compares the markets of one exchange.
 
     :param rest: asks REST as the exchange does

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ccxt_contractinfo.contracts.events import Arrival
-from ccxt_contractinfo.markets.waiting import PATIENCE, PendingListings
+from ccxt_contractinfo.markets.pending_listings import PATIENCE, PendingListings
 from ccxt_contractinfo.venues.binance.pushes import parse_event
 from ccxt_contractinfo.venues.binance.words import WORDS
 

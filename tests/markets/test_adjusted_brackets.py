@@ -95,7 +95,7 @@ def test_until_rest_answers_tiers_stay(sim: BinanceSimulator, account: Any) -> N
     included."""
     exchange = account()
     inbox = listening(exchange)
-    exchange._contract_info().comparing.account = AccountBrackets(0.01, 0.02)
+    exchange._contract_info().rest_answers.account = AccountBrackets(0.01, 0.02)
     exchange.load_leverage_brackets()
     own = exchange.options["leverageBrackets"][SYMBOL]
     sim.fail_rest(500, path="leverageBracket")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccxt_contractinfo.markets.newest import NewestPushes
+from ccxt_contractinfo.markets.newest_pushes import NewestPushes
 from tests.samples import CUT, PUSHED, arrival, part, push
 
 

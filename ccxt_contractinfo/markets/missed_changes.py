@@ -17,7 +17,7 @@ from ..errors import MalformedEvent
 from ..resync import NOTHING, ResyncResult, latest, merged
 from ..venues.entries import Entries
 from ..venues.snapshot import Entry, Snapshot, State
-from .newest import NewestPushes
+from .newest_pushes import NewestPushes
 
 
 class Finding(NamedTuple):

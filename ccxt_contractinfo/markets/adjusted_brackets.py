@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ..contracts.events import Arrival
 from ..venues.snapshot import Entry, LeverageBrackets
-from .newest import NewestPushes
+from .newest_pushes import NewestPushes
 
 
 class AdjustedBrackets:
@@ -35,7 +35,7 @@ class AdjustedBrackets:
         return self._coefficients.get(sub_type, {})
 
     def learn(self, sub_type: str, brackets: Mapping[str, list[Entry]], pushes: NewestPushes) -> None:
-        """Take over what an answer says; `newest` forget the brackets of the contracts that it names."""
+        """Take over what an answer says; `pushes` forget the brackets of the contracts that it names."""
         coefficients = brackets.coefficients if isinstance(brackets, LeverageBrackets) else {}
         self._coefficients[sub_type] = coefficients
         self.ids = frozenset().union(*self._coefficients.values())

@@ -10,8 +10,8 @@ import pytest
 from ccxt_contractinfo.contracts.changes import Market, apply_event, vanish
 from ccxt_contractinfo.contracts.events import Arrival, SubType
 from ccxt_contractinfo.errors import MalformedEvent
-from ccxt_contractinfo.markets.missed import Finding, differs, listed, missed, vanished
-from ccxt_contractinfo.markets.newest import NewestPushes
+from ccxt_contractinfo.markets.missed_changes import Finding, differs, listed, missed, vanished
+from ccxt_contractinfo.markets.newest_pushes import NewestPushes
 from ccxt_contractinfo.resync import ResyncResult
 from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo, state_of
 from ccxt_contractinfo.venues.binance.venue import BINANCE
