@@ -52,7 +52,7 @@ import orjson
 
 from ..contracts.events import SubType
 from ..errors import MalformedEvent
-from ..venues.binance.brackets import brackets_of
+from ..venues.registry import DEFAULT
 
 FORMAT = 1
 """The version that ``start`` entries name."""
@@ -101,7 +101,7 @@ def _are_brackets(value: Any) -> bool:
     if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
         return False
     try:
-        return all(brackets_of(each) is not None for each in value.values())
+        return all(DEFAULT.entries.brackets_of(each) is not None for each in value.values())
     except MalformedEvent:
         return False
 

@@ -261,7 +261,7 @@ class Replay:
         return self._states.subscribe(callback)
 
     def on_error(self, callback: Callable[[BaseException], object]) -> Subscription:
-        """Call `callback(error)` for each exception: of parsing, of REST's answers, of callbacks."""
+        """Call `callback(error)` for each exception: of parsing, of answers of REST, of callbacks."""
         return self._reports.channel.subscribe(callback)
 
     def health(self) -> dict[str, Any]:
@@ -292,7 +292,7 @@ class Replay:
 
     @property
     def recorder(self) -> Recorder:
-        """Writes nothing: a replay has no journal of its own."""
+        """Writes nothing: a replay is not recorded."""
         return self._recorder
 
     @property

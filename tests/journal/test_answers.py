@@ -18,8 +18,7 @@ from tests.samples import CUT, PUSHED, entry, told_by_rest
 
 
 def test_an_answer_says_only_what_the_one_before_did_not(tmp_path: Path, opened: Callable[..., Opened]) -> None:
-    """The first answer of a universe has all contracts; those after it what is other, what is gone, and new brackets;
-    the same answer to several exchanges is written once."""
+    """The first answer on a sub-type has all contracts; later ones have what differs, what is gone and new brackets."""
     path = tmp_path / "a.jsonl"
     journal = opened(path).journal
     tiers = {"BTCUSDT": told_by_rest(PUSHED), "IOTAUSDT": told_by_rest(PUSHED)}

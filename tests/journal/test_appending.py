@@ -62,7 +62,7 @@ def test_a_torn_end_is_passed_over_and_set_aside(tmp_path: Path, opened: Callabl
 
 @pytest.mark.parametrize("name", [*NAMES, "a", "my.bot.jsonl.gz"])
 def test_a_full_file_is_set_aside(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
-    """A file that has its size gets the time into its name; all are read, in order; each says all contracts anew."""
+    """A full file gets the time into its name; all files are read, in order; each has all contracts again."""
     path = tmp_path / name
     journal = opened(path, max_size=2000).journal
     for number in range(100):
@@ -121,8 +121,8 @@ def test_a_file_that_cannot_be_renamed_grows_on(
     assert 0 == each.journal.lost
 
 
-def test_a_file_that_is_deleted_is_begun_anew(tmp_path: Path, opened: Callable[..., Opened]) -> None:
-    """Nothing is written to a file that nobody can find; where its folder is gone, too, that is told."""
+def test_a_file_that_is_deleted_is_begun_again(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+    """Nothing is written to a file that was deleted; where its folder is gone, too, that is told."""
     path = tmp_path / "folder" / "a.jsonl"
     path.parent.mkdir()
     each = opened(path)
@@ -137,8 +137,8 @@ def test_a_file_that_is_deleted_is_begun_anew(tmp_path: Path, opened: Callable[.
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_that_is_moved_or_cut_is_begun_anew(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
-    """Whoever rotates logs may move the file, or cut it where it is: the next line is in a file that can be read."""
+def test_a_file_that_is_moved_or_cut_is_begun_again(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+    """A tool that rotates logs may move the file, or cut it in place: the next line is in a file that can be read."""
     path = tmp_path / name
     journal = opened(path, max_size=100_000).journal
     path.rename(tmp_path / "moved")

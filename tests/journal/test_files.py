@@ -145,7 +145,7 @@ def test_what_is_no_file_is_refused(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no modes")
 @pytest.mark.parametrize("name", NAMES)
-def test_nobody_else_can_read_a_journal(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
+def test_no_other_user_can_read_a_journal(tmp_path: Path, opened: Callable[..., Opened], name: str) -> None:
     """Whatever the process's umask, each file that a journal makes is the user's own, set aside or not, the lock
     included."""
     umask = os.umask(0)

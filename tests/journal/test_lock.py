@@ -80,7 +80,7 @@ def test_a_lock_that_was_deleted_is_another_streams(
 
 
 def test_a_lock_that_was_deleted_alone_is_made_again(tmp_path: Path, opened: Callable[..., Opened]) -> None:
-    """Where nobody else has come meanwhile, no line is lost, and others are kept away again."""
+    """Where no other stream has come meanwhile, no line is lost, and others are kept away again."""
     path = tmp_path / "a.jsonl"
     journal = opened(path).journal
     lock_of(path).unlink()
@@ -91,7 +91,7 @@ def test_a_lock_that_was_deleted_alone_is_made_again(tmp_path: Path, opened: Cal
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_the_child_of_a_fork_keeps_nobody_from_the_journal(tmp_path: Path, opened: Callable[..., Opened]) -> None:
+def test_the_child_of_a_fork_keeps_no_stream_from_the_journal(tmp_path: Path, opened: Callable[..., Opened]) -> None:
     """A child that outlives its parent's stream does not hold its lock."""
     path = tmp_path / "a.jsonl"
     journal = opened(path).journal

@@ -53,7 +53,7 @@ def test_zeros_at_the_end_hide_nothing(
 
 
 def test_zeros_in_the_middle_are_damage(tmp_path: Path) -> None:
-    """What was lost there, nobody knows."""
+    """Lines may have been lost there, so that it is an error."""
     path = tmp_path / "a.jsonl"
     line = b'{"kind":"release","time":1}\n'
     for zeros in (3, 200_000):

@@ -39,8 +39,8 @@ def test_a_push_is_in_the_file_as_it_came_at_once(tmp_path: Path, opened: Callab
 
 
 def test_a_line_that_is_too_long_is_lost_and_told(tmp_path: Path, opened: Callable[..., Opened]) -> None:
-    """Where `max_frame_size` allows a longer message, it is not written, because nobody could read it; the lines after
-    it are."""
+    """Where `max_frame_size` allows a longer message, it is not written, because no reader would take it; the lines
+    after it are."""
     path = tmp_path / "a.jsonl"
     each = opened(path)
     each.journal.push(b'{"a":"%s"}' % (b"b" * LONGEST_LINE), 0.0)
@@ -145,7 +145,7 @@ def test_a_killed_process_loses_no_line(tmp_path: Path, opened: Callable[..., Op
 
 
 def test_writers_on_several_threads_do_not_mix_lines(tmp_path: Path, opened: Callable[..., Opened]) -> None:
-    """Lines stay whole, whoever writes them, also over rotations."""
+    """Lines stay whole, whichever thread writes them, also over rotations."""
     path = tmp_path / "a.jsonl.gz"
     journal = opened(path, max_size=1000).journal
 

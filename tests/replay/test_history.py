@@ -20,7 +20,7 @@ UNKNOWN = dict.fromkeys(
 
 
 def test_a_contract_at_a_time(tmp_path: Path) -> None:
-    """Status, dates and tiers are as pushes and REST have told them until then; what nobody has told is None."""
+    """Status, dates and tiers are as pushes and REST have told them until then; what is unknown is None."""
     path = written(
         tmp_path / "a.jsonl",
         START,

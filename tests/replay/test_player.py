@@ -26,8 +26,8 @@ def test_an_answer_does_not_undo_a_push_that_is_newer(tmp_path: Path) -> None:
     assert ["TRADING", "TRADING_HALT", "TRADING_HALT", "TRADING"] == statuses
 
 
-def test_a_universe_that_joins_leaves_the_other_as_it_is(tmp_path: Path) -> None:
-    """An exchange of the other universe that begins to follow later undoes no push, in a replay into either or both."""
+def test_a_sub_type_that_joins_leaves_the_other_as_it_is(tmp_path: Path) -> None:
+    """An exchange of the other sub-type that begins to follow later undoes no push, in a replay into either or both."""
     path = written(
         tmp_path / "a.jsonl",
         START,
@@ -42,7 +42,7 @@ def test_a_universe_that_joins_leaves_the_other_as_it_is(tmp_path: Path) -> None
 
 
 def test_pushes_that_a_killed_process_held_back_are_not_told(tmp_path: Path) -> None:
-    """What waited for a comparison when the process was killed was told to nobody."""
+    """What waited for a comparison when the process was killed was not told, and is not told again."""
     path = written(
         tmp_path / "a.jsonl",
         START,

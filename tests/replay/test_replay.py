@@ -133,7 +133,7 @@ def test_pushes_that_were_held_back_come_behind_what_was_missed(
 
 
 def test_several_runs_are_played_one_after_the_other(sim: BinanceSimulator, make: Make, tmp_path: Path) -> None:
-    """A bot that was started anew knew no tiers any more, and the replay does not, either."""
+    """A bot that was started again knew no tiers any more, and the replay does not, either."""
     path = tmp_path / "a.jsonl"
     told = []
     for _ in range(2):
@@ -147,7 +147,7 @@ def test_several_runs_are_played_one_after_the_other(sim: BinanceSimulator, make
     assert told == [seen(update) for update in cci.replay(path, cci.binanceusdm())]
 
 
-def test_both_universes_are_played(sim: BinanceSimulator, make: Make, tmp_path: Path) -> None:
+def test_both_sub_types_are_played(sim: BinanceSimulator, make: Make, tmp_path: Path) -> None:
     """A journal of two exchanges on one stream is played into whatever trades a part of it; into another, it is
     refused."""
     path = tmp_path / "a.jsonl"
@@ -259,7 +259,7 @@ def test_callers_that_wait_are_told(path: Path) -> None:
 
 
 def test_states_are_told(path: Path) -> None:
-    """Whoever listens to the replay's state hears what the live one was."""
+    """A callback on the replay's state hears what the live one was."""
     replay = cci.replay(path, cci.binanceusdm())
     states = Inbox()
     replay.on_state(lambda old, new: states((old, new)))
@@ -269,7 +269,7 @@ def test_states_are_told(path: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf"), "1", True])
-def test_a_speed_that_cannot_be_meant(path: Path, speed: Any) -> None:
+def test_an_invalid_speed(path: Path, speed: Any) -> None:
     """It is refused at once."""
     with pytest.raises(ccxt.BadRequest, match="speed should be a positive number or None"):
         cci.replay(path, cci.binanceusdm(), speed=speed)
