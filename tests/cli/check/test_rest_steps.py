@@ -10,7 +10,9 @@ import pytest
 import requests
 
 from ccxt_contractinfo.simulator import BinanceSimulator
+from ccxt_contractinfo.simulator.binance.urls import connect
 from ccxt_contractinfo.simulator.server import Server
+from tests import against
 
 from .conftest import Check, statuses
 
@@ -44,13 +46,12 @@ def test_rest_fails(check: Check, sim: BinanceSimulator, status: int, headers: d
 
 def test_rest_cannot_be_reached(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """What requests said of a connection that failed is told."""
-    connect = BinanceSimulator.connect
 
-    def astray(self: Any, exchange: Any) -> Any:
-        connect(self, exchange).urls["api"]["fapiPublic"] = "http://no-such-host.invalid/fapi/v1"
+    def astray(exchange: Any, url: str) -> Any:
+        connect(exchange, url).urls["api"]["fapiPublic"] = "http://no-such-host.invalid/fapi/v1"
         return exchange
 
-    monkeypatch.setattr(BinanceSimulator, "connect", astray)
+    monkeypatch.setattr(against, "connect", astray)
     code, results = check()
     assert 15 == code
     assert "resolve" in results["rest"]["detail"]
