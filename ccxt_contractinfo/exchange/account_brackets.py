@@ -1,6 +1,6 @@
-"""When the leverage brackets of an account are asked for, and what has come of it.
+"""When to ask for an account's leverage brackets, and what came of it.
 
-They are private data beside public data: whatever a key meets is told once, and fails nothing that is public.
+They are private data beside public data: an error with the key is reported once, and stops nothing that is public.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ..venues.snapshot import LeverageBrackets, Snapshot
 logger = logging.getLogger("ccxt_contractinfo")
 
 Late = Callable[[Snapshot, LeverageBrackets | None, float, ResyncResult], None]
-"""Called with what came too late: the snapshot that was compared without it, the brackets or None, when they were asked
-for (s by `clock.now`), and what came of it. On the thread that has asked."""
+"""Called with an answer that came too late: the snapshot that was compared without it, the brackets or None, when they
+were asked for (s by `clock.now`), and what came of it. On the thread that asked."""
 
 Told = tuple[LeverageBrackets | None, ResyncResult]
 """The brackets of a sub-type, or None, and what came of asking for them."""
 
 PATIENCE = 2.0
-"""s; how long all that is public waits in one round for all that is private."""
+"""s; how long the public part of one round waits in all for the private part."""
 FIRST_RETRY = 60.0
 LONGEST_RETRY = 3600.0
 
@@ -43,11 +43,11 @@ _TOO_MANY = (418, 429)
 class AccountBrackets:
     """Asks for the leverage brackets of one exchange's account when it is time, and remembers what went wrong.
 
-    A key that is refused is not used again until it changes. After any other failure the next try waits for about
+    A refused key is not used again until it changes. After any other failure, the next try waits for about
     `first_retry` s, then twice as long each time, up to `longest_retry` s; never less than Retry-After.
 
-    It asks on a thread of its own, for which a round waits `patience` s: REST may not answer at all. `error` may be
-    read from any thread; `ask` is for one thread at a time.
+    It asks on its own thread, and a round waits `patience` s for it: REST may not answer at all. `error` may be read
+    from any thread; `ask` is for one thread at a time.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class AccountBrackets:
     ) -> None:
         self._patience = patience
         self._asking: weakref.ref[_Asking] | None = None
-        """What asks on a thread of its own; once that has ended, nothing of it is kept."""
+        """What asks on its own thread; once that has ended, nothing of it is kept."""
         self._first_retry = first_retry
         self._longest_retry = longest_retry
         self._uniform = uniform
@@ -67,18 +67,18 @@ class AccountBrackets:
 
     @property
     def error(self) -> str | None:
-        """Why tiers are unknown, or may be old: the text of the last failure; None where there is none, or no key."""
+        """Why tiers are unknown, or may be old: the text of the last failure; None if there is none, or no key."""
         return next(iter(dict(self._errors).values()), None)
 
     def ask(
         self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, late: Late
     ) -> tuple[dict[SubType, tuple[LeverageBrackets, float]], ResyncResult]:
         """The brackets of the sub-types of these snapshots, and when (s by `clock.now`) they were asked for; without
-        those that are not asked for now, cannot be had, or are late. And what came of it: errors that were not reported
-        yet, and when to ask again.
+        those that are not due, cannot be had, or are late. And what came of it: errors that were not reported yet, and
+        when to ask again.
 
-        :param account: what the key is, and whatever else decides which account is asked; None: there is no key
-        :param answers: of this round, in which the limits of REST are remembered
+        :param account: the key, and all else that decides which account is asked; None: there is no key
+        :param answers: those of this round, which remember REST's limits
         """
         asking = None if self._asking is None else self._asking()
         if asking is not None and not asking.is_over:
@@ -105,7 +105,7 @@ class AccountBrackets:
         return given, merged([*results, result])
 
     def after_fork(self) -> None:
-        """See `forking`: the thread is the parent's."""
+        """Begin again in the child of a fork: the thread is the parent's."""
         self._asking = None
 
     @property
@@ -173,7 +173,7 @@ class AccountBrackets:
 
 
 class _Asking:
-    """One thread that asks, and what waits for it, for a limited time."""
+    """One thread that asks, and a wait for it that is limited in time."""
 
     def __init__(self, due: list[Snapshot], brackets: Callable[[SubType], Told], late: Late) -> None:
         self.is_over = False
@@ -219,6 +219,6 @@ class _Asking:
 
 
 def _reason(error: Exception, code: str | None) -> str:
-    """What is the same for two errors of which the second is no news: their texts have URLs and times in them."""
+    """What is the same for an error and its repetition: their texts differ by URLs and times."""
     what = code if code is not None else re.sub(r"\w+://\S*|\d+", "", str(error))
     return f"{type(error).__name__} {getattr(error, 'status', None)} {what}"

@@ -1,4 +1,4 @@
-"""What ccxt makes of entries and of markets, done aside, so that no reader sees it half done."""
+"""Lets ccxt parse entries and build markets aside, so that no reader sees them half done."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SetMarkets = Callable[[Any, list[Market], Any], Any]
 
 
 class CcxtMarkets:
-    """ccxt's own ways of one exchange. All methods may be called from any thread.
+    """How ccxt itself parses and builds the markets of one exchange. All methods may be called from any thread.
 
-    :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, underneath what replaces it
+    :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, beneath the one that replaces it
     """
 
     def __init__(self, exchange: Any, venue: Venue, set_markets: SetMarkets) -> None:
@@ -31,7 +31,7 @@ class CcxtMarkets:
 
     @property
     def loads_all(self) -> bool:
-        """Whether ``fetch_markets()`` is ccxt's own, so that what it does not bring, the venue does not have."""
+        """Whether ``fetch_markets()`` is ccxt's own, so that the venue lacks whatever it does not bring."""
         places = (self._exchange, *type(self._exchange).__mro__)
         found = (vars(place).get(name) for place in places for name in ("fetch_markets", "fetchMarkets"))
         return all(map(_is_ccxts, filter(None, found)))
@@ -48,7 +48,7 @@ class CcxtMarkets:
         return all_markets(attributes["markets"], attributes["markets_by_id"], self._words)
 
     def parsed(self, entry: Any, parse: Callable[[Any], Any], sick: list[Any], known: MarketTable) -> Any:
-        """The market that ccxt makes of an entry; None where no contract can be made of it, though it is that of one.
+        """The market that ccxt makes of an entry; None if the entry is a contract's, but no contract can be made of it.
 
         :param parse: ccxt's own ``parse_market``
         :param sick: gets an entry of which no contract can be made
@@ -56,17 +56,18 @@ class CcxtMarkets:
         if self._entries.id_of(entry) and not self._entries.is_of_contract(entry):
             return parse(entry)
         market = None
-        with contextlib.suppress(Exception):  # ccxt expects entries to be whole
+        with contextlib.suppress(Exception):  # ccxt expects entries to be complete
             market = parse(self._entries.believable(entry))
         if market is not None and is_contract(market):
             return market
         sick.append(entry)
-        # It may be of a kind that this package does not follow; but ccxt takes what has no type for a spot market.
+        # It may be of a kind that this package does not follow; but ccxt takes an entry without a type for a spot
+        # market.
         is_other = market is not None and not market["spot"] and known.find(market["id"]) is None
         return market if is_other else None
 
     def contract(self, entry: Entry, known: MarketTable) -> Market:
-        """The contract of an entry, under the name that users know. Raises ccxt.BadResponse where it is none."""
+        """The contract of an entry, under the name that users know. Raises ccxt.BadResponse if it is none."""
         id = self._entries.id_of(entry) or ""
         market: Market | None = self._exchange.parse_market(entry)
         if market is None or not is_contract(market):
@@ -75,7 +76,7 @@ class CcxtMarkets:
         return keep_name(market, known.find(id), self._words)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
-        """Add to the exchange's currencies those that it does not have."""
+        """Add to the exchange's currencies those that it lacks."""
         exchange = self._exchange
         new = {code: currency for code, currency in currencies.items() if code not in (exchange.currencies or {})}
         if new:
@@ -95,18 +96,18 @@ def stand_in(exchange: Any) -> Any:
 
 
 def attributes_set(made: Any, before: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a stand-in that are other ones than before."""
+    """The attributes of a stand-in that have changed since `before`."""
     return {name: value for name, value in vars(made).items() if before.get(name) is not value}
 
 
 def _is_ccxts(function: Any) -> bool:
-    """Whether a function is ccxt's or ours, and not what a user has put in its place, or around it."""
+    """Whether a function is ccxt's or ours, and not a replacement or a wrapper of a user's."""
     module = getattr(function, "__module__", None) or ""
     return module.partition(".")[0] in ("ccxt", "ccxt_contractinfo") and not hasattr(function, "__wrapped__")
 
 
 @functools.cache
 def _stand_in_class(kind: Any) -> Any:
-    """A class whose instances are not closed when they are collected, as ccxt's are: a user's own close() may do more
-    than close."""
+    """A class whose instances are not closed when they are collected. ccxt's are, and a user's close() may do more than
+    close."""
     return type(kind.__name__, (kind,), {"__del__": lambda self: None})

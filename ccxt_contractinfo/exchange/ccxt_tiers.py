@@ -1,6 +1,6 @@
-"""ccxt's own ways to leverage tiers, with what was pushed since REST was asked.
+"""ccxt's own methods for leverage tiers, with what was pushed since REST was asked.
 
-What asks REST stands between a beginning and an end, so that a face can call it or await it.
+The request to REST comes between a begin and an end, so that one face can call it and another can await it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,15 @@ class Contracts(Protocol):
         ...
 
     def sub_types(self) -> set[SubType]:
-        """Those that the exchange loads."""
+        """The sub-types that the exchange loads."""
         ...
 
 
 class Loading(NamedTuple):
-    """A loading of leverage brackets that has begun: what ccxt loads them into, and when that was (s by `clock.now`).
+    """A loading of leverage brackets that has begun: the stand-in that ccxt loads them into, its attributes before, and
+    when that was (s by `clock.now`).
 
-    It is a stand-in, so that readers see the new brackets only when all are there."""
+    Because of the stand-in, readers see the new brackets only when all are there."""
 
     stand_in: Any
     before: dict[str, Any]
@@ -76,14 +77,14 @@ class CcxtTiers:
     # load_leverage_brackets
 
     def has_brackets(self, sub_type: SubType) -> bool:
-        """Whether ccxt's own table of leverage brackets is loaded, as far as it is of a sub-type."""
+        """Whether the part of ccxt's own table of leverage brackets for a sub-type is loaded."""
         loaded = self._exchange.options.get("leverageBrackets")
         if not loaded or sub_type not in self._contracts.sub_types():
             return loaded is not None
         return self._covers(loaded, sub_type)
 
     def begin_loading(self) -> Loading:
-        """Begin to load leverage brackets: let ccxt load those of one sub-type into the stand-in."""
+        """Begin to load leverage brackets; then let ccxt load those of one sub-type into the stand-in."""
         made = stand_in(self._exchange)
         made.session, made.options = self._exchange.session, dict(self._exchange.options)
         return Loading(made, dict(vars(made)), clock.now())
@@ -110,7 +111,7 @@ class CcxtTiers:
         return loaded
 
     def publish(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
-        """Keep ccxt's own table in step, where it is loaded."""
+        """Keep ccxt's own table in step, if it is loaded."""
         loaded = self._exchange.options.get("leverageBrackets")
         # ccxt would take a single symbol for the whole table.
         if loaded and self._covers(loaded, market_sub_type(market)):
@@ -126,12 +127,12 @@ class CcxtTiers:
 
     @property
     def are_served(self) -> bool:
-        """Whether the answer is what is known, because there is no API key, and the user opted in. Raises
+        """Whether to answer with what is known, because there is no API key and the user opted in. Raises
         ccxt.BadRequest."""
         return not self._contracts.has_key and serves_tiers(self._exchange)
 
     def known(self, symbols: Iterable[str] | None) -> dict[str, list[LeverageTier] | None]:
-        """The tiers that are known, by symbol; with symbols, None for those that are not, and the log names them."""
+        """The known tiers by symbol; given symbols with unknown tiers have None, and the log names them."""
         shown = filter(is_contract, self._contracts.in_step().markets.values())
         contracts = map(self._contracts.contract, symbols) if symbols else shown  # ccxt takes an empty list for all
         number = self._exchange.number

@@ -16,8 +16,8 @@ Filter = Callable[[UpdateRecord], bool]
 def update_filter(ids: frozenset[str], kinds: Iterable[str] | str | None) -> Filter | None:
     """A filter of updates; None: all pass.
 
-    :param ids: of contracts; none means all
-    :param kinds: kinds of change, or directions of leverage tiers; None or none means all
+    :param ids: ids of contracts; empty: all
+    :param kinds: kinds of change, or directions of leverage tiers; None or empty: all
     :raises ccxt.BadRequest: for a kind that does not exist
     """
     chosen = frozenset([kinds] if isinstance(kinds, str) else kinds or ())

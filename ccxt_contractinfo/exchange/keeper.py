@@ -1,5 +1,5 @@
-"""What keeps one exchange's markets true: it patches the exchange and knows nothing of blocking or waiting, so that the
-synchronous face (`sync`) and others beside it can stand on it."""
+"""Keeps one exchange's markets true. It patches the exchange and knows nothing of blocking or waiting, so that the
+synchronous face (`sync`) and others can use it."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from .rest_answers import RestAnswers
 logger = logging.getLogger("ccxt_contractinfo")
 
 HISTORY = 1000
-"""How many updates a first ``watch_contract_info(since=...)`` can reach back into."""
+"""How many past updates a first ``watch_contract_info(since=...)`` can reach."""
 
 NOTED = frozenset({"markets", "markets_by_id", "verbose"})
-"""Attributes of an exchange that a stream has to know of when they are set."""
+"""Attributes of an exchange: a stream has to know when they are set."""
 
 
 class MarketKeeper:
@@ -56,7 +56,7 @@ class MarketKeeper:
     All methods may be called from any thread.
 
     :param exchange: any ccxt exchange of Binance's futures
-    :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, underneath what replaces it
+    :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, beneath the one that replaces it
     """
 
     def __init__(self, exchange: Any, set_markets: SetMarkets) -> None:
@@ -73,11 +73,11 @@ class MarketKeeper:
             make=UpdateRecord.update,
         )
         self.local = threading.local()
-        """What belongs to a calling thread: `watchers` by their ids, and `asked` when it loads markets."""
+        """State of the calling thread: `watchers` by their ids, and `asked` while it loads markets."""
         self.is_following = False
         self._was_stopped = False
         self._has_own_stream = False
-        serves_tiers(exchange)  # raises where that cannot be meant
+        serves_tiers(exchange)  # raises if the setting is invalid
         contracts_filter(exchange)
         self._ccxt_markets = CcxtMarkets(exchange, self.venue, set_markets)
         self.tiers = CcxtTiers(exchange, self.venue.words, self)
@@ -94,7 +94,7 @@ class MarketKeeper:
     # The exchange's markets
 
     def in_step(self) -> MarketTable:
-        """The table behind `exchange.markets`, also where somebody has put other markets there meanwhile."""
+        """The table behind `exchange.markets`, after it has taken in other markets that were put there."""
         exchange = self.exchange
         if not exchange.markets or not isinstance(exchange.markets, dict) or self._is_in_step():
             return self.table
@@ -104,13 +104,13 @@ class MarketKeeper:
             exchange.markets_by_id = self.table.by_id
             return self.table
         shared = MarketTable.of_copy(markets)
-        if isinstance(shared, MarketTable):  # another exchange had the same dict, and was attached before
+        if isinstance(shared, MarketTable):  # another exchange has the same dict, and was attached before
             self._join(shared)
             exchange.markets, exchange.markets_by_id = shared.markets, shared.by_id
             return self.table
         table = self.table
         with table.lock:
-            if table is self.table and not self._is_in_step():  # nor did another thread see to it
+            if table is self.table and not self._is_in_step():  # and no other thread has done it
                 markets = exchange.markets
                 by_id = exchange.markets_by_id if isinstance(exchange.markets_by_id, dict) else {}
                 own = self._own_table()
@@ -119,12 +119,12 @@ class MarketKeeper:
                 self._join(own)
                 self.publish_names()
                 own.announce(news)
-                self.ask_again()  # nobody knows how old they are
+                self.ask_again()  # their age is unknown
         return self.table
 
     @contextlib.contextmanager
     def locked_table(self) -> Iterator[MarketTable]:
-        """The table, locked: a reload in another thread may bring another one while the lock is waited for."""
+        """The table, locked. It is the current one, even if another thread reloads while this waits for the lock."""
         while True:
             table = self.in_step()
             with table.lock:
@@ -136,8 +136,8 @@ class MarketKeeper:
         return self.exchange.markets is self.table.markets and self.exchange.markets_by_id is self.table.by_id
 
     def parse_market(self, entry: Any, parse: Callable[[Any], Any]) -> Any:
-        """Do what ``exchange.parse_market`` does; where markets are being loaded, an invalid entry of a contract is
-        noted, and left out."""
+        """Do what ``exchange.parse_market`` does; while markets are being loaded, note an invalid entry of a contract,
+        and leave it out."""
         sick: list[Any] | None = getattr(self.local, "sick", None)
         return parse(entry) if sick is None else self._ccxt_markets.parsed(entry, parse, sick, self.table)
 
@@ -145,7 +145,7 @@ class MarketKeeper:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
 
         :param asked: s by `clock.now`; when the loading of these markets began. What is newer is not undone
-        :param sick: entries that were loaded with them, of which no markets could be made
+        :param sick: entries that were loaded with them, and that ccxt could not make markets of
         """
         named = one_each(self.in_step().named(self.exchange.to_array(markets)), self._words)
         contracts = [complete(market, self._words) for market in named if is_contract(market)]
@@ -157,7 +157,7 @@ class MarketKeeper:
             own = self._own_table()
             now, is_first = self.exchange.milliseconds(), not own.markets
             loaded, is_whole = self._ccxt_markets.all_of(fresh), self._ccxt_markets.loads_all
-            is_answer = is_whole and not unwanted  # what it lacks, the venue has not
+            is_answer = is_whole and not unwanted  # the venue lacks what it lacks
             if asked is not None and is_answer:
                 self._tell_journal(loaded, sick, asked, now)
             news, result = own.load(
@@ -186,7 +186,7 @@ class MarketKeeper:
         return self.exchange.markets
 
     def is_wanted(self, market: Market) -> bool:
-        """Whether the user wants to have a contract; he does where his filter cannot say so."""
+        """Whether the user wants a contract; True if the user's filter cannot say."""
         try:
             return bool(contracts_filter(self.exchange)(market))
         except Exception as error:
@@ -199,7 +199,8 @@ class MarketKeeper:
         return contextlib.nullcontext() if self.stream is None else self.stream.in_order()
 
     def _tell_journal(self, markets: Iterable[Market], sick: Iterable[Any], asked: float, now: int) -> None:
-        """Loaded markets are an answer of REST's, too. `sick`, `asked` and `now` are as in `MarketTable.load`."""
+        """Write loaded markets to the journal: they are an answer from REST, too. `sick`, `asked` and `now` are as in
+        `MarketTable.load`."""
         if self.stream is None or self.stream.recorder.journal is None or not self.is_following:
             return
         try:
@@ -208,18 +209,18 @@ class MarketKeeper:
                 entries += [entry for entry in sick if self._may_be_of(sub_type, entry)]
                 snapshot = self._entries.snapshot_of(entries, sub_type, asked, now)
                 self.stream.recorder.answer(snapshot, None, asked)
-        except Exception as error:  # markets of a user's own making may hold anything
+        except Exception as error:  # markets that a user made may hold anything
             logger.exception("contractInfo: the markets could not be written to the journal")
             self.report(error)
 
     def _may_be_of(self, sub_type: SubType, entry: Any) -> bool:
-        """Whether an entry may be that of a known contract of a sub-type."""
+        """Whether an entry may be the one of a known contract of a sub-type."""
         id = self._entries.id_of(entry)
         known = None if id is None else self.table.find(id)
         return id is None or (known is not None and market_sub_type(known) == sub_type)
 
     def share(self, source: Any) -> None:
-        """Go on with the markets that the exchange has just got from `source`, which keeps seeing the same ones."""
+        """Go on with the markets that the exchange has just got from `source`, which goes on seeing the same ones."""
         markets, by_id = self.exchange.markets, self.exchange.markets_by_id
         self.in_step()
         if source.markets is markets and source.markets_by_id is by_id:
@@ -242,14 +243,14 @@ class MarketKeeper:
             raise ccxt.BadSymbol(f"{self.exchange.id} does not have a contract {symbol!r}")
         return market
 
-    # What users want to hear of
+    # # What users want to be told
 
     def filter(self, symbols: Iterable[str] | str | None, kinds: Iterable[str] | str | None) -> Filter | None:
         """A filter of updates; None: all pass. Raises ccxt.BadSymbol or ccxt.BadRequest."""
         return update_filter(self.ids(symbols), kinds)
 
     def ids(self, symbols: Iterable[str] | str | None) -> frozenset[str]:
-        """The ids of contracts given by symbol or id; none means all. Raises ccxt.BadSymbol."""
+        """The ids of contracts given by symbol or id; empty: all. Raises ccxt.BadSymbol."""
         symbols = [symbols] if isinstance(symbols, str) else symbols or ()
         return frozenset(self.contract(symbol)["id"] for symbol in symbols)
 
@@ -261,21 +262,21 @@ class MarketKeeper:
     # The stream
 
     def follow(self, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Begin, or go on, to follow the stream; starts it, but where `is_over()`: see `ContractInfoStream.follow`.
-        Raises the error for which it failed for good."""
+        """Follow the stream from now on, and start it, but not if `is_over()`: see `ContractInfoStream.follow`. Raises
+        the stream's error if it has failed for good."""
         self.own_stream().follow(self, is_over)
 
     def follow_at_first(self) -> None:
-        """The same as `follow`, but what was stopped by its user is not started again."""
+        """The same as `follow`, but a stream that its user has stopped is not started again."""
         self.follow(lambda: self._was_stopped)
 
     def own_stream(self) -> ContractInfoStream:
-        """The stream of this exchange, made at need. Whenever it runs, it is followed."""
+        """The stream of this exchange, made if needed. The exchange follows it whenever it runs."""
         with self._creation:
             if self.stream is not None:
                 return self.stream
             stream = ContractInfoStream.of(self.exchange)
-            if self.stream is None:  # nor has a signal handler made one meanwhile
+            if self.stream is None:  # a signal handler may have made one meanwhile
                 self._has_own_stream = True
                 self.updates.limit = Settings.of(self.exchange).buffer_size
                 stream.add(self)
@@ -283,8 +284,7 @@ class MarketKeeper:
             return self.stream
 
     def use(self, stream: ContractInfoStream) -> None:
-        """Share this stream, and follow it whenever it runs. Raises ccxt.BadRequest where the exchange has another
-        one."""
+        """Share this stream, and follow it whenever it runs. Raises ccxt.BadRequest if the exchange has another one."""
         with self._creation:
             if self.stream not in (None, stream):
                 raise ccxt.BadRequest(f"{self.exchange.id} has a contract info stream already")
@@ -293,9 +293,9 @@ class MarketKeeper:
             stream.add(self)
 
     def leave(self, timeout: float = 5.0, *, may_return: bool = False) -> None:
-        """Follow the stream no more; stop it where nobody else follows it. Takes at most about `timeout` s.
+        """Follow the stream no more; stop it if no other exchange follows it. Takes at most about `timeout` s.
 
-        :param may_return: it is followed again where somebody starts it by hand
+        :param may_return: follow it again when it is started by hand
         """
         if self.stream is not None:
             is_own = self._has_own_stream
@@ -314,7 +314,7 @@ class MarketKeeper:
         return sub_type in types if isinstance(types, list) else True
 
     def attribute_set(self, name: str) -> None:
-        """The user, or ccxt, has set an attribute of the exchange of this name: one of `NOTED`."""
+        """Note that the user or ccxt has set this attribute of the exchange, one of `NOTED`."""
         if self.stream is None:
             return
         if name == "verbose":
@@ -371,20 +371,20 @@ class MarketKeeper:
         ]
 
     def forget_markets(self) -> None:
-        """Begin anew: without markets, and without what is known beyond them."""
+        """Begin again without markets, and without what else is known of contracts."""
         self._part_from(self.table)
         self.exchange.markets = self.exchange.markets_by_id = None
         self.table = MarketTable(self.venue, self.exchange.milliseconds())
         self._share(self.table)
 
     def know_choice(self, sub_type: SubType, left_out: Iterable[str], since: int | None) -> None:
-        """Know already which contracts the user left out, or that the next answer shows that: see `Choice`."""
+        """Note which contracts the user left out, or that the next answer shows that: see `Choice`."""
         with self.locked_table() as table:
             table.choice.left_out.update(left_out)
             table.choice.since[sub_type] = since
 
     def know_brackets(self, sub_type: SubType, brackets: LeverageBrackets) -> None:
-        """Put in the raw leverage brackets of the contracts of a sub-type as what was known already."""
+        """Note the raw leverage brackets of a sub-type's contracts, as what was known already."""
         with self.locked_table() as table:
             table.know_coefficients(sub_type, brackets)
             for id, entries in brackets.items():
@@ -405,12 +405,12 @@ class MarketKeeper:
             return table.waiting.has_hope(clock.now())
 
     def log_frame(self, direction: str, data: object) -> None:
-        """Show a frame, as ccxt does where `verbose` is set."""
+        """Show a frame, as ccxt does if `verbose` is set."""
         if self.is_verbose:
             data = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
             try:
                 self.exchange.log(self.exchange.iso8601(self.exchange.milliseconds()), direction, printable(str(data)))
-            except Exception as error:  # a closed stdout, say
+            except Exception as error:  # such as a closed stdout
                 logger.warning("contractInfo: a frame could not be shown: %s", error)
 
     def started(self) -> None:
@@ -421,7 +421,7 @@ class MarketKeeper:
             self._was_stopped = False
 
     def stopped(self, error: ccxt.BaseError) -> None:
-        """The stream was stopped, or has failed for good, or was left: wake who waits. Waits for nothing."""
+        """The stream was stopped, or has failed for good, or was left: wake the calls that wait. Waits for nothing."""
         self.updates.close(error)
         with self.table.lock:
             self.is_following = False
@@ -429,8 +429,8 @@ class MarketKeeper:
             self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
 
     def finish(self, deadline: float) -> None:
-        """Let callbacks have what they were not told yet, and threads end, until `deadline` (s by `clock.now`) at
-        most."""
+        """Wait until callbacks have been told everything and their threads have ended, until `deadline` (s by
+        `clock.now`) at most."""
         if not self.is_following:
             self.updates.finish(deadline)
 
@@ -439,9 +439,9 @@ class MarketKeeper:
         return self.updates.dropped
 
     def after_fork(self) -> None:
-        """See `forking`."""
+        """Begin again in the child of a fork."""
         self._creation = threading.RLock()
-        self.local = threading.local()  # with cursors of the parent's
+        self.local = threading.local()  # the old one has the parent's cursors
         self.rest_answers.account.after_fork()
         self.is_following = False
         self.table.told.discard(self.updates)
@@ -449,24 +449,24 @@ class MarketKeeper:
     # What the table tells
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
-        """See `views.Sharer`."""
+        """See `Sharer`."""
         self.tiers.publish(market, brackets)
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
-        """See `views.Sharer`."""
+        """See `Sharer`."""
         self._ccxt_markets.publish_currencies(currencies)
 
     def publish_names(self) -> None:
-        """See `views.Sharer`."""
+        """See `Sharer`."""
         self.exchange.symbols = sorted(self.table.markets)
         self.exchange.ids = sorted(self.table.by_id)
 
     def _own_table(self) -> MarketTable:
-        """The table, where nobody shares it; else another one with the same contracts, to be joined."""
+        """The table, if no other exchange shares it; otherwise another one with the same contracts, to be joined."""
         return self.table.fork() if len(self.table.sharers) > 1 else self.table
 
     def _share(self, table: MarketTable) -> None:
-        """Have what happens in a table told. With its lock, where others have it."""
+        """Have the changes in a table told here. With its lock, if others share it."""
         table.sharers.add(self)
         table.told.add(self.held)
         if self.is_following:
@@ -478,7 +478,7 @@ class MarketKeeper:
         table.told.discard(self.updates)
 
     def _join(self, table: MarketTable) -> None:
-        """Have this table from now on, and let wait there what waited here."""
+        """Use this table from now on, and let the events that waited in the old one wait there."""
         old = self.table
         if table is old:
             return
@@ -502,12 +502,12 @@ class MarketKeeper:
         return self.stream.settle_time if self.stream is not None else 0.0  # without a stream, there are no pushes
 
     def ask_again(self, delay: float = 0.0) -> None:
-        """Compare with REST once more, after `delay` (s), where the stream is followed."""
+        """Compare with REST once more, after `delay` (s), if the stream is followed."""
         if self.stream is not None and self.is_following:
             self.stream.ask_again(delay)
 
     def report(self, error: BaseException) -> None:
-        """Log an error, and give it to those who listen to the stream's."""
+        """Log an error, and give it to the stream's error callbacks."""
         logger.warning("contractInfo: %s", error)
         if self.stream is not None:
             self.stream.reports.report(error)

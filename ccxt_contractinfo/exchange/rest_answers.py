@@ -1,4 +1,4 @@
-"""RestAnswers one exchange's markets with REST: what is asked, and how an answer is applied."""
+"""Compares one exchange's markets with REST: what is asked, and how an answer is applied."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Keeper(Protocol):
         ...
 
     def in_order(self) -> AbstractContextManager[object]:
-        """No push is taken meanwhile, where there is a journal."""
+        """A context in which no push is taken, if there is a journal."""
         ...
 
     def sub_types(self) -> set[SubType]:
-        """Those that the exchange loads."""
+        """The sub-types that the exchange loads."""
         ...
 
     def is_wanted(self, market: Market) -> bool:
-        """Whether the user wants to have a contract."""
+        """Whether the user wants a contract."""
         ...
 
     def ask_again(self, delay: float = 0.0) -> None:
@@ -74,7 +74,7 @@ class RestAnswers:
         self._keeper = keeper
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
-        """Compare the markets with REST, and apply what was missed; but not where `is_over()`. Blocks."""
+        """Compare the markets with REST, and apply what was missed; but not if `is_over()`. Blocks."""
         results, snapshots = [], []
         for sub_type in sorted(self._keeper.sub_types() if self._keeper.in_step().markets else ()):
             try:
@@ -105,7 +105,7 @@ class RestAnswers:
     ) -> ResyncResult:
         """Apply what an answer shows was missed: see `MarketTable.compare`.
 
-        :param has_account: there is a key; without one, no brackets are an account's own any more
+        :param has_account: there is a key; without one, no contract has adjusted brackets any more
         """
         keeper = self._keeper
         while not is_over():
@@ -148,15 +148,15 @@ class RestAnswers:
                 self._keeper.ask_again(max(0.0, time - clock.now()))
 
     def _account_key(self) -> object:
-        """The key, with what decides at ccxt where it is good; None where there is no key."""
+        """The key, with the settings of ccxt that decide where it is valid; None if there is no key."""
         key, options = self.rest.key, self._keeper.exchange.options
         return None if key is None else (*key, *(repr(options.get(name)) for name in self._venue.account_options))
 
     def _listings(
         self, table: MarketTable, snapshot: Snapshot
     ) -> tuple[dict[str, Market], Mapping[str, Any], tuple[BaseException, ...]]:
-        """The contracts of a snapshot that are not known, complete, by id; the currencies that they bring; and what is
-        wrong with others."""
+        """The unknown contracts of a snapshot, complete, by id; the currencies that they bring; and the errors of
+        contracts that cannot be completed."""
         parsed: list[Market] = []
         errors: list[BaseException] = []
         for id in table.unlisted(snapshot):

@@ -1,4 +1,4 @@
-"""The synchronous face on a ccxt exchange: what blocks and waits. What patches the exchange is the `keeper`."""
+"""The synchronous face on a ccxt exchange: what blocks and waits. `keeper` patches the exchange."""
 
 from __future__ import annotations
 
@@ -40,17 +40,18 @@ class _Creation:
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        self.lock = threading.RLock()  # a signal handler may come to it on the same thread
+        self.lock = threading.RLock()  # a signal handler may take it on the same thread
 
 
 _creation = _Creation()
 
 
 class ContractInfoMixin:
-    """Keeps a sync ccxt exchange of Binance's futures true from ``!contractInfo``, and tells of each change.
+    """Keeps a sync ccxt exchange for Binance's futures true from ``!contractInfo``, and tells each change.
 
     Put it before the exchange's class: ``class Mine(ContractInfoMixin, ccxt.binanceusdm): ...``. All its methods may be
-    called from any thread. Settings go in ``options['contractInfo']``, by the names that `ContractInfoStream` has.
+    called from any thread. Settings go in ``options['contractInfo']``, under the names of the parameters of
+    `ContractInfoStream`.
     """
 
     def describe(self) -> Any:
@@ -63,20 +64,21 @@ class ContractInfoMixin:
     ) -> list[ContractInfo]:
         """Wait for updates; starts the stream at the first call.
 
-        Returns all updates that this caller was not given yet, oldest first, and at least one. A caller is a thread and
-        a set of symbols; what it is given begins with its first call, and between two calls nothing is lost. In a pool
-        of threads, each thread is a caller: see `contract_info_updates`. Markets are loaded first where they are not.
+        Returns all updates that this caller was not given yet, oldest first: at least one. A caller is a thread with a
+        set of symbols. It is given updates from its first call on, and loses none between two calls. In a pool of
+        threads, each thread is a separate caller: use `contract_info_updates` there. Markets are loaded first if they
+        are not.
 
         :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
-        :param since: ms; older updates are dropped. On a first call it also reaches back into what is still buffered:
-            the last 1,000 updates
-        :param limit: only the newest so many
+        :param since: ms; older updates are dropped. On a first call, it also reaches back into the last 1,000 updates,
+            which are buffered
+        :param limit: at most so many updates, the newest ones
         :param params: ``timeout`` (ms): how long to wait at most; without it, for ever
         :raises ccxt.BadSymbol: at once, for a contract that the exchange does not have
-        :raises ccxt.RequestTimeout: where there was no update within ``params['timeout']``; it says the state and the
-            last error if the stream is not live
-        :raises ccxt.ExchangeClosedByUser: where the stream is stopped meanwhile, by another thread
-        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        :raises ccxt.RequestTimeout: if no update came within ``params['timeout']``; if the stream is not live, the
+            message has its state and its last error
+        :raises ccxt.ExchangeClosedByUser: if another thread stops the stream meanwhile
+        :raises ccxt.RestrictedLocation: if the stream has failed for good
         """
         timeout = params.get("timeout")
         for name, value in (("since", since), ("limit", limit), ("timeout", timeout)):
@@ -114,26 +116,27 @@ class ContractInfoMixin:
     ) -> Subscription | Callable[[Callback], Subscription]:
         """Call ``callback(update)`` for each update from now on; starts the stream without waiting for it.
 
-        The callback runs on a thread of its own, one call after the other, in order. A slow one delays nobody; past
-        `buffer_size` waiting updates the latest of each contract is kept. What it raises is logged, counted and given
-        to the stream's ``on_error``. Markets are loaded first where they are not.
+        The callback runs on its own thread, one call after the other, in order. A slow callback delays nothing else;
+        beyond `buffer_size` waiting updates, only the latest of each contract is kept. If your callback raises, the
+        stream goes on and calls it again for the next update; the exception is logged, counted and given to the
+        stream's ``on_error``. Markets are loaded first if they are not.
 
         Also a decorator: ``@exchange.on_contract_info``, ``@exchange.on_contract_info(kinds='delisting')``.
 
         :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
-        :param kinds: one or a list of kinds of change (`KINDS`); None: all. Also 'tiers_tightened' and
-            'tiers_loosened', for those changes of tiers that do (`tier_changes.directions`); the first where the tiers
-            were not known before, too
-        :param positions: called on the callback's thread, once for all updates that wait there, it returns ccxt
-            position structures; told is only what concerns the contract of one that is open. Where it raises, that is
-            an error of the callback, and all is told. ccxt is not thread-safe: have it return what another thread has
-            fetched, or fetch with an exchange that no other thread uses. The unified exchange's ``fetch_positions()``
-            gives linear ones only
+        :param kinds: one or a list of kinds of change (`KINDS`); None: all. Also 'tiers_tightened': for some notional,
+            no position is allowed any more, the maximum leverage falls, or the maintenance margin or its rate rises, or
+            the tiers were unknown before; and 'tiers_loosened': one of these changes is undone
+        :param positions: a function that returns ccxt position structures, called on the callback's thread, once for
+            all updates that wait there. Then the callback gets only updates on contracts with an open position. If the
+            function raises, that counts as an error of the callback, and the callback gets all updates. ccxt is not
+            thread-safe: return what another thread has fetched, or fetch with an exchange that no other thread uses.
+            The unified exchange's ``fetch_positions()`` returns linear positions only
         :return: the `Subscription`: ``cancel()`` ends it, calling it calls the callback
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
         :raises ccxt.BadRequest: for a kind that does not exist; for a callback or positions that cannot be called, or
             are coroutine functions, which a thread cannot run
-        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        :raises ccxt.RestrictedLocation: if the stream has failed for good
         """
         if callback is None:
             return lambda function: self.on_contract_info(function, symbols, kinds, positions)
@@ -156,17 +159,19 @@ class ContractInfoMixin:
             for update in exchange.contract_info_updates(kinds="delisting"):
                 print(update["symbol"], update["delisting"])
 
-        It has its own cursor: each update is given once, to one of the threads that draw from it. ``next()`` blocks
-        until there is one. It ends when the stream is stopped (after a restart, take another one), raises where it has
-        failed for good, and is closed by ``close()``, at the end of a ``with`` block, and when you drop it. While it is
-        open and you hold it, the exchange stays, too. Markets are loaded first where they are not.
+        The iterator has its own cursor: it gives each update once, to one of the threads that draw from it. ``next()``
+        blocks until there is an update. The iterator ends when the stream is stopped (after a restart, take another
+        one), and raises if the stream has failed for good. It is closed by ``close()``, at the end of a ``with`` block,
+        and when you drop it. While it is open and you hold it, it keeps the exchange alive. Markets are loaded first if
+        they are not.
 
         :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
         :param kinds: as `on_contract_info` takes them
-        :param since: ms; older updates are left out, and it reaches back into what is still buffered: the last 1,000
+        :param since: ms; older updates are left out. It also reaches back into the last 1,000 updates, which are
+            buffered
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
         :raises ccxt.BadRequest: for a kind that does not exist
-        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        :raises ccxt.RestrictedLocation: if the stream has failed for good
         """
         _check_number("contract_info_updates", "since", since)
         keeper = self._loaded_keeper()
@@ -181,23 +186,23 @@ class ContractInfoMixin:
         return updates
 
     def un_watch_contract_info(self) -> None:
-        """Stop the stream of this exchange; one that other exchanges share goes on for them. Takes 5 s at most.
-        Subscriptions are kept, and go on when the stream is started again: by hand, or by the next ``watch`` or ``on``
-        call of this exchange."""
+        """Stop the stream of this exchange; a stream that other exchanges share goes on for them. Takes 5 s at most.
+        Subscriptions are kept, and go on when the stream starts again: by hand, or by this exchange's next ``watch`` or
+        ``on`` call."""
         self._contract_info().leave(may_return=True)
 
     def contract_info_stream(self) -> ContractInfoStream:
-        """The `ContractInfoStream` behind this exchange, made at need, and not started by this call.
+        """The `ContractInfoStream` behind this exchange, made if needed, but not started by this call.
 
         :raises ccxt.BadRequest: for a setting in ``options['contractInfo']`` that does not exist or has an invalid
             value
         :raises ccxt.InvalidProxySettings: for proxies that contradict each other or cannot be read
-        :raises ccxt.NotSupported: where the exchange has no `!contractInfo`, or a library for its proxy is missing
+        :raises ccxt.NotSupported: if the exchange has no `!contractInfo`, or a library for its proxy is missing
         """
         return self._contract_info().own_stream()
 
     def leverage_tiers(self, symbol: str) -> list[LeverageTier] | None:
-        """ccxt's leverage tiers of a contract as last known, ascending, or None if never seen; the caller's own.
+        """A contract's leverage tiers as last known, in ccxt's structure, ascending; None if never seen. It is a copy.
 
         :param symbol: a symbol, as ``market()`` resolves it, or contract id
         :raises ccxt.BadSymbol: for a contract that the exchange does not have
@@ -206,20 +211,20 @@ class ContractInfoMixin:
         return own(tiers)
 
     def contract_info_impact(self, positions: Iterable[Position] | None = None) -> list[PositionImpact]:
-        """What has changed for the positions that are held: one `PositionImpact` for each whose contract's leverage
-        tiers or dates have changed since this was last asked about the contract, by any thread; at first, since the
-        stream was started. [] where none has. Starts the stream at the first call, without waiting for it; one that was
-        stopped stays so, since a callback may ask while another thread closes the exchange.
+        """What has changed for the held positions: one `PositionImpact` for each position whose contract's leverage
+        tiers or dates have changed since any thread last asked about the contract; at first, since the stream was
+        started. [] if none has. Starts the stream at the first call, without waiting for it. A stream that was stopped
+        stays stopped, since a callback may ask while another thread closes the exchange.
 
-        A change is given once: whoever fails to act on it has to try again by himself.
+        A change is given only once: if you fail to act on it, you have to try again yourself.
 
-        :param positions: ccxt position structures, as fresh as may be; empty ones are passed over. None: they are
-            fetched here, in the caller's thread, with the exchange's API key, if something has changed at all. Where
-            only one of two sub-types can be fetched, the other's error is given to the stream's ``on_error``
-        :raises ccxt.ArgumentsRequired: without positions, where there is no key
+        :param positions: ccxt position structures, as fresh as possible; empty ones are skipped. None: this call
+            fetches them, in your thread and with the exchange's API key, if anything has changed. If only one of two
+            sub-types can be fetched, the other's error is given to the stream's ``on_error``
+        :raises ccxt.ArgumentsRequired: without positions and without a key
         :raises ccxt.BadSymbol: for a position in a contract that the exchange does not have
-        :raises ccxt.BadRequest: for a position that cannot be read; then nothing counts as asked
-        :raises ccxt.RestrictedLocation: where the stream has failed for good
+        :raises ccxt.BadRequest: for a position that cannot be read; then no change counts as given
+        :raises ccxt.RestrictedLocation: if the stream has failed for good
         """
         keeper = self._loaded_keeper()
         keeper.follow_at_first()
@@ -230,8 +235,8 @@ class ContractInfoMixin:
         return keeper.held.impacts(positions)
 
     def _positions(self, keeper: MarketKeeper) -> list[Position]:
-        """The positions of the sub-types in which something has changed. Where one cannot be had, that is reported, and
-        asked for again by the next call; where none can, it is raised."""
+        """The positions of the sub-types in which something has changed. If one sub-type cannot be fetched, its error
+        is reported, and the next call asks for it again; if none can, the error is raised."""
         positions: list[Position] = []
         sub_types, errors = keeper.held.unasked(), []
         for sub_type in sub_types:
@@ -273,21 +278,21 @@ class ContractInfoMixin:
             local.is_loading, local.asked, local.sick = False, None, None
 
     def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
-        """As in ccxt; where it is `load_markets` that calls this, what is newer than the answer is not undone."""
+        """As in ccxt; when `load_markets` calls this, what is newer than the answer is not undone."""
         local = self._contract_info().local
         is_loading = getattr(local, "is_loading", False)
         local.asked, local.sick = (clock.now(), []) if is_loading else (None, None)
         return super().fetch_markets(*args, **kwargs)  # type: ignore[misc]
 
     def parse_market(self, market: Any) -> Any:
-        """As in ccxt; where it is `load_markets` that calls this, an entry of which no contract can be made spoils no
-        other, and does not mean that its contract is gone."""
+        """As in ccxt; when `load_markets` calls this, an entry that no contract can be made of does not spoil the
+        others, and does not mean that its contract is gone."""
         keeper, parse = self._own_keeper(), super().parse_market  # type: ignore[misc]
         return parse(market) if keeper is None else keeper.parse_market(market, parse)
 
     def parse_json(self, http_response: Any) -> Any:
-        """As in ccxt; where `load_markets` calls this, NaN or half of a character somewhere does not make the whole
-        answer none, as with ccxt's quicker parser."""
+        """As in ccxt; when `load_markets` calls this, NaN or half of a character somewhere does not spoil the whole
+        answer, as it does with ccxt's quicker parser."""
         parsed, keeper = super().parse_json(http_response), self._own_keeper()  # type: ignore[misc]
         if parsed is None and keeper is not None and getattr(keeper.local, "is_loading", False):
             with contextlib.suppress(TypeError, ValueError, RecursionError):
@@ -301,8 +306,8 @@ class ContractInfoMixin:
         return keeper.set_markets(markets, currencies, loaded.pop("asked", None), loaded.pop("sick", None) or ())
 
     def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
-        """As in ccxt, but brackets that were pushed since they were asked for stay, readers see the new ones only when
-        all are there, and those of the other sub-type (linear, inverse) stay where an exchange has both."""
+        """As in ccxt, but brackets that were pushed since the request stay, and readers see the new ones only when all
+        are there. If an exchange has both sub-types (linear, inverse), the brackets of the other one stay, too."""
         ccxts = super(ContractInfoMixin, type(self)).load_leverage_brackets  # type: ignore[misc]
         keeper = self._loaded_keeper()
         sub_type, _ = self.handle_sub_type_and_params("loadLeverageBrackets", None, params, "linear")  # type: ignore[attr-defined]
@@ -313,13 +318,13 @@ class ContractInfoMixin:
         return keeper.tiers.end_loading(loading, sub_type)
 
     def fetch_leverage_tiers(self, symbols: Iterable[str] | None = None, params: dict[str, Any] = {}) -> Any:
-        """As in ccxt, but brackets that were pushed since they were asked for are in the answer.
+        """As in ccxt, but the answer includes brackets that were pushed since the request.
 
-        Without an API key, and with ``options['contractInfo']['serveTiers']``, the answer is what is known, by symbol:
-        the tiers that were pushed, of all sub-types that the exchange loads. A symbol that was asked for and whose
-        tiers are unknown has None, and the log names it; where all are asked for, only those known are there.
+        Without an API key, and with ``options['contractInfo']['serveTiers']``, the answer has the known tiers by
+        symbol: those that were pushed, of all sub-types that the exchange loads. A requested symbol with unknown tiers
+        has None, and the log names it; a request for all symbols returns only those with known tiers.
 
-        :raises ccxt.BadRequest: where serveTiers is not True or False
+        :raises ccxt.BadRequest: if serveTiers is not True or False
         """
         ccxts = super(ContractInfoMixin, type(self)).fetch_leverage_tiers  # type: ignore[misc]
         tiers = self._loaded_keeper().tiers
@@ -329,7 +334,7 @@ class ContractInfoMixin:
         return tiers.with_pushed(ccxts(self, symbols, params), asked)
 
     def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
-        """As in ccxt: both exchanges have the same markets from now on, until one of them loads them anew."""
+        """As in ccxt: both exchanges have the same markets from now on, until one of them loads them again."""
         keeper = self._contract_info()
         result = super().set_markets_from_exchange(sourceExchange)  # type: ignore[misc]
         keeper.share(sourceExchange)
@@ -338,8 +343,8 @@ class ContractInfoMixin:
     # What happens to an exchange as an object
 
     def __getstate__(self) -> Any:
-        """Of a copy: everything but what follows the stream."""
-        parents = getattr(super(), "__getstate__", None)  # Python has one of its own from 3.11 on
+        """The state of a copy: everything but what follows the stream."""
+        parents = getattr(super(), "__getstate__", None)  # Python has its own from 3.11 on
         state = vars(self) if parents is None else parents()
         if not isinstance(state, dict):
             return state
@@ -351,7 +356,7 @@ class ContractInfoMixin:
             keeper.attribute_set(name)
 
     def __del__(self) -> None:
-        # Collected, it follows no stream, for a stream keeps its followers alive; and a finalizer must take no lock.
+        # A collected exchange has no subscribers, or the stream would keep it alive; and a finalizer must take no lock.
         vars(self).pop("_contract_info_keeper", None)
         super().__del__()  # type: ignore[misc]
 
@@ -368,7 +373,7 @@ class ContractInfoMixin:
         return keeper
 
     def _own_keeper(self) -> MarketKeeper | None:
-        """None where there is none yet, nor where a user's own way of copying has brought that of another exchange."""
+        """The keeper; None if there is none yet, or if a user's way of copying brought another exchange's keeper."""
         keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
         return keeper if keeper is not None and keeper.exchange is self else None
 
@@ -405,15 +410,15 @@ class ContractInfoMixin:
 if TYPE_CHECKING:
 
     class AttachedExchange(ContractInfoMixin, ccxt.binance):
-        """What `attach` makes of an exchange, for type checkers: the mixin's methods beside ccxt's. At runtime it is of
-        its own class with the mixin before it."""
+        """What `attach` makes of an exchange, for type checkers: the mixin's methods beside ccxt's. At runtime, the
+        exchange has its own class with the mixin before it."""
 
 
 _HAS = {"watchContractInfo": True, "unWatchContractInfo": True}
 
 
 def check_supported(exchange: Any) -> None:
-    """Raise ccxt.NotSupported where an exchange is none of Binance's futures, or an async one."""
+    """Raise ccxt.NotSupported if an exchange is not one of Binance's futures, or is an async one."""
     if not isinstance(exchange, ccxt.binance) or isinstance(exchange, ccxt.binanceus):
         is_async = inspect.iscoroutinefunction(getattr(exchange, "fetch_markets", None))
         raise ccxt.NotSupported(
@@ -423,16 +428,16 @@ def check_supported(exchange: Any) -> None:
 
 
 def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedExchange:
-    """Give the methods of `ContractInfoMixin` to an exchange that somebody else made, and return the same object.
+    """Give the methods of `ContractInfoMixin` to an existing exchange, and return the same object.
 
-    Its markets are kept true from now on, as soon as the stream runs; plain dicts of them from before are kept in step,
-    listings included. Contracts that the venue has had since before `attach`, and these markets do not have, count as
-    left out: ``load_markets(True)`` brings them in. The exchange can be pickled and copied; the copy follows no stream.
+    Its markets are kept true from now on, whenever the stream runs; plain dicts of them from before are kept in step,
+    listings included. Contracts that the venue had before `attach`, and that these markets lack, count as left out:
+    ``load_markets(True)`` brings them in. The exchange can be pickled and copied; the copy follows no stream.
 
-    :param stream: the stream of another exchange, to share its connection; one carries USDⓈ-M and COIN-M. It is 'live'
-        once the markets of all who follow it have been compared with REST
-    :raises ccxt.NotSupported: where the exchange is not one of Binance's futures, or an async one
-    :raises ccxt.BadRequest: where the exchange has another stream already
+    :param stream: the stream of another exchange, to share its connection; one connection carries USDⓈ-M and COIN-M.
+        The stream is 'live' once the markets of all its exchanges have been compared with REST
+    :raises ccxt.NotSupported: if the exchange is not one of Binance's futures, or is an async one
+    :raises ccxt.BadRequest: if the exchange has another stream already
     """
     check_supported(exchange)
     plain, has = type(exchange), exchange.has
@@ -445,7 +450,7 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedE
         if stream is not None:
             keeper.use(stream)
     except BaseException:
-        if is_new:  # it stays what it was
+        if is_new:  # the exchange stays what it was
             vars(exchange).pop("_contract_info_keeper", None)
             exchange.__class__, exchange.has = plain, has
         raise
@@ -455,8 +460,8 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedE
 
 @functools.cache
 def _mixed_class(plain: Any) -> Any:
-    """The class of what `attach` was given. Another process could not find it by a name, so that a copy is made by the
-    plain one's."""
+    """The class of an attached exchange. Another process could not find it by name, so copies are made through the
+    plain class."""
 
     def reduce(self: Any, protocol: Any) -> Any:
         return _bare, (plain,), self.__getstate__()

@@ -1,1 +1,1 @@
-"""What is known of all contracts, the newer over the older."""
+"""The state of all contracts: what is newer replaces what is older."""

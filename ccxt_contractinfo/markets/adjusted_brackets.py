@@ -1,7 +1,7 @@
 """Contracts whose leverage brackets were adjusted for the account. Pure.
 
-REST names a coefficient for them. Pushes carry the brackets of the public, whoever listens: of such a
-contract they say nothing, but that REST has to be asked.
+REST gives a coefficient for these. Pushes carry the public brackets, whichever account receives them. For such a
+contract, brackets in a push only mean that REST has to be asked.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from .newest_pushes import NewestPushes
 
 
 class AdjustedBrackets:
-    """Which contracts these are, by REST's last answer on each sub-type. Not thread-safe."""
+    """The contracts with adjusted brackets, by REST's last answer on each sub-type. Not thread-safe."""
 
     def __init__(self) -> None:
         self.ids: frozenset[str] = frozenset()
-        """The contracts. A push is asked for it, so that this must cost nothing."""
+        """The ids of these contracts. Each push looks here, so this must cost nothing."""
         self._coefficients: dict[str, Mapping[str, float]] = {}
         self._pushed: dict[str, float] = {}
-        """When (s by `clock.now`) brackets of the public were pushed that no answer is known to be newer than."""
+        """When (s by `clock.now`) public brackets of a contract were pushed, as long as no answer is surely newer."""
 
     def copy(self) -> AdjustedBrackets:
-        """The same, to go on by itself."""
+        """An independent copy."""
         other = AdjustedBrackets()
         other.ids, other._coefficients, other._pushed = self.ids, dict(self._coefficients), dict(self._pushed)
         return other
 
     def coefficients(self, sub_type: str) -> Mapping[str, float]:
-        """Those of a sub-type by contract id; none is 1."""
+        """The coefficients of a sub-type by contract id; none is 1."""
         return self._coefficients.get(sub_type, {})
 
     def learn(self, sub_type: str, brackets: Mapping[str, list[Entry]], pushes: NewestPushes) -> None:
@@ -43,14 +43,14 @@ class AdjustedBrackets:
             self._note(pushes.forget_brackets(id))
 
     def believed(self, arrival: Arrival) -> Arrival:
-        """What there is in a push: without its brackets where those are not the account's."""
+        """The part of a push to believe: without its brackets if the account has other ones."""
         if not arrival.event.brackets or arrival.event.id not in self.ids:
             return arrival
         self._note(arrival)
         return arrival._replace(event=dataclasses.replace(arrival.event, brackets=()))
 
     def unsettled_until(self, asked: float, settle_time: float) -> float | None:
-        """Until when an answer may be older than what was pushed, as it may come from a cache; None where it is not.
+        """Until when an answer, which may come from a cache, may be older than the pushed brackets; None if it is not.
 
         :param asked: s by `clock.now`; when REST was asked for brackets
         """

@@ -1,4 +1,4 @@
-"""Whether to believe an answer of REST that lacks contracts which are known: it may be cut off. Pure."""
+"""Whether to believe an answer from REST that lacks known contracts: it may be cut off. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class MissingContracts:
         self._last: dict[str, frozenset[str]] = {}
 
     def are_believed(self, sub_type: str, missing: frozenset[str], known: int) -> bool:
-        """Whether an answer shows that contracts are gone. Where they are many, the answer before must have lacked the
+        """Whether an answer shows that contracts are gone. If they are many, the previous answer must have lacked the
         same ones.
 
         :param missing: the ids of known contracts that the answer lacks

@@ -12,13 +12,13 @@ _MISSING = object()
 
 
 class LiveDict(dict[str, Any]):
-    """A dict to which one thread may add while others iterate over it or copy it, in whatever way a dict can be.
+    """A dict to which one thread may add while others iterate over it or copy it, in any way that a dict allows.
 
     Each iteration goes over the keys that were there when it began; its views are live, as a dict's are. It copies,
     compares, pickles and prints as a plain dict does, and its copies are plain dicts.
 
-    `table` keeps the mapping true, by `put` and `remove`; of what a user puts in or deletes it is told, by
-    ``put_by_user(mapping, key, value)`` and ``deleted_by_user(mapping, key, value)``.
+    `table` keeps the mapping true with `put` and `remove`. When a user puts something in or deletes it, the table is
+    told with ``put_by_user(mapping, key, value)`` or ``deleted_by_user(mapping, key, value)``.
     """
 
     __slots__ = ("table",)
@@ -81,7 +81,7 @@ class LiveDict(dict[str, Any]):
 
     # What any thread reads
 
-    # `list(dict.keys(...))` is one step as far as other threads can see: no code of theirs runs in it.
+    # `list(dict.keys(...))` is one step for other threads: none of their code runs during it.
     def __iter__(self) -> Iterator[str]:
         return iter(list(dict.keys(self)))
 
@@ -145,15 +145,15 @@ class _Items(ItemsView[str, Any]):
 
 
 def _items(mapping: LiveDict, keys: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    """The items of these keys, but for those that a user has deleted meanwhile."""
+    """The items of these keys, except those that a user has deleted meanwhile."""
     for key in keys:
         if (value := mapping.get(key, _MISSING)) is not _MISSING:
             yield key, value
 
 
 def _teach_ccxt() -> None:
-    """Have ccxt take a `LiveDict` for the dict that it is. Its ``to_array`` asks for exactly a dict, and all its
-    exchanges, sync, async and pro, inherit that one. Nothing else of ccxt is replaced."""
+    """Make ccxt accept a `LiveDict` as a dict. Its ``to_array`` asks for exactly a dict, and all its exchanges (sync,
+    async and pro) inherit that method. Nothing else of ccxt is replaced."""
     base = next(each for each in ccxt.Exchange.__mro__ if "to_array" in vars(each))
     ccxts = base.to_array
 

@@ -1,7 +1,6 @@
-"""From what REST says of all contracts to what was missed: the events, and what each one changes. Pure.
+"""Finds what was missed in REST's answer on all contracts: the events, and what each one changes. Pure.
 
-An answer of REST's does not undo a push that is newer for all that one can know; then it is in doubt, and has to be
-asked for again.
+An answer from REST does not undo a push that may be newer. Such an answer is in doubt, and REST has to be asked again.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ from .newest_pushes import NewestPushes
 
 
 class Finding(NamedTuple):
-    """What REST has told of a contract, and what that changes."""
+    """What REST says of a contract, and what that changes."""
 
     event: ContractInfoEvent
     change: Change
 
 
 def malformed(id: str, error: MalformedEvent) -> MalformedEvent:
-    """The error of what cannot be understood of a contract, with its id."""
+    """The error about a part of a contract's entry that cannot be understood, with the contract's id."""
     return MalformedEvent(f"{id}.{error.field}", error.value, error.expected)
 
 
 def unreadable(id: str | None, entry: Any) -> MalformedEvent:
-    """The error of an entry of which no market could be made; a comparison takes what is whole in it.
+    """The error about an entry that ccxt could not make a market of; a comparison applies its valid parts.
 
-    :param id: of its contract, if it says so
+    :param id: the contract's, if the entry says it
     """
     return MalformedEvent(id or "symbols", entry, "an entry that ccxt can make a contract of")
 
@@ -48,12 +47,12 @@ def missed(
     settle_time: float,
     entries: Entries,
 ) -> tuple[list[Finding], ResyncResult]:
-    """What a snapshot tells that is not known, and what came of it.
+    """The findings in a snapshot, and what came of the comparison.
 
     :param known: the contracts of the snapshot's sub-type by id
-    :param brackets: raw leverage brackets by contract id, not older than the snapshot; None where they are unknown
+    :param brackets: raw leverage brackets by contract id, not older than the snapshot; None if they are unknown
     :param settle_time: s
-    :param entries: read those of the snapshot's venue
+    :param entries: reads entries of the snapshot's venue
     """
     findings: list[Finding] = []
     results = [ResyncResult(errors=tuple(snapshot.errors))]
@@ -75,12 +74,12 @@ def missed(
 
 
 def listed(market: Market, event: ContractInfoEvent, words: Words) -> Finding:
-    """A contract that was not known, `complete`, or that is there again."""
+    """The finding that a contract is new, or is back; it is `complete`."""
     return Finding(event, apply_event(market, event, words, listed=True))
 
 
 def vanished(market: Market, time: int, words: Words) -> Finding:
-    """A contract that an answer given at `time` (ms) does not have."""
+    """The finding that an answer given at `time` (ms) lacks a contract."""
     info, sub_type = market["info"], market_sub_type(market)
     event = ContractInfoEvent(
         id=market["id"],
@@ -99,12 +98,12 @@ def vanished(market: Market, time: int, words: Words) -> Finding:
 
 
 def differs(market: Market, state: State, entries: Entries) -> bool:
-    """Whether REST says something else of a contract than is known."""
+    """Whether REST's state of a contract differs from the known one."""
     return entries.state_of(market["info"], market_sub_type(market)) != state
 
 
 def differences(market: Market, state: State, entries: Entries) -> frozenset[str]:
-    """The names of an event's fields in which REST says something else of a contract than is known."""
+    """The names of an event's fields in which REST's state of a contract differs from the known one."""
     known = entries.state_of(market["info"], market_sub_type(market))
     names = ("status", "contract_type", "delivery_time", "onboard_time")  # in the order of `State`
     return frozenset(name for name, told, was in zip(names, state, known, strict=True) if told != was)
@@ -134,9 +133,9 @@ def _missed(
     words = entries.words
     change = apply_event(market, event, words) if is_other else apply_brackets(market, event, words)
     if not change.changed:
-        return [], result  # what is whole in a malformed entry is known already
+        return [], result  # the valid parts of a malformed entry are known already
     if "leverageTiers" not in market:
-        change.previous.pop("leverageTiers", None)  # they are known now; nobody can say that they changed
+        change.previous.pop("leverageTiers", None)  # they are known only now: it is unknown whether they changed
         change = change._replace(kinds=[kind for kind in change.kinds if kind != "tiers"])
     return [Finding(event, change)], result
 
@@ -144,8 +143,8 @@ def _missed(
 def _told(
     market: Market, snapshot: Snapshot, brackets: tuple[Bracket, ...], entries: Entries
 ) -> ContractInfoEvent | None:
-    """What REST says of a contract; where its entry is malformed, what is whole in it, which of one that went away says
-    too little."""
+    """What REST says of a contract. Of a malformed entry, only the valid parts; None if the contract is gone, as these
+    say too little then."""
     try:
         return snapshot.event(market["id"], brackets)
     except MalformedEvent:
@@ -157,7 +156,7 @@ def _told(
 def brackets_told(
     raw: list[Entry] | None, id: str, entries: Entries
 ) -> tuple[tuple[Bracket, ...], tuple[MalformedEvent, ...]]:
-    """The raw brackets of a contract, if there are any, and the error where they cannot be understood."""
+    """The brackets in a contract's raw ones, if there are any, and the error if they cannot be understood."""
     try:
         return entries.brackets_of(raw or ()), ()
     except MalformedEvent as error:
@@ -167,7 +166,7 @@ def brackets_told(
 def _other_brackets(
     market: Market, raw: list[Entry] | None, entries: Entries
 ) -> tuple[tuple[Bracket, ...], tuple[MalformedEvent, ...]]:
-    """The brackets that REST has told, where they make other tiers than are known; and what is wrong with them."""
+    """REST's brackets, if they make other tiers than the known ones; and what is wrong with them."""
     known = market.get("leverageTiers")
     if raw is None or (known is not None and raw == [tier["info"] for tier in known]):
         return (), ()

@@ -1,4 +1,4 @@
-"""The newest push of each contract: which of two is newer, and for how long a push is not to be undone. Pure."""
+"""The newest push of each contract: which of two is newer, and until when an answer may not undo one. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from ..venue_clock import FAR_OFF
 class NewestPushes:
     """The newest push of each contract, and the newest one that carried brackets.
 
-    Pushes are ordered by event time, wherever and whenever they came. Times are s by `clock.now`. Not thread-safe.
+    Pushes are ordered by event time, on whatever connection and in whatever order they came. Times are s by
+    `clock.now`. Not thread-safe.
     """
 
     def __init__(self) -> None:
         self._newest: dict[str, Arrival] = {}
         self._bracketed: dict[str, Arrival] = {}
         self._whole: dict[str, Arrival] = {}
-        """Where the newest push of a contract is a `PartialEvent`: the newest one before that was none."""
+        """For contracts whose newest push is a `PartialEvent`: the newest push before it that is not one."""
 
     def copy(self) -> NewestPushes:
-        """The same, to go on by itself."""
+        """An independent copy."""
         other = NewestPushes()
         other._newest, other._bracketed, other._whole = dict(self._newest), dict(self._bracketed), dict(self._whole)
         return other
@@ -38,7 +39,7 @@ class NewestPushes:
             self._bracketed[event.id] = arrival
 
     def accept(self, arrival: Arrival) -> bool:
-        """Whether no newer push of the contract has come, nor this very one; then take note of it."""
+        """Whether neither a newer push of the contract nor this one has come before; if so, take note of it."""
         event = arrival.event
         known = self._newest.get(event.id)
         if known is not None and not _is_later(event, known.event):
@@ -47,7 +48,7 @@ class NewestPushes:
         return True
 
     def _beside_the_last(self, arrival: Arrival) -> Arrival:
-        """A partial event to be remembered; what the last one told, and this one does not, counts as told by both."""
+        """A partial event as it is remembered: what the last partial event told counts as told by this one, too."""
         event, last = arrival.event, self._newest.get(arrival.event.id)
         if last is None or not isinstance(event, PartialEvent):
             return arrival
@@ -57,37 +58,37 @@ class NewestPushes:
         return arrival
 
     def is_news(self, event: ContractInfoEvent) -> bool:
-        """Whether no newer push of the contract has come, nor this very one."""
+        """Whether neither a newer push of the contract nor this one has come before."""
         return _is_news(event, self._newest)
 
     def newer(self, event: ContractInfoEvent) -> ContractInfoEvent | None:
-        """The newest push of the contract, where that claims to be newer than this one."""
+        """The newest push of the contract, if that claims to be newer than this one."""
         known = self._newest.get(event.id)
         return known.event if known is not None and known.event.event_time > event.event_time else None
 
     def has_news_of_brackets(self, event: ContractInfoEvent) -> bool:
-        """Whether it has brackets, and no newer ones have come: a push without them may have overtaken it."""
+        """Whether it has brackets, and no newer ones have come: a newer push without brackets may have overtaken it."""
         return bool(event.brackets) and _is_news(event, self._bracketed)
 
     def forget_future(self, id: str, now: int) -> None:
-        """Let the next push of a contract count whatever its event time is, where the newest one claims to be of a time
-        that has not come yet at `now` (ms, by the venue's clock)."""
+        """If the newest push of a contract claims a time that has not come yet at `now` (ms, by the venue's clock),
+        forget it, so that the next push counts whatever its event time is."""
         for newest in (self._newest, self._bracketed, self._whole):
             if id in newest and newest[id].event.event_time > now + FAR_OFF * 1000:
                 del newest[id]
 
     def forget_brackets(self, id: str) -> Arrival | None:
-        """Forget the newest push of a contract that has brackets; returns it."""
+        """Forget a contract's newest push with brackets; returns it."""
         return self._bracketed.pop(id, None)
 
     def unsettled_until(
         self, id: str, asked: float, settle_time: float, differing: AbstractSet[str] | None = None
     ) -> float | None:
-        """Until when an answer of REST's is not to be believed against the newest push of a contract; None where one
-        that was asked for at `asked` is: `settle_time` or more after the push.
+        """Until when an answer from REST does not count against the newest push of a contract. None if an answer that
+        was asked for at `asked` counts: that is `settle_time` or more after the push.
 
-        :param differing: the names of the event's fields in which the answer differs from what is known; None: of any.
-            Where the newest push tells none of them, the answer undoes nothing of it
+        :param differing: the names of the event's fields in which the answer differs from what is known; None: all of
+            them. If the newest push tells none of them, the answer undoes nothing of it
         """
         newest = self._newest.get(id)
         if newest is not None and isinstance(newest.event, PartialEvent) and differing is not None:
@@ -95,12 +96,12 @@ class NewestPushes:
         return _unsettled(newest, asked, settle_time)
 
     def unsettled_brackets_until(self, id: str, asked: float, settle_time: float) -> float | None:
-        """The same, of the newest push with brackets."""
+        """The same for the newest push with brackets."""
         return _unsettled(self._bracketed.get(id), asked, settle_time)
 
     def newer_than(self, id: str, asked: float, settle_time: float) -> list[ContractInfoEvent]:
-        """The newest push of a contract and the newest one with brackets, the older first, as far as an answer asked
-        for at `asked` does not undo them."""
+        """The newest push of a contract and its newest one with brackets, the older first; without those that an answer
+        asked for at `asked` undoes."""
         events = [
             newest[id].event
             for newest in (self._bracketed, self._newest)

@@ -1,4 +1,4 @@
-"""Contracts that were pushed before anybody knew them: their events wait here until REST completes the contract."""
+"""Contracts that were pushed but are unknown: their events wait here until REST completes the contract."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from ..contracts.events import Arrival, SubType
 from ..contracts.words import Words
 
 PATIENCE = 3600.0
-"""s; how long REST is asked for a contract again and again; after that, only each regular comparison looks for it."""
+"""s; how long REST is asked again and again for a contract; after that, only regular comparisons look for it."""
 
 
 class PendingListings:
     """The events of unknown contracts, in the order in which they came. Not thread-safe."""
 
-    # Of one contract; past it, the first one, which lists it, and the newest ones are kept.
+    # Of one contract. Beyond it, the first event, which lists the contract, and the newest ones are kept.
     LIMIT = 1000
 
     def __init__(self, words: Words) -> None:
         self._words = words
         self.arrivals: dict[str, tuple[SubType, list[Arrival]]] = {}
-        """By contract id; to be read, and changed by the methods alone."""
+        """By contract id. Others may read it; only the methods change it."""
         self._refused: set[str] = set()
 
     def __contains__(self, id: str) -> bool:
         return id in self.arrivals
 
     def hold(self, arrival: Arrival, sub_type: SubType) -> bool:
-        """Let an event wait for its contract, behind those that wait already. Returns whether REST has to be asked: it
-        is the first, or the first since the contract was refused."""
+        """Let an event wait for its contract, after those that wait already. Returns whether REST has to be asked: the
+        event is the first, or the first since the contract was refused."""
         id = arrival.event.id
         arrivals = self.arrivals.setdefault(id, (sub_type, []))[1]
         arrivals.append(arrival)
@@ -39,11 +39,11 @@ class PendingListings:
         return len(arrivals) == 1 or is_refused
 
     def refuse(self, id: str) -> None:
-        """REST has the contract, but nothing can be made of what it says: asked again soon, it would say the same."""
+        """Note that REST's entry of a contract cannot be used: asked again soon, REST would say the same."""
         self._refused.add(id)
 
     def has_hope(self, now: float) -> bool:
-        """Whether any contract has not waited for so long that REST cannot be expected to know it soon."""
+        """Whether a contract waits that REST may know soon, because it has not waited long."""
         return any(
             arrivals[0].received > now - PATIENCE
             for id, (_, arrivals) in self.arrivals.items()
@@ -55,15 +55,15 @@ class PendingListings:
         return self.arrivals.keys()
 
     def all(self) -> list[tuple[SubType, Arrival]]:
-        """All that waits, in the order of each contract."""
+        """All events that wait; those of each contract are in order."""
         return [(sub_type, arrival) for sub_type, arrivals in self.arrivals.values() for arrival in arrivals]
 
     def is_announced(self, id: str) -> bool:
-        """Whether a push has said of this contract that it does not trade yet, so that it is new."""
+        """Whether a push has said that this contract does not trade yet, so that it is new."""
         return any(arrival.event.status == self._words.pending for arrival in self.arrivals[id][1])
 
     def newest(self, id: str) -> Arrival:
-        """The event that came last of this contract."""
+        """The last event of this contract that came."""
         return self.arrivals[id][1][-1]
 
     def release(self, id: str) -> list[Arrival]:

@@ -1,4 +1,4 @@
-"""The contracts of one `exchange.markets`: where pushes and answers of REST are applied, the newer over the older."""
+"""The contracts of one `exchange.markets`: applies pushes and answers from REST, the newer over the older."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ LONG_AGO = float("-inf")
 
 
 class Again(Enum):
-    """When a push wants REST to be asked."""
+    """When REST has to be asked because of a push."""
 
     SOON = "soon"
-    """For what only REST has."""
+    """Soon, for what only REST has."""
     SETTLED = "settled"
-    """When its answer can be believed against the push."""
+    """Once REST's answer is newer than the push."""
 
 
 class Handled(NamedTuple):
-    """What became of a push, when REST has to be asked because of it, and the newest push of the contract, where that
-    claims to be newer and says otherwise: then some clock was wrong, and only REST can tell whose."""
+    """What became of a push; when REST has to be asked because of it; and the newest push of the contract, if that
+    contradicts it and claims to be newer: then some clock was wrong, and only REST can tell which."""
 
     outcome: Outcome
     again: tuple[Again, ...] = ()
@@ -67,19 +67,19 @@ _DUPLICATE = Handled(Outcome.DUPLICATE)
 
 
 class MarketTable(PublishedMarkets):
-    """The markets of one exchange or several, and what is known about their contracts beyond them.
+    """The markets of one exchange or several, and what else is known about their contracts.
 
     Exchanges that share markets share one table; each event is applied once and told to all of them. All methods may
     be called from any thread. Readers of the mappings need no lock.
 
-    Of two pushes, the one with the later event time is newer; of two answers of REST, the one that was asked for later;
-    and a push is newer than an answer that was asked for before it came, or less than `settle_time` (s) after it came.
-    Times are s by `clock.now`, unless they are said to be ms.
+    Of two pushes, the one with the later event time is newer; of two answers from REST, the one that was asked for
+    later. A push is newer than an answer that was asked for before the push came, or less than `settle_time` (s) after
+    that. Times are s by `clock.now`, unless they are said to be ms.
 
-    A contract is news when it is new at the venue. Contracts that a user left out stay out, and nothing is told of
-    them, until he loads them: see `Choice`.
+    A contract is news when it is new at the venue. Contracts that a user left out stay out, without updates, until the
+    user loads them: see `Choice`.
 
-    :param attached_at: ms; markets that come from nobody knows when count as loaded then
+    :param attached_at: ms; markets of unknown age count as loaded then
     """
 
     def __init__(self, venue: Venue, attached_at: int = 0) -> None:
@@ -91,11 +91,11 @@ class MarketTable(PublishedMarkets):
         self._asked: dict[str, float] = {}
         """When the newest answer on each sub-type was asked for."""
         self._answered_at: dict[str | None, int] = {}
-        """Of what time (ms, by the venue's clock) that answer was."""
+        """The time (ms, by the venue's clock) of that answer."""
         self._listed: dict[str, float] = {}
-        """When the answer was asked for by which a contract was listed: an older one has an older contract."""
+        """By contract: when the answer that listed it was asked for. An older answer has an older contract."""
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
-        """When REST was asked for brackets that were not known, and the event that has them."""
+        """By contract: when REST was asked for brackets that were unknown, and the event that has them."""
         self._missing = MissingContracts()
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each sub-type said, and the version of the markets that it agreed with."""
@@ -108,7 +108,7 @@ class MarketTable(PublishedMarkets):
         return [keep_name(each, known.get(each["id"]), words) if is_contract(each) else each for each in markets]
 
     def fork(self) -> MarketTable:
-        """A table of its own for a sharer that parts from the others: the same contracts, in new mappings."""
+        """A separate table for a sharer that parts from the others: the same contracts, in new mappings."""
         with self.lock:
             table = MarketTable(self.venue)
             table.publish_mappings(self.all())
@@ -125,7 +125,7 @@ class MarketTable(PublishedMarkets):
 
     @property
     def _is_kept_up(self) -> bool:
-        """Whether what is known is not older than markets that come from nobody knows when."""
+        """Whether our state is newer than markets of unknown age."""
         sharers = list(self.sharers)
         return any(sharer.is_following for sharer in sharers) if sharers else self._was_kept_up
 
@@ -143,18 +143,18 @@ class MarketTable(PublishedMarkets):
             return self._apply(market, arrival)
 
     def _is_back(self, market: Market, event: ContractInfoEvent) -> bool:
-        """Whether a contract that went away is there again as a new one."""
+        """Whether a contract that went away is back as a new one."""
         if market["status"] is not None:
             return False
         return is_relisted(market, event.status, event.onboard_time, self._words) and self._pushes.is_news(event)
 
     def _unknown_contract(self, arrival: Arrival) -> Handled:
-        """A push of a contract that is not known, or is there again: only REST can complete it."""
+        """Handle a push of a contract that is unknown, or is back: only REST can complete it."""
         event, sub_type = arrival.event, arrival.event.sub_type
         if isinstance(event, PartialEvent):
             return IGNORED
         if not self.markets or event.id in self.choice.left_out:
-            self._pushes.remember(arrival)  # for the day when it is loaded
+            self._pushes.remember(arrival)  # for when the contract is loaded
             return IGNORED
         if sub_type is None or not self._trades(sub_type):
             return IGNORED
@@ -167,13 +167,13 @@ class MarketTable(PublishedMarkets):
         return not sharers or any(sharer.trades(sub_type) for sharer in sharers)
 
     def keep_out(self, id: str) -> None:
-        """Leave a contract out that the user does not want to have."""
+        """Leave out a contract that the user does not want."""
         with self.lock:
             self.choice.leave_out(id)
             self._wait_no_more(id)
 
     def _wait_no_more(self, id: str) -> None:
-        """Let what waits for a contract wait no more; it is remembered for the day when the contract is loaded."""
+        """Stop waiting for a contract; its pushes are remembered for when it is loaded."""
         if id in self.waiting:
             for arrival in self.waiting.release(id):
                 self._pushes.remember(arrival)
@@ -182,7 +182,7 @@ class MarketTable(PublishedMarkets):
         if arrival.event.id not in self.adjusted.ids:
             return self._applied(market, arrival)
         handled = self._applied(market, self.adjusted.believed(arrival))
-        # A push has the brackets of the public; those of the account, REST knows.
+        # A push has the public brackets; only REST has the account's.
         return handled._replace(again=(*handled.again, Again.SOON)) if arrival.event.brackets else handled
 
     def _applied(self, market: Market, arrival: Arrival) -> Handled:
@@ -200,19 +200,19 @@ class MarketTable(PublishedMarkets):
         if not change.changed:
             return _DUPLICATE if contradicts is None else Handled(Outcome.DUPLICATE, (), contradicts)
         self.publish_change(event, change, "stream")
-        # REST has told something since an event that is older than its answer.
+        # The event is older than an answer from REST that was applied before it.
         is_doubtful = event.event_time <= self._answered_at.get(event.sub_type, -1)
         if contradicts is None and not is_doubtful:
             return _APPLIED
         return Handled(Outcome.APPLIED, (Again.SETTLED,) if is_doubtful else (), contradicts)
 
     def _contradicted(self, market: Market, event: ContractInfoEvent) -> ContractInfoEvent | None:
-        """The newest push of the contract, where that claims to be newer and this one would change something."""
+        """The newest push of the contract, if that claims to be newer and this one would change something."""
         newer = self._pushes.newer(event)
         return newer if newer is not None and apply_event(market, event, self._words).changed else None
 
     def _apply_part(self, market: Market, event: PartialEvent, arrival: Arrival) -> Handled:
-        """Apply what is whole in a push, over what is known; of a contract that is gone, only REST can tell."""
+        """Apply the valid parts of a push over what is known; of a contract that is gone, only REST can tell."""
         if is_gone(market):
             return IGNORED
         return self._apply(market, arrival._replace(event=filled_in(event, market, self._words)))
@@ -220,16 +220,16 @@ class MarketTable(PublishedMarkets):
     # A snapshot
 
     def know_coefficients(self, sub_type: SubType, brackets: Mapping[str, list[Entry]]) -> None:
-        """Know already which contracts have brackets of the account's own."""
+        """Note which contracts have adjusted brackets, as what was known already."""
         with self.lock:
             self.adjusted.learn(sub_type, brackets, self._pushes)
 
     def has_newer(self, snapshot: Snapshot) -> bool:
-        """Whether an answer was applied that was asked for later."""
+        """Whether an answer that was asked for later has been applied."""
         return snapshot.asked < self._asked.get(snapshot.sub_type, LONG_AGO)
 
     def unlisted(self, snapshot: Snapshot) -> list[str]:
-        """The contracts of a snapshot that `compare` has to be given, because they are not known, or are back."""
+        """The contracts of a snapshot that `compare` needs complete, because they are unknown or back."""
         with self.lock:
             if self._agrees(snapshot):
                 return []
@@ -247,15 +247,15 @@ class MarketTable(PublishedMarkets):
     ) -> ResyncResult:
         """Apply what a snapshot shows was missed, and tell all sharers.
 
-        :param brackets: raw leverage brackets by contract id, asked for with the snapshot; None where they are unknown
+        :param brackets: raw leverage brackets by contract id, asked for with the snapshot; None if they are unknown
         :param listings: the contracts that were `unlisted`, complete, by id
-        :param currencies: those that they bring
+        :param currencies: those that the listings bring
         :param brackets_asked: when the brackets were asked for, if that was later than the snapshot
         """
         with self.lock:
             sub_type, asked = snapshot.sub_type, snapshot.asked
             if asked < self._asked.get(sub_type, LONG_AGO):
-                return NOTHING  # another stream has brought a newer one
+                return NOTHING  # another stream has brought a newer answer
             self._asked[sub_type] = asked
             if brackets is not None:
                 self.adjusted.learn(sub_type, brackets, self._pushes)
@@ -289,7 +289,7 @@ class MarketTable(PublishedMarkets):
                 news = [each for each in news if each.event.id not in gone]
             unheard: list[Finding] = []
             for id in [id for id in unknown if id in listings and id not in known]:
-                with contextlib.suppress(MalformedEvent):  # which is noted already
+                with contextlib.suppress(MalformedEvent):  # it is noted already
                     told, errors = brackets_told((brackets or {}).get(id), id, self.venue.entries)
                     results.append(ResyncResult(errors=errors))
                     found = listed(listings[id], snapshot.event(id, told), self._words)
@@ -313,12 +313,12 @@ class MarketTable(PublishedMarkets):
             return result
 
     def _leave_out(self, snapshot: Snapshot) -> None:
-        """Find out what the user left out, by the first answer on markets of his own choice."""
+        """Find out what the user left out, from the first answer on markets of the user's choice."""
         sub_type = snapshot.sub_type
         known = [id for id, market in self._contracts.items() if market_sub_type(market) == sub_type]
         missing = sum(id not in snapshot.states for id in known)
         if self.choice.is_open(sub_type) and (are_many(missing, len(known)) or not snapshot.is_clear):
-            return  # it may be cut off somewhere, and then the next one would be full of news
+            return  # the answer may be cut off; then the next one would be full of news
         announced = {id for id in self.waiting.ids() if self.waiting.is_announced(id)}
         for id in self.choice.decide(snapshot, self._contracts.keys() | announced):
             self._wait_no_more(id)
@@ -337,13 +337,13 @@ class MarketTable(PublishedMarkets):
         return unknown
 
     def _is_surely_new(self, id: str, state: State, sub_type: SubType) -> bool:
-        """Whether a contract is news, whatever it turns out that the user has left out."""
+        """Whether a contract is news, whatever the user turns out to have left out."""
         announced = id in self.waiting and self.waiting.is_announced(id)
         return announced or self.choice.is_later(sub_type, state.onboard_date)
 
     def _waits_until(self, id: str, asked: float | None, settle_time: float) -> float | None:
-        """Until when a new contract is waited for that was pushed under the id of one that went away, where an answer
-        asked for then has the old one; None: no more, because the push has settled."""
+        """Until when to wait for a new contract that was pushed under the id of one that went away, if an answer asked
+        for at `asked` has the old one. None: no longer, because the push has settled."""
         if id not in self.waiting:
             return None
         settled = self.waiting.newest(id).received + settle_time
@@ -353,15 +353,15 @@ class MarketTable(PublishedMarkets):
         return settled
 
     def _agrees(self, snapshot: Snapshot, *brackets: Mapping[str, list[Entry]] | None) -> bool:
-        """Whether a snapshot says what another one did that had nothing new, and the markets are the same since."""
+        """Whether a snapshot repeats an earlier one that had nothing new, and the markets have not changed since."""
         if snapshot.sub_type not in self._agreed:
             return False
         contents, known, version = self._agreed[snapshot.sub_type]
         return contents is snapshot.contents and version == self.version and all(each is known for each in brackets)
 
     def _disbelief(self, sub_type: str, missing: frozenset[str], known: int) -> ccxt.BadResponse | None:
-        """Why an answer is not believed that lacks these of so many known contracts: see `MissingContracts`. None: it
-        is believed."""
+        """Why not to believe an answer that lacks these known contracts: see `MissingContracts`. None: it is
+        believed."""
         if self._missing.are_believed(sub_type, missing, known):
             return None
         return ccxt.BadResponse(
@@ -369,7 +369,7 @@ class MarketTable(PublishedMarkets):
         )
 
     def announce(self, news: list[Finding]) -> None:
-        """Tell all sharers what an answer of REST's has brought, now that it is published."""
+        """Tell all sharers the findings of an answer from REST, now that they are published."""
         if any("listed" in change.kinds for _, change in news):
             self.publish_names()
         for event, change in news:
@@ -391,17 +391,17 @@ class MarketTable(PublishedMarkets):
     ) -> tuple[list[Finding], ResyncResult]:
         """Take over freshly loaded markets, as new mappings.
 
-        What is newer than they are, or what REST does not tell, is kept: pushes and later answers, leverage tiers, and
-        contracts of `sub-types` that went away (inactive). Spot markets stay as they are.
+        What is newer than they are, and what REST does not tell, is kept: pushes and later answers, leverage tiers, and
+        contracts of `sub_types` that went away (inactive). Spot markets are taken as they are.
 
         :param markets: ccxt's markets, in its order, under the symbols that `named` gave them
-        :param asked: when the loading began; None where nobody knows: then only those contracts are news that were
-            onboarded since the exchange was attached
+        :param asked: when the loading began; None if unknown: then only contracts that were onboarded since the
+            exchange was attached are news
         :param now: ms; the time of the news
-        :param is_whole: they are all that the venue has; else the user has chosen them, as he has where `asked` is None
-        :param unwanted: the ids of contracts that the user does not want to have at all
-        :param sick: the entries of which no markets could be made: their contracts are there
-        :return: what is news, to be announced once the mappings are the exchange's; and what came of it
+        :param is_whole: they are all that the venue has; otherwise, or if `asked` is None, they are the user's choice
+        :param unwanted: the ids of contracts that the user does not want at all
+        :param sick: the entries that ccxt could not make markets of: the venue has their contracts
+        :return: the findings, to be announced once the exchange has the mappings; and what came of the loading
         """
         with self.lock:
             known, taken = self.contracts(), []
@@ -465,8 +465,8 @@ class MarketTable(PublishedMarkets):
         now: int,
         settle_time: float,
     ) -> tuple[list[Finding], ResyncResult]:
-        """What is told of the contracts that a whole loading has not brought, though not of those that are `there`; in
-        `kept`, those that are gone become so."""
+        """The findings about contracts that a whole loading lacks, except those in `there`. Contracts that are gone are
+        marked as gone in `kept`."""
         found: list[Finding] = []
         results: list[ResyncResult] = []
         for market in kept.values():
@@ -489,7 +489,7 @@ class MarketTable(PublishedMarkets):
         return news, merged(results)
 
     def list_known(self, asked: float | None, settle_time: float) -> None:
-        """List the contracts that were waited for and that `load` has brought; `asked` is as there."""
+        """List the awaited contracts that `load` has brought; `asked` is as in `load`."""
         with self.lock:
             known = self.contracts()
             for id in list(self.waiting.ids()):
@@ -497,8 +497,8 @@ class MarketTable(PublishedMarkets):
                     self._list(id, known[id], asked, settle_time)
 
     def brackets_newer_than(self, asked: float, settle_time: float) -> list[tuple[Market, ContractInfoEvent]]:
-        """The contracts, with the event of their brackets, whose brackets are newer than an answer asked for then; of
-        those that have one symbol, the one that is shown."""
+        """The contracts whose brackets are newer than an answer asked for at `asked`, each with the event of its
+        brackets. Of contracts with the same symbol, only the one that is shown."""
         newer = self._pushes.brackets_newer_than(asked, settle_time)
         newer.update((id, event) for id, (when, event) in self._brackets.items() if asked < when)
         return [(each, newer[id]) for id, each in self.contracts().items() if id in newer and self.is_shown(each)]
@@ -510,12 +510,12 @@ class MarketTable(PublishedMarkets):
         now: int = 0,
         is_wanted: Callable[[Market], bool] = lambda market: True,
     ) -> list[Finding]:
-        """Take over markets that somebody put in place of this table's own, under the symbols that users know; those
-        dicts, which others may hold, are from now on kept in step.
+        """Take over markets that were put in place of this table's own, under the symbols that users know. Others may
+        hold those dicts, so they are kept in step from now on.
 
         :param now: ms; the time of the news
-        :param is_wanted: whether the user wants to have a contract at all
-        :return: what is news, to be announced once the mappings are the exchange's: contracts that were onboarded since
+        :param is_wanted: whether the user wants a contract at all
+        :return: the findings, to be announced once the exchange has the mappings: contracts that were onboarded since
             it was attached
         """
         with self.lock:
@@ -539,7 +539,7 @@ class MarketTable(PublishedMarkets):
             return news
 
     def _adopted(self, market: Market, old: Market | None) -> Market:
-        """A contract that somebody put in, with what is known beyond it."""
+        """A contract that was put in from outside, with what else is known of it."""
         if old is None:
             return complete(market, self._words)
         new = with_tiers(complete(keep_name(market, old, self._words), self._words), old, self._words)
@@ -548,7 +548,7 @@ class MarketTable(PublishedMarkets):
     # What a user does to the mappings
 
     def put_by_user(self, mapping: LiveDict, key: str, value: Any) -> None:
-        """See `LiveDict`: a contract of his is followed, too."""
+        """See `LiveDict`: a contract that a user puts in is followed, too."""
         with self.lock:
             if mapping is self.markets:
                 value = [{**value, "symbol": key}] if isinstance(value, dict) else []
@@ -560,7 +560,7 @@ class MarketTable(PublishedMarkets):
                     self.choice.put_in(market["id"])
 
     def deleted_by_user(self, mapping: LiveDict, key: str, value: Any) -> None:
-        """See `LiveDict`: a contract of which either view has lost its item is left out."""
+        """See `LiveDict`: a contract that a user deletes from either view is left out."""
         with self.lock:
             ids = []
             if mapping is self.markets:
@@ -572,12 +572,12 @@ class MarketTable(PublishedMarkets):
                 self.choice.leave_out(id)
 
     def all(self) -> list[Market]:
-        """All markets, in the order of ccxt's."""
+        """All markets, in ccxt's order."""
         return all_markets(self.markets, self.by_id, self._words)
 
     def _silent(self, fresh: Iterable[Market], known: Mapping[str, Market], sub_types: set[SubType]) -> set[SubType]:
-        """The sub-types of which contracts are known, and a loading has brought none: where REST answers with something
-        else, ccxt takes that for no markets at all."""
+        """The sub-types of known contracts of which a loading has brought none: ccxt takes an unexpected answer for an
+        empty list of markets."""
         here = {market_sub_type(market) for market in fresh if is_contract(market)}
         return {market_sub_type(market) for market in known.values()} & sub_types - here
 
@@ -590,14 +590,14 @@ class MarketTable(PublishedMarkets):
         now: int,
         settle_time: float,
     ) -> tuple[Market, list[Finding], ResyncResult]:
-        """A market that was just loaded, with what is known beyond it; what is news in it, and what came of it.
+        """A market that was just loaded, with what else is known of it; the findings in it; and what came of it.
 
-        :param old: the same contract as known, if it is
-        :param is_first: no other contract of its sub-type is known, so that it is not news that there is this one
+        :param old: the same contract as it is known, if it is
+        :param is_first: no contract of its sub-type is known, so that this one is not news
         """
         id, sub_type, words = market["id"], market_sub_type(market), self._words
         if old is None:
-            # Where a newer answer did not have it, REST is asked again.
+            # If a newer answer lacks it, REST is asked again.
             again = asked if asked is not None and asked < self._asked.get(sub_type, LONG_AGO) else None
             if is_gone(market) and asked is None:
                 return market, [], NOTHING  # which pushes are newer is not known
@@ -610,7 +610,7 @@ class MarketTable(PublishedMarkets):
         kept, state = with_tiers(market, old, words), self.venue.entries.state_of(market["info"], sub_type)
         if not differs(old, state, self.venue.entries):
             is_newer, _ = self._is_newer(old, asked, settle_time)
-            # The same in other numbers, maybe: a "never" has several.
+            # The numbers may differ and mean the same: several mean "never".
             return with_state(kept, old, words) if is_newer else kept, [], NOTHING
         kept = with_state(kept, old, words)
         if not is_relisted(old, state.status, state.onboard_date, words):
@@ -627,11 +627,11 @@ class MarketTable(PublishedMarkets):
     def _as_news(
         self, market: Market, kept: Market, old: Market | None, now: int, again: float | None
     ) -> tuple[Market, list[Finding], ResyncResult]:
-        """What `_taken` returns of a market that says something new; `kept` where it cannot be understood."""
+        """What `_taken` returns for a market that says something new; with `kept` if it cannot be understood."""
         try:
             event = self.venue.entries.event_of(market["info"], market_sub_type(market), now)
         except MalformedEvent as error:
-            # A comparison takes what is whole in it.
+            # A comparison applies its valid parts.
             return kept, [], ResyncResult(errors=(malformed(market["id"], error),), again=latest(again, LONG_AGO))
         result, words = NOTHING if again is None else ResyncResult(again=again), self._words
         if old is None or is_relisted(old, event.status, event.onboard_time, words):
@@ -639,7 +639,7 @@ class MarketTable(PublishedMarkets):
         return with_tiers(market, old, words), [Finding(event, apply_event(old, event, words))], result
 
     def _as_listed(self, market: Market, now: int) -> list[Finding]:
-        """That a contract is new, as of `now` (ms); nothing where it is gone, or its entry says too little."""
+        """The finding that a contract is new at `now` (ms); none if it is gone, or its entry says too little."""
         if is_gone(market):
             return []
         with contextlib.suppress(MalformedEvent):
@@ -648,24 +648,24 @@ class MarketTable(PublishedMarkets):
         return []
 
     def _pushed(self, market: Market, asked: float | None, settle_time: float) -> tuple[Market, float | None]:
-        """A contract of which nothing was told, with what was pushed that the answer asked for then is older than; and
-        until when that is so."""
+        """A contract that causes no findings, with the pushes that are newer than an answer asked for at `asked`; and
+        until when they are newer."""
         since = LONG_AGO if asked is None else asked
         for event in self._pushes.newer_than(market["id"], since, settle_time):
             market = apply_event(market, event, self._words).market
         return market, self._pushes.unsettled_until(market["id"], since, settle_time)
 
     def _is_newer(self, known: Market, asked: float | None, settle_time: float) -> tuple[bool, float | None]:
-        """Whether what is known of a contract is newer than an answer that was asked for then; and when to ask again,
-        where a push says so."""
+        """Whether what is known of a contract is newer than an answer asked for at `asked`; and when to ask again, if a
+        push is the reason."""
         if asked is None:
             return self._is_kept_up, None
         unsettled = self._pushes.unsettled_until(known["id"], asked, settle_time)
         return unsettled is not None or asked < self._asked.get(market_sub_type(known), LONG_AGO), unsettled
 
     def _list(self, id: str, market: Market, asked: float | None, settle_time: float) -> None:
-        """Publish a contract that REST has just told of, and apply what waited for it. Pushes that REST's answer is
-        newer than have nothing more to say but their brackets."""
+        """Publish a contract that REST has just completed, and apply the pushes that waited for it. Of pushes that are
+        older than REST's answer, only the brackets count."""
         arrivals = [self.adjusted.believed(arrival) for arrival in self.waiting.release(id)]
         older: list[Arrival] = []
         newer: list[Arrival] = []
@@ -692,7 +692,7 @@ class MarketTable(PublishedMarkets):
             self._apply(self._contracts[id], arrival)
 
     def _settled_contracts(self, snapshot: Snapshot) -> dict[str, Market]:
-        """The contracts of a snapshot's sub-type by id, but for those that it has to complete."""
+        """The contracts of a snapshot's sub-type by id, except those that it has to complete."""
         states = snapshot.states
         return {
             id: market
@@ -704,7 +704,7 @@ class MarketTable(PublishedMarkets):
 
 
 def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Market]:
-    """Markets that were put in, and contracts that stay beside them: of those of one symbol, ccxt shows the last."""
+    """The new markets and the contracts that stay beside them: of those with the same symbol, ccxt shows the last."""
     markets = list(markets)
     symbols = {market["symbol"] for market in markets}
     hidden = [market for market in kept.values() if market["symbol"] in symbols]
@@ -712,6 +712,6 @@ def _in_order(kept: Mapping[str, Market], markets: Iterable[Market]) -> list[Mar
 
 
 def _silence(sub_type: SubType) -> ResyncResult:
-    """What came of a loading that has brought no contracts of a sub-type, though there are some."""
+    """What came of a loading that has brought no contracts of a sub-type, though some are known."""
     error = ccxt.BadResponse(f"load_markets() has brought no {sub_type} contracts: the known stay")
     return ResyncResult(errors=(error,), again=LONG_AGO)

@@ -16,11 +16,11 @@ from ..weak_list import WeakList
 from .live_dict import LiveDict
 
 _by_copy: weakref.WeakValueDictionary[int, PublishedMarkets] = weakref.WeakValueDictionary()
-"""Those that keep plain dicts of markets in step, by the id of that dict."""
+"""The `PublishedMarkets` that keep plain dicts of markets in step, by the ``id()`` of the dict."""
 
 
 class Sharer(Protocol):
-    """An exchange whose markets are those of a table."""
+    """An exchange that has the markets of a table."""
 
     is_following: bool
     """Whether it follows a stream now."""
@@ -34,7 +34,7 @@ class Sharer(Protocol):
         ...
 
     def publish_currencies(self, currencies: Mapping[str, Any]) -> None:
-        """Add to the exchange's `currencies` those that it does not have."""
+        """Add to the exchange's `currencies` those that it lacks."""
         ...
 
     def publish_names(self) -> None:
@@ -43,7 +43,7 @@ class Sharer(Protocol):
 
 
 class Told(Protocol):
-    """What is told of each change: a channel, say."""
+    """What is told of each change, such as a channel."""
 
     def publish(self, record: UpdateRecord) -> None:
         """Take what happened, without waiting."""
@@ -54,8 +54,8 @@ class PublishedMarkets:
     """The mappings `markets` (by symbol) and `by_id`, for one exchange or several. Readers need no lock; a thread that
     changes something holds `lock`.
 
-    Contracts are known by their ids. Of those that have one symbol, `by_id` has all, and `markets` the one that ccxt
-    would have there: the last of REST's answer.
+    Contracts are identified by id. If several have the same symbol, `by_id` has all of them, and `markets` has the one
+    that ccxt would have there: the last in REST's answer.
     """
 
     def __init__(self, venue: Venue) -> None:
@@ -68,12 +68,12 @@ class PublishedMarkets:
         self.version = 0
         """Grows with each change."""
         self.copies: tuple[dict[str, Market], dict[str, list[Market]]] | None = None
-        """Plain dicts that somebody may hold, kept in step; or None."""
+        """Plain dicts that others may hold, kept in step; or None."""
         self.publish_mappings(())
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """See `forking`."""
+        """Begin again in the child of a fork."""
         self.lock = threading.RLock()
 
     def contracts(self) -> dict[str, Market]:
@@ -86,7 +86,7 @@ class PublishedMarkets:
 
     def publish(self, market: Market) -> None:
         """Put a contract in its place, in both mappings. With the lock."""
-        # The new dict is whole before either view shows it; readers take no lock.
+        # The new dict is complete before either view shows it, because readers take no lock.
         self.version += 1
         id, symbol = market["id"], market["symbol"]
         self._contracts[id] = market
@@ -107,7 +107,7 @@ class PublishedMarkets:
             self._keep_copies(market)
 
     def order_alike(self, ids: Iterable[str]) -> None:
-        """Show, of contracts that have one symbol, the last in this order. With the lock."""
+        """Of contracts with the same symbol, show the last in this order. With the lock."""
         if self._alike:
             places = {id: place for place, id in enumerate(ids)}
             for symbol, alike in self._alike.items():
@@ -141,7 +141,7 @@ class PublishedMarkets:
             sharer.publish_names()
 
     def publish_mappings(self, markets: Iterable[Market]) -> None:
-        """Begin again with these markets, in the order of ccxt's, in new mappings. With the lock."""
+        """Begin again with these markets, in ccxt's order, in new mappings. With the lock."""
         markets = list(markets)
         self.version += 1
         self._contracts: dict[str, Market] = {market["id"]: market for market in markets if is_contract(market)}
@@ -152,7 +152,7 @@ class PublishedMarkets:
         for market in self._contracts.values():
             ids.setdefault(market["symbol"], []).append(market["id"])
         self._alike = {symbol: alike for symbol, alike in ids.items() if len(alike) > 1}
-        """The ids of contracts that have one symbol, where they are several; the last that is not gone is shown."""
+        """By symbol: the ids of several contracts that have it. The last one that is not gone is shown."""
         self.markets, self.by_id = LiveDict({market["symbol"]: market for market in markets}), LiveDict(by_id)
         for symbol in self._alike:
             self._show(symbol)
@@ -160,23 +160,23 @@ class PublishedMarkets:
         self.copies = None
 
     def keep_in_step(self, markets: dict[str, Market], by_id: dict[str, list[Market]]) -> None:
-        """From now on, keep these plain dicts, which somebody may hold, in step: what they have and what is listed.
-        With the lock."""
-        # A live one is kept true by its own table, if at all: to write into it would wait for that table's lock.
+        """From now on, keep these plain dicts, which others may hold, in step: their items, and new listings. With the
+        lock."""
+        # Only its own table keeps a live dict true, if at all: to write into it would wait for that table's lock.
         self.copies = (_plain(markets), _plain(by_id))
         self._other_names = {
             market["id"]: symbol
             for symbol, market in list(markets.items())
             if is_contract(market) and self._contracts.get(market["id"], market)["symbol"] != symbol
         }
-        """Of contracts: the symbols under which they stand in the plain dict, where these are not their own."""
+        """By contract id: the symbol that has the contract in the plain dict, if it is not the contract's own."""
         _by_copy[id(self.copies[0])] = self
         for market in self.contracts().values():
             self._keep_copies(market)
 
     @staticmethod
     def of_copy(markets: dict[str, Market]) -> PublishedMarkets | None:
-        """What keeps this plain dict in step, if anything does."""
+        """The `PublishedMarkets` that keep this plain dict in step, or None."""
         table = _by_copy.get(id(markets))
         return table if table is not None and table.copies is not None and table.copies[0] is markets else None
 
@@ -204,7 +204,7 @@ class PublishedMarkets:
                 sharer.publish_brackets(market, brackets)
 
     def is_shown(self, market: Market) -> bool:
-        """Whether a contract is the one under its symbol, or no other is."""
+        """Whether `markets` has this contract under its symbol, or none."""
         shown: Market = self.markets.get(market["symbol"], market)
         return bool(shown["id"] == market["id"])
 

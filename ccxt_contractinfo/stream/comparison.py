@@ -1,4 +1,4 @@
-"""RestAnswers the markets of those who follow a stream with REST: who has to be, when, and what has come of it."""
+"""Compares the followers' markets with REST: whose to compare, when, and what came of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GATHER = 0.1
 
 
 class Asker(Protocol):
-    """What has REST asked: the schedule of a run."""
+    """What starts the comparisons: the schedule of a run."""
 
     def request(self, delay: float = 0.0) -> None:
         """Compare after `delay` (s)."""
@@ -29,33 +29,33 @@ class Asker(Protocol):
 
 
 class Comparison:
-    """Which markets have to be compared, and whether what is known is doubtful. Times are s by `clock.now`.
+    """Which markets have to be compared with REST, and whether they are in doubt. Times are s by `clock.now`.
 
-    It is used with the stream's lock, but for `ask` and `compare`.
+    The caller holds the stream's lock, except for `ask` and `compare`.
 
-    :param settle_time: s; an answer asked for less than this after a push does not undo the push
+    :param settle_time: s; an answer that was asked for less than this after a push does not undo the push
     """
 
     def __init__(self, followers: WeakList[Follower], settle_time: float) -> None:
         self.settle_time = settle_time
         self.asker: Asker | None = None
-        """None where the stream does not run."""
+        """None while the stream does not run."""
         self._followers = followers
         self._uncompared: weakref.WeakKeyDictionary[Follower, float] = weakref.WeakKeyDictionary()
-        """Those whose markets have not been compared since this moment, or since a proof to come."""
+        """The followers still to be compared, and the time from which a comparison counts; `FOREVER` before a proof."""
         self._disbelieved: float | None = None
-        """When the last push came that could not be believed, until REST has been asked for long enough after it."""
+        """When the last unbelievable push came; None once a comparison has begun `settle_time` or more after it."""
         self._asked_in_doubt = -FOREVER
-        """When REST was last asked because of that."""
+        """When REST was last asked because of such a push."""
 
     @property
     def is_done(self) -> bool:
-        """Whether all markets have been compared since the last proof."""
+        """Whether all markets have been compared since a connection was last proven."""
         return not len(self._uncompared)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a push that could not be believed waits for REST."""
+        """Whether an unbelievable push waits for an answer from REST."""
         return self._disbelieved is not None
 
     def end(self) -> None:
@@ -64,37 +64,37 @@ class Comparison:
         self._uncompared.clear()
 
     def begin_again(self) -> None:
-        """All markets have to be compared, once a connection is proven."""
+        """Have all markets compared again, once a connection is proven."""
         self._uncompared.clear()
         self._uncompared.update(dict.fromkeys(self._followers, FOREVER))
 
     def add(self, follower: Follower, *, is_proven: bool) -> None:
-        """The markets of one more have to be compared."""
+        """Have the markets of one more follower compared."""
         self._uncompared[follower] = clock.now() if is_proven else FOREVER
 
     def discard(self, follower: Follower) -> None:
-        """It follows no more."""
+        """Forget a follower that has left."""
         self._uncompared.pop(follower, None)
 
     def proven(self) -> None:
-        """A connection delivers: a comparison that is begun from now on counts."""
+        """A connection delivers: comparisons that begin from now on count."""
         for follower, since in self._uncompared.items():
             self._uncompared[follower] = min(since, clock.now())
 
     def ask(self, delay: float = 0.0) -> None:
-        """Compare once more, after `delay` (s); does nothing where the stream does not run."""
+        """Compare once more, after `delay` (s); does nothing if the stream does not run."""
         asker = self.asker
         if asker is not None:
             asker.request(delay)
 
     def ask_for(self, again: Again) -> None:
-        """The same, as soon as a push wants it."""
+        """Compare once more, as soon as a push needs it."""
         self.ask(GATHER if again is Again.SOON else self.settle_time)
 
     def disbelieve(self, now: float) -> None:
-        """Something came at `now` that cannot be believed, or that makes what is known doubtful: see to it that REST is
-        asked at once, and again when no cache answers any more; but, however much of the kind comes, only once in each
-        settle time. Until then the markets are not fresh."""
+        """Note that something came at `now` that cannot be believed, or that puts the markets in doubt. REST is asked
+        at once, and again when no cache can answer any more; however much of this comes, only once in each settle time.
+        Until then, the markets are not fresh."""
         if not len(self._followers):
             return
         is_first, self._disbelieved = self._disbelieved is None, now
@@ -104,11 +104,12 @@ class Comparison:
     def compare(
         self, answers: Answers, began: float, lock: threading.RLock, is_over: Callable[[], bool]
     ) -> ResyncResult:
-        """Compare the markets of all followers with REST, and apply what was missed. Blocks; without the lock.
+        """Compare the markets of all followers with REST, and apply what was missed. Blocks. The caller must not hold
+        the lock.
 
-        :param began: now
+        :param began: the time now
         :param lock: the stream's
-        :param is_over: whether the run has ended, so that nothing counts any more
+        :param is_over: whether the run has ended; then nothing counts any more
         """
         if self._disbelieved is not None:
             self._asked_in_doubt = began
@@ -126,17 +127,17 @@ class Comparison:
         return NOTHING if is_over() else merged([*results, ResyncResult(not_before=answers.not_before)])
 
     def _compared(self, follower: Follower, began: float) -> float | None:
-        """A follower's markets have been compared. Returns when to do so again: an answer of REST that comes from a
-        cache lacks what has changed shortly before, and after a gap no push has told of that."""
+        """Note that a follower's markets were compared. Returns when to compare them again, or None. An answer from a
+        cache lacks the latest changes, and after a gap no push has told of these."""
         if self._uncompared.get(follower, FOREVER) > began:
             return None
         settled = self._uncompared.pop(follower) + self.settle_time
         return settled if settled > began else None
 
     def concluded(self, result: ResyncResult, began: float, released: Iterable[Arrival]) -> ResyncResult:
-        """The result, with what else has to be asked for.
+        """The result, with the times at which REST has to be asked again.
 
-        :param released: the pushes that were held back until now, and changed something
+        :param released: the pushes that were held back until now and changed something
         """
         again = result.again
         if result.failure is None:

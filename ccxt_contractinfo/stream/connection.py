@@ -1,6 +1,6 @@
 """One WebSocket, one life: open, receive, send, close, abort. The only importer of `websocket`.
 
-Everything that goes wrong leaves here as one of ccxt's errors; `translated` is the one place where that is decided.
+Every failure leaves this module as one of ccxt's errors; `map_error` alone decides which.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from .dial import Passed, dial, ignore
 from .handshake_answer import Answer
 
 SHORTEST = 0.001
-"""s; the shortest wait of a socket. With none at all, it would be of another kind."""
+"""s; the shortest timeout of a socket. A timeout of 0 would make it non-blocking."""
 
 CHUNK = 65536
-"""bytes; how much one read of a socket takes at most."""
+"""bytes; the most that one read of a socket takes."""
 
 _WHOLE_TEXT = 0x81
-"""The first byte of a frame: final, and a text."""
+"""The first byte of a frame that is final and a text."""
 
 PING: Final = object()
 PONG: Final = object()
@@ -54,7 +54,7 @@ class Connection:
 
     :param connect_timeout: s, for DNS, TCP, TLS and handshake together
     :param max_frame_size: bytes, for a frame and for a message of several frames
-    :param tick: s; `receive` returns at least so often
+    :param tick: s; `receive` returns at least this often
     """
 
     def __init__(self, endpoint: Endpoint, *, connect_timeout: float, max_frame_size: int, tick: float) -> None:
@@ -75,7 +75,7 @@ class Connection:
     def open(self) -> None:
         """Dial and shake hands. Blocks for at most `connect_timeout`; `abort` in another thread ends it at once.
 
-        The dialling has a thread of its own, because nothing can interrupt a look-up in DNS.
+        The dialling has its own thread, because nothing can interrupt a DNS look-up.
 
         :raises ccxt.BaseError: HandshakeTimeout, ConnectionLost, HandshakeRefused, RateLimited, LocationRefused,
             ProtocolViolation, ccxt.InvalidProxySettings or ccxt.NotSupported
@@ -87,7 +87,7 @@ class Connection:
             raise HandshakeTimeout(f"{self.endpoint.shown}: {self._too_late}")
         is_late = clock.now() - began > 0.9 * self._connect_timeout
         if is_late and isinstance(self._failure, TimeoutError | websocket.WebSocketTimeoutException):
-            # The dialling has noticed it first; the user is told the same.
+            # The dialling noticed the timeout first; the user gets the same error.
             raise HandshakeTimeout(f"{self.endpoint.shown}: {self._too_late}") from self._failure
         if self._failure is not None:
             raise map_error(self._failure, self.endpoint.url) from self._failure
@@ -95,12 +95,13 @@ class Connection:
             raise ConnectionLost(f"{self.endpoint.shown}: given up while connecting")
 
     def receive(self, limit: float = float("inf")) -> bytes | object | None:
-        """The next message as bytes, `PING` or `PONG` for one, or None where nothing was complete after `limit` s, or
-        `tick` s if that is less.
+        """The next message as bytes; `PING` or `PONG` for a ping or a pong; None if nothing was complete after `limit`
+        s, or after `tick` s if that is less.
 
-        Server pings are answered here.
+        It answers the server's pings.
 
-        :raises ccxt.BaseError: ConnectionClosed, ConnectionLost or ProtocolViolation; the connection is then of no use
+        :raises ccxt.BaseError: ConnectionClosed, ConnectionLost or ProtocolViolation; the connection cannot be used
+            after that
         """
         try:
             opcode, frame = self._websocket.next_frame(limit)
@@ -131,26 +132,27 @@ class Connection:
             self._websocket.send_close()
         self.abort()
         with self._lock:
-            # A socket that another thread waits on must not be closed: its number may be another's a moment later.
+            # A socket that another thread waits on must not be closed: its number may belong to another one a moment
+            # later.
             if self._socket is not None and not self._is_dialling:
                 self._socket.close()
 
     def wake(self) -> None:
-        """Make the owner's `receive` or `open` end at once, by an error. From any thread, in any stage."""
+        """Make the owner's `receive` or `open` end at once with an error. From any thread, at any stage."""
         if self._dialled.is_set():
             self._shut(socket.SHUT_RD)  # the owner can still say goodbye
         else:
             self.abort()
 
     def abort(self) -> None:
-        """End the connection at once, in whatever stage it is. From any thread, any number of times."""
+        """End the connection at once, at any stage. From any thread, any number of times."""
         with self._lock:
             self._is_over = True
         self._shut(socket.SHUT_RDWR)
         self._dialled.set()
 
     def abandon(self) -> None:
-        """Let go of the socket without a word on the wire. For the child of a fork: the parent still uses it."""
+        """Let go of the socket without sending anything. For the child of a fork: the parent still uses it."""
         if self._socket is not None and (descriptor := self._socket.detach()) >= 0:
             os.close(descriptor)
 
@@ -175,7 +177,7 @@ class Connection:
     def _shut(self, how: int) -> None:
         with self._lock, contextlib.suppress(OSError):
             if self._socket is not None:
-                # Not the method of an SSLSocket, which would go on in plain text.
+                # SSLSocket's own `shutdown` would go on in plain text.
                 socket.socket.shutdown(self._socket, how)
 
     def _send(self, payload: str | bytes, opcode: int) -> None:
@@ -186,7 +188,7 @@ class Connection:
 
 
 class _WebSocket(websocket.WebSocket):
-    """websocket-client's low-level WebSocket with a bound on what one read may take, in time and in size."""
+    """websocket-client's low-level WebSocket, with reads that are bounded in time and size."""
 
     def __init__(self, max_frame_size: int, tick: float) -> None:
         # orjson validates UTF-8; validating it here costs ten times as much as all the rest
@@ -196,7 +198,7 @@ class _WebSocket(websocket.WebSocket):
         self._tick = tick
         self._deadline = 0.0
         self._has_read = False
-        """Whether the frame that is being waited for has brought a read already."""
+        """Whether a part of the awaited frame has been read already."""
 
     def shake_hands(self, endpoint: Endpoint, sock: socket.socket) -> None:
         asking = _Asking(sock)
@@ -219,11 +221,11 @@ class _WebSocket(websocket.WebSocket):
         try:
             return super().send(payload, opcode)
         except websocket.WebSocketTimeoutException as error:
-            # Half of a frame may be out, so this is not the timeout that `receive` can go on after.
+            # Half of a frame may be sent, so nothing can go on after this timeout.
             raise ConnectionLost("the peer takes nothing more") from error
 
     def _wait_for(self, limit: float) -> None:
-        if self.gettimeout() != limit:  # to set it is a system call
+        if self.gettimeout() != limit:  # setting it is a system call
             self.settimeout(limit)
 
     def send_close(self, *args: Any, **kwargs: Any) -> None:
@@ -232,7 +234,7 @@ class _WebSocket(websocket.WebSocket):
             super().send_close(*args, **kwargs)
 
     def _recv(self, bufsize: int) -> bytes:
-        # The timeout of a socket begins anew with each byte that drips in. What has come already is read in any case.
+        # A socket's timeout begins again with each byte that drips in. What has already come is read in any case.
         if self._has_read and clock.now() > self._deadline:
             raise websocket.WebSocketTimeoutException("no whole frame yet")
         self._has_read = True
@@ -242,18 +244,18 @@ class _WebSocket(websocket.WebSocket):
         except TimeoutError as error:
             raise websocket.WebSocketTimeoutException("nothing came") from error
         if not data:
-            # websocket-client's own would close the socket here, and with it the way to say goodbye
+            # # websocket-client's own error would close the socket here, before we can say goodbye
             raise websocket.WebSocketConnectionClosedException
         return data
 
 
 class _Asking:
-    """A socket during the handshake of websocket-client, which reads heads and bodies without bounds: it is given the
-    head of an answer that has been read, and no other than the one that it wants."""
+    """The socket that websocket-client uses during the handshake. That library reads heads and bodies without bounds,
+    so this reads the answer itself, and gives the library only its head, and only if it is the wanted one."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.frames = b""
-        """What came behind the head."""
+        """What came after the head."""
         self._sock = sock
         self._head: io.BytesIO | None = None
 
@@ -270,7 +272,7 @@ class _Asking:
         return self._sock.gettimeout()
 
     def close(self) -> None:
-        """The holder of the socket closes it."""
+        """Do nothing: the holder of the socket closes it."""
 
     def _read(self) -> bytes:
         answer = Answer(self._sock, wanted=101)
@@ -284,13 +286,13 @@ class _Asking:
 
 
 class _FrameBuffer(websocket.frame_buffer):
-    """Takes frames out of what one read has brought; websocket-client's own reads twice for each, and more."""
+    """Takes frames out of what one read brought; websocket-client's own buffer reads at least twice for each."""
 
     def __init__(self, recv: Any, max_size: int) -> None:
         super().__init__(recv, skip_utf8_validation=True)
         self._max_size = max_size
         self._bytes: bytes | bytearray = b""
-        self._at = 0  # what is before has been taken
+        self._at = 0  # the bytes before it have been taken
 
     def begin_with(self, data: bytes) -> None:
         """Take in what has been read already."""
@@ -301,8 +303,8 @@ class _FrameBuffer(websocket.frame_buffer):
         return super().recv_frame() if data is None else websocket.ABNF(fin=1, mask_value=0, data=data)
 
     def _text_at_hand(self) -> bytes | None:
-        """The payload of the next frame, where that is here already, whole, and as nearly all are: a text in one frame,
-        not masked, shorter than 64 kB."""
+        """The payload of the next frame, if that is here already, is whole, and is like nearly all: a text in one
+        frame, not masked, shorter than 64 kB. None otherwise."""
         head = self._bytes[self._at : self._at + 4]
         if len(head) < 4 or head[0] != _WHOLE_TEXT or head[1] > 126 or self._max_size < 65536:
             return None
@@ -345,14 +347,14 @@ def _check_size(size: int, max_size: int) -> None:
 
 
 def map_error(error: BaseException, address: str) -> ccxt.BaseError:
-    """Whatever a connection can fail with, as one of ccxt's errors.
+    """A connection's failure, as one of ccxt's errors.
 
     :param address: the URL, for the message
     """
     if isinstance(error, ccxt.BaseError):
         return error
     text, representation = (shown(without_secrets(each, address)) for each in (str(error), repr(error)))
-    # With an error, the log shows what is behind it, too.
+    # The log shows the causes of an error, too.
     error.args = tuple(shown(without_secrets(each, address)) if isinstance(each, str) else each for each in error.args)
     if isinstance(error, websocket.WebSocketBadStatusException):
         return _refusal(error, address)

@@ -26,18 +26,18 @@ from .handshake_answer import Answer
 from .lookups import LookUps
 
 SCHEMES = ("http", "socks4", "socks4a", "socks5", "socks5h")
-"""Of the proxies that are understood."""
+"""The schemes of the supported proxies."""
 
 Hold = Callable[[socket.socket], None]
 """Called with each socket as soon as it exists, before anything blocks on it, so that another thread can shut it."""
 
 Passed = Callable[[str, socket.socket | None], None]
-"""Called after each stage, in this order: 'dns' (without a socket yet), 'tcp', 'proxy', 'tls'; where there is a proxy,
-the first two are the way to it. Those that the way has not are left out; so are the first two with a SOCKS proxy: they
-are a part of 'proxy'."""
+"""Called after each stage, in this order: 'dns' (without a socket yet), 'tcp', 'proxy', 'tls'. With a proxy, the first
+two lead to the proxy. Stages that do not happen are left out. With a SOCKS proxy, the first two are a part of 'proxy',
+and are left out, too."""
 
 SHOWN = 5
-"""How many of the addresses that cannot be connected to are told of."""
+"""How many of the addresses that failed an error names: the last ones."""
 
 _look_ups = LookUps()
 
@@ -49,8 +49,8 @@ def ignore(stage: str, sock: socket.socket | None) -> None:
 def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore) -> socket.socket:
     """Connect to the endpoint's host, through its proxy and TLS where it has them.
 
-    :param timeout: s; bounds each single wait, so a peer that drips bytes must be cut by whoever holds the socket
-    :raises OSError, ccxt.BaseError: what failed; the socket is the holder's to close
+    :param timeout: s; bounds each single wait, so the holder of the socket has to cut a peer that drips bytes
+    :raises OSError, ccxt.BaseError: what failed; the holder closes the socket
     """
     deadline = clock.now() + timeout
 
@@ -67,7 +67,7 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore
     else:
         proxy = proxy_address(endpoint.proxy)
         there = host
-        if proxy.scheme in ("socks4", "socks5"):  # as requests has it: with all others, the proxy resolves the name
+        if proxy.scheme in ("socks4", "socks5"):  # as in requests: with all others, the proxy resolves the name
             there = _address(host, port, left, only_ipv4=proxy.scheme == "socks4")
         with _naming(proxy):
             if proxy.scheme.startswith("socks"):
@@ -91,8 +91,8 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore
 def proxy_address(url: str) -> SplitResult:
     """The parts of a proxy's URL.
 
-    :raises ccxt.InvalidProxySettings: where it is no URL of an HTTP, SOCKS4 or SOCKS5 proxy
-    :raises ccxt.NotSupported: where it is a SOCKS proxy and the library for it is not installed
+    :raises ccxt.InvalidProxySettings: if it is not the URL of an HTTP, SOCKS4 or SOCKS5 proxy
+    :raises ccxt.NotSupported: if it is a SOCKS proxy and the library for it is not installed
     """
     parts = split_url(url, SCHEMES)
     if parts is None:
@@ -111,7 +111,7 @@ def proxy_address(url: str) -> SplitResult:
 
 @contextlib.contextmanager
 def _naming(proxy: SplitResult) -> Iterator[None]:
-    """Let what fails on the way to a proxy, or in it, name the proxy: the server has no part in it."""
+    """Make a failure on the way to a proxy, or in it, name the proxy: the server has no part in it."""
     try:
         yield
     except ccxt.BaseError:
@@ -150,8 +150,8 @@ def _connect(host: str, port: int, left: Callable[[], float], hold: Hold, passed
 
 
 def _opened(family: int, kind: int, protocol: int, address: Any, timeout: float, hold: Hold) -> socket.socket:
-    """A socket that is connected to an address within `timeout` s, so that one that does not answer leaves time for the
-    next; nothing is left open where it fails."""
+    """A socket that is connected to an address within `timeout` s, so that an address that does not answer leaves time
+    for the next one. If that fails, no socket stays open."""
     sock = socket.socket(family, kind, protocol)
     try:
         hold(sock)
@@ -182,11 +182,11 @@ def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> No
 
 
 def _through_socks(sock: socket.socket, proxy: SplitResult, host: str, port: int, timeout: float) -> None:
-    """Let a SOCKS proxy connect to a host; it resolves the name, where that is one."""
+    """Let a SOCKS proxy connect to a host; the proxy resolves the host's name."""
     from python_socks import ProxyType
     from python_socks.sync import Proxy
 
-    # What is connected already is to python-socks, since version 3, a proxy before the proxy.
+    # Since version 3, python-socks takes an open connection as a proxy before the proxy.
     is_new = "forward" in inspect.signature(Proxy).parameters
     before: dict[str, Any] = {"forward": _Connected(sock)} if is_new else {}
     given: dict[str, Any] = {} if is_new else {"_socket": sock}
@@ -211,7 +211,7 @@ class _Connected:
 
 
 def _address(host: str, port: int, left: Callable[[], float], *, only_ipv4: bool) -> str:
-    """An address of a host, of IPv4 if it has one."""
+    """An address of a host; an IPv4 address if it has one."""
     addresses = sorted(_look_ups.addresses(host, port, left()), key=lambda each: each[0] != socket.AF_INET)
     if not addresses or (only_ipv4 and addresses[0][0] != socket.AF_INET):
         raise ConnectionLost(f"{host} has no address{' of IPv4, and SOCKS4 knows no other' if only_ipv4 else ''}")
@@ -221,7 +221,7 @@ def _address(host: str, port: int, left: Callable[[], float], *, only_ipv4: bool
 def _tls_context(verify: bool | str) -> ssl.SSLContext:
     if isinstance(verify, str) and os.path.isdir(verify):
         return ssl.create_default_context(capath=verify)
-    # Without a file of the user's own, the same authorities as ccxt's own requests.
+    # If the user gives no file, trust the same authorities as ccxt's requests.
     context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else certifi.where())
     if not verify:
         context.check_hostname = False

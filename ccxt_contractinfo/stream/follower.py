@@ -1,4 +1,4 @@
-"""What a stream asks of those who follow it."""
+"""What a stream needs of each follower."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..venues.rest import Answers
 
 
 class Follower(Protocol):
-    """What keeps the markets of an exchange true: its keeper. Only `compare` and `finish` may wait; the others are
-    called with the stream's lock."""
+    """Keeps the markets of an exchange true: its keeper. Only `compare` and `finish` may wait; the stream calls the
+    others with its lock held."""
 
     table: MarketTable
-    """Where its markets are; pushes go there past the follower."""
+    """The table of its markets; the stream applies pushes to it directly."""
 
     @property
     def is_verbose(self) -> bool:
@@ -30,11 +30,11 @@ class Follower(Protocol):
         ...
 
     def in_step(self) -> MarketTable:
-        """The table, once the markets that a user has set meanwhile are in it."""
+        """The table, after it has taken in the markets that a user has set."""
         ...
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
-        """Compare what is known with REST, and apply what was missed; but not where `is_over()`, asked before
+        """Compare the markets with REST, and apply what was missed; but not if `is_over()`, which is asked before
         anything is applied."""
         ...
 
@@ -43,23 +43,23 @@ class Follower(Protocol):
         ...
 
     def is_needed(self) -> bool:
-        """Whether somebody is told by it, so that it must last even where nobody else holds it. Waits for nothing."""
+        """Whether it has subscribers, so that it must live on even if nothing else holds it. Waits for nothing."""
         ...
 
     def is_waiting(self) -> bool:
-        """Whether something was pushed that REST is needed for."""
+        """Whether a push needs an answer from REST."""
         ...
 
     def log_frame(self, direction: str, data: object) -> None:
-        """Show a frame where `is_verbose`. On a reader's thread; never raises."""
+        """Show a frame if `is_verbose`. On a reader's thread; never raises."""
         ...
 
     def stopped(self, error: ccxt.BaseError) -> None:
-        """The stream was stopped, has failed for good, or is followed no more."""
+        """The stream was stopped or has failed for good, or the follower has left it."""
         ...
 
     def finish(self, deadline: float) -> None:
-        """Wait until what was received has been told, until `deadline` (s by `clock.now`) at most."""
+        """Wait until subscribers have what was received, until `deadline` (s by `clock.now`) at most."""
         ...
 
     def dropped(self) -> int:
@@ -67,5 +67,5 @@ class Follower(Protocol):
         ...
 
     def tiers_error(self) -> str | None:
-        """Why leverage tiers are unknown, or may be old, though there is a key; None where they are not."""
+        """Why leverage tiers are unknown, or may be old, despite an API key; None if neither."""
         ...

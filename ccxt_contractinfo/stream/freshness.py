@@ -1,4 +1,4 @@
-"""How old what was heard is: by its arrival, and by the venue's own time."""
+"""How old the last messages are: by their arrival, and by the venue's time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ logger = logging.getLogger("ccxt_contractinfo")
 
 
 class Freshness:
-    """When a stream last heard something, and how late that came. Times are s by `clock.now`, but for the venue's,
-    which are ms. To be written to with the stream's lock, and read without."""
+    """When a stream last heard something, and how late that came. Times are s by `clock.now`; the venue's times are ms.
+    Writers hold the stream's lock; readers need no lock."""
 
     def __init__(self, settings: Settings, reports: Reports) -> None:
         self._settings = settings
@@ -23,39 +23,39 @@ class Freshness:
         self.begin()
 
     def begin(self) -> None:
-        """A run begins: nothing is known of the venue's clock."""
+        """A run begins: nothing is known of the venue's clock yet."""
         self.venue = VenueClock()
         self._is_late = False
 
     def forget(self) -> None:
-        """Nothing was heard in this process."""
+        """Forget everything: this process has heard nothing."""
         self._times.clear()
 
     def heard(self, what: str, time: float) -> None:
-        """A 'frame' came, or a 'resync' that succeeded was begun."""
+        """A 'frame' came at this time, or a 'resync' that succeeded began."""
         self._times[what] = time
 
     def canary(self, venue_time: float, now: float, url: str) -> None:
-        """The canary said this time."""
+        """A push of the canary says this venue time (ms)."""
         self.venue.pushed(venue_time, now)
         self._tell_late(url)
 
     def answered(self, venue_time: float, came: float, url: str) -> None:
-        """An answer of REST said this time, which may be the first to show that pushes come late."""
+        """An answer from REST says this venue time (ms); it may be the first sign that pushes come late."""
         self.venue.answered(venue_time, came)
         self._tell_late(url)
 
     def age(self, what: str, now: float) -> float | None:
-        """How long ago (s) something was `heard`; None where it never was."""
+        """How long ago (s) something was `heard`; None if never."""
         return now - self._times[what] if what in self._times else None
 
     def canary_age(self, now: float) -> float | None:
-        """How long ago (s) the venue said what the canary said last; None where it said nothing."""
+        """The age (s) of the canary's last push by the venue's time; None if there was none."""
         return self.venue.age(now)
 
     def is_young(self, now: float, max_age: float | None) -> bool:
-        """Whether what was said last is not older than `max_age` (s), or the default of
-        `ContractInfoStream.is_fresh`; and no comparison is overdue."""
+        """Whether the last message is not older than `max_age` (s; None: the default of `ContractInfoStream.is_fresh`),
+        and no comparison is overdue."""
         settings = self._settings
         age, limit = self.age("frame", now), settings.ping_interval + settings.ping_timeout
         if settings.canary:
@@ -65,7 +65,7 @@ class Freshness:
         return age is not None and age <= (limit if max_age is None else max_age) and not is_overdue
 
     def _tell_late(self, url: str) -> None:
-        """Say once that what comes is late, and once that it is not any more."""
+        """Report once that pushes come late, and log once that they no longer do."""
         canary, delay = self._settings.canary, self.venue.delay
         was_late, self._is_late = self._is_late, delay > self._settings.canary_timeout
         if self._is_late and not was_late:

@@ -1,4 +1,4 @@
-"""An HTTP answer to a request that wants something else: a WebSocket, or a tunnel. Blocks, within bounds."""
+"""The HTTP answer to a request for a WebSocket or a tunnel. Blocks, within bounds."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any
 from .. import clock
 
 ROOM = 65536
-"""bytes; how much of an answer is read at most, and how much of its body a compressed one may become."""
+"""bytes; the most that is read of an answer, and the most that its body may be when decompressed."""
 
 LINES = 100
 """How many lines a head may have; http.client raises at more, and forgets what it has read."""
 
 PATIENCE = 1.0
-"""s; how long whatever comes after the status of a refusal is waited for."""
+"""s; how long to wait for what follows the status of a refusal."""
 
 _STATUS = re.compile(rb"HTTP/\S+[ \t]+(\d\d\d)\s")
 
 
 class Answer:
-    """What a socket's peer has answered: `status`, `reason` and `headers` (their names in lower case).
+    """What a socket's peer answered: `status`, `reason` and `headers` (their names in lower case).
 
-    It is understood by http.client. The socket's timeout says how long it may take. Of a refusal, which is any status
-    but the one `wanted`, the status counts as soon as it has come: what is missing of the rest is left out.
+    http.client parses it. The socket's timeout says how long that may take. A refusal is any status but the one
+    `wanted`; its status counts as soon as it has come, and what is missing of the rest is left out.
 
-    :raises OSError, http.client.HTTPException: there is no answer, or what was wanted is not whole
+    :raises OSError, http.client.HTTPException: if there is no answer, or the wanted one is not whole
     """
 
     def __init__(self, sock: socket.socket, wanted: int) -> None:
@@ -40,7 +40,7 @@ class Answer:
         try:
             reply.begin()
             while reply.status // 100 == 1 and reply.status != wanted:
-                reply.headers = None  # type: ignore[assignment]  # so that it begins again, with what follows
+                reply.headers = None  # type: ignore[assignment]  # so that http.client begins again, with what follows
                 reply.begin()
         except http.client.HTTPException as error:
             if not isinstance(reply.status, int) or reply.status // 100 == 1 or reply.status == wanted:
@@ -53,7 +53,7 @@ class Answer:
 
     def body(self) -> bytes:
         """As much of a refusal's body as comes soon, decompressed."""
-        self._lines.left = float("inf")  # from here on, lines are those of chunks
+        self._lines.left = float("inf")  # from here on, the lines belong to chunks
         body = b""
         if self._reply.headers is not None:
             with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
@@ -67,13 +67,13 @@ class Answer:
         return body
 
     def behind(self) -> bytes:
-        """What has come already behind the head that was wanted, and is no HTTP any more."""
+        """What has already come after the wanted head, and is no longer HTTP."""
         self._source.ended = EOFError()
         return self._lines.read()
 
 
 class _Source(io.RawIOBase):
-    """What a socket gives, as a file that ends where a bound is met; `ended` says by what."""
+    """A socket's bytes as a file that ends at a bound; `ended` is the error of that bound."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.ended: Exception | None = None
@@ -85,7 +85,7 @@ class _Source(io.RawIOBase):
         return True
 
     def hurry(self) -> None:
-        """Wait for what is missing for a short time only, which ends before that of the socket."""
+        """Wait for the rest only for a short time, which ends before the socket's timeout."""
         now = clock.now()
         self._until = min(self._until, now + PATIENCE, (now + self._until) / 2)
 
@@ -94,7 +94,7 @@ class _Source(io.RawIOBase):
             try:
                 return self._read(memoryview(buffer)[: self._room])
             except (OSError, http.client.HTTPException) as error:
-                self.ended = error.with_traceback(None)  # which would hold the buffer
+                self.ended = error.with_traceback(None)  # the traceback would hold the buffer
         return 0
 
     def _read(self, buffer: memoryview) -> int:
@@ -112,7 +112,7 @@ class _Source(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """The same, for http.client, which makes a file of a socket; it hurries once a refusal is known."""
+    """The same for http.client, which makes a file of a socket; it hurries once it sees a refusal."""
 
     def __init__(self, source: _Source, wanted: int) -> None:
         super().__init__(source)
@@ -124,7 +124,7 @@ class _Lines(io.BufferedReader):
         return self
 
     def flush(self) -> None:
-        """Nothing is written; http.client asks for it when it is collected, at which time this may be closed."""
+        """Do nothing: http.client calls this when it is collected, and this may be closed by then."""
 
     def readline(self, size: int | None = -1) -> bytes:
         self.left -= 1

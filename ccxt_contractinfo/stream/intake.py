@@ -1,4 +1,4 @@
-"""From one push to the markets: held back, told apart from repeats, applied to each table, and told."""
+"""What happens to a push: it is held back, checked for repeats, applied to each table, and told."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .reports import Reports
 logger = logging.getLogger("ccxt_contractinfo")
 
 HOLD_BACK = 1.0
-"""How long (s) pushes wait at most for the first comparison on a new connection, to be told behind what was missed."""
+"""How long (s) pushes wait at most for a new connection's first comparison, to be told after what was missed."""
 
 _OF_NO_EFFECT = (Outcome.DUPLICATE, Outcome.IGNORED)  # a tuple: an Outcome is slow to hash
 
 
 class Doubts(Protocol):
-    """What is told that REST has to be asked: the stream's comparison."""
+    """What asks REST because of a push: the stream's comparison."""
 
     def ask_for(self, again: Again) -> None:
         """A push needs REST."""
@@ -40,12 +40,12 @@ class Doubts(Protocol):
 
 
 class Intake:
-    """Takes the pushes of a stream into the tables that follow it. Times are s by `clock.now`.
+    """Applies the pushes of a stream to the tables of its followers. Times are s by `clock.now`.
 
-    It is used with the stream's lock.
+    The caller holds the stream's lock.
 
-    :param followers: those whose tables are kept true
-    :param events: the channel on which each event is told, after the tables
+    :param followers: the followers whose tables are kept true
+    :param events: the channel that gets each event, after the tables
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Intake:
         freshness: Freshness,
     ) -> None:
         self.knows_tables = False
-        """To be set to False where a follower may have another table, or markets that a user has set."""
+        """Set it to False when a follower may have another table, or markets that a user has set."""
         self._tables: tuple[MarketTable, ...] = ()
         self.last_event: float | None = None
         """When the last push came."""
         self.counts: Counter[str] = Counter()
         self.release_due = FOREVER
-        """When what is held back has to be released."""
+        """When to release the pushes that are held back."""
         self._followers = followers
         self._events = events
         self._recorder = recorder
@@ -73,14 +73,14 @@ class Intake:
         self._freshness = freshness
         self._held_back: list[Arrival] | None = None
         self._overlap: set[bytes] | None = None
-        """What has come while two connections deliver the same."""
+        """The pushes that came while two connections deliver the same; None at other times."""
 
     def begin_overlap(self) -> None:
         """From now on, two connections deliver the same."""
         self._overlap = set()
 
     def end_overlap(self) -> None:
-        """All that two connections delivered has come."""
+        """Everything has come that both connections delivered."""
         self._overlap = None
 
     def hold_back(self) -> None:
@@ -89,20 +89,20 @@ class Intake:
             self._held_back = []
 
     def forget(self) -> None:
-        """Let go of what waits, without a word: this is another process now, or a journal's stream was killed."""
+        """Drop what waits, and tell nothing: this is another process now, or a journal's stream was killed."""
         self._held_back, self._overlap, self.release_due = None, None, FOREVER
         self.forget_tables()
 
     def forget_tables(self) -> None:
-        """Look for the tables before the next push. Until then, none is kept that only this would hold."""
+        """Look the tables up again before the next push. Until then, do not keep them alive."""
         self.knows_tables, self._tables = False, ()
 
     def take(self, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float) -> None:
         """Take a push.
 
-        :param event: what of it can be believed; None: nothing
-        :param error: what cannot; None: all can
-        :param data: as it came, at `now`
+        :param event: the part that can be believed; None: no part
+        :param error: what is wrong with the rest; None: nothing
+        :param data: the message as it came, at `now`
         """
         self.last_event = now
         is_repeated = self._overlap is not None and data in self._overlap
@@ -133,22 +133,22 @@ class Intake:
         self._held_back.append(arrival)
 
     def not_understood(self, data: bytes, now: float) -> None:
-        """A message came that may have been a push of anything."""
+        """An unreadable message came: it may have been a push of any contract."""
         self._recorder.push(data, now, is_held=self._held_back is not None, is_whole=False)
         self._doubts.disbelieve(now)
 
     def release(self) -> list[Arrival]:
-        """Deliver what was held back; returns what of it has changed anything."""
+        """Deliver what was held back; returns the pushes that changed something."""
         held, self._held_back, self.release_due = self._held_back or [], None, FOREVER
         if held:
             self._recorder.note("release")
         return [arrival for arrival in held if self._deliver(arrival)]
 
     def _deliver(self, arrival: Arrival) -> bool:
-        """Apply a push to all tables, then tell it; returns whether it has changed anything."""
+        """Apply a push to all tables, then tell it; returns whether it changed something."""
         tables = self._tables if self.knows_tables else self._find_tables()
         handled = [self._handled(table, arrival) for table in tables]
-        while not self.knows_tables:  # a reload has put another one in the place of one whose lock was waited for
+        while not self.knows_tables:  # a reload may replace a table while this waits for its lock
             before, tables = tables, self._find_tables()
             handled += [self._handled(table, arrival) for table in tables if table not in before]
         outcomes = [each.outcome for each in handled]
@@ -165,7 +165,7 @@ class Intake:
         return Outcome.APPLIED in outcomes
 
     def _find_tables(self) -> tuple[MarketTable, ...]:
-        self.knows_tables = True  # before they are looked for: they may change meanwhile
+        self.knows_tables = True  # before the search: they may change meanwhile
         self._tables = tuple({follower.in_step(): None for follower in self._followers})
         return self._tables
 
@@ -179,7 +179,7 @@ class Intake:
             return IGNORED
 
     def _contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
-        """A push says otherwise than `known`, which came before it and claims to be newer."""
+        """A push contradicts `known`, which came before it and claims to be newer."""
         id, now = arrival.event.id, arrival.received
         venue_time = self._freshness.venue.time(now)
         self._reports.complain(PushContradicted(id, arrival.event.event_time, known.event_time, venue_time), id, now)

@@ -1,4 +1,4 @@
-"""Look-ups of names. Nothing can interrupt one, and each that hangs costs a thread, so that few go on at a time."""
+"""DNS look-ups. Nothing can interrupt one, and each that hangs costs a thread, so only few run at a time."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ MOST = 3
 """How many look-ups of one name may hang at a time."""
 
 PATIENCE = 60.0
-"""s; after so long without an answer a name is looked up once more, beside the look-up that hangs."""
+"""s; after so long without an answer, a name is looked up once more, beside the look-up that hangs."""
 
 
 class LookUps:
-    """Looks names up, each on its caller's thread; but a name whose look-up hangs is waited for. From any thread."""
+    """Looks names up, each on its caller's thread; later callers wait for a look-up that hangs. From any thread."""
 
     def __init__(self) -> None:
         self.after_fork()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """See `forking`: the threads that look names up are the parent's."""
+        """Begin again in the child of a fork: the threads that look names up are the parent's."""
         self._lock = threading.Lock()
         self._pending: dict[tuple[str, int], tuple[_LookUp, ...]] = {}
 
     def addresses(self, host: str, port: int, timeout: float) -> list[Any]:
-        """The addresses of a host, as `socket.getaddrinfo` has them.
+        """The addresses of a host, as `socket.getaddrinfo` returns them.
 
-        :param timeout: s, for an answer that another thread waits for already
-        :raises OSError: of the look-up; TimeoutError where another thread still waits for it
+        :param timeout: s to wait for a look-up of another thread
+        :raises OSError: where the look-up fails; TimeoutError where that of another thread takes longer
         """
         key = (host, port)
         with self._lock:

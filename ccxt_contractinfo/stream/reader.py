@@ -1,5 +1,5 @@
-"""The threads that read: connect, prove by the canary, receive, reconnect; and rotate, which is to prove a new
-connection before the old one is let go."""
+"""The threads that read: connect, prove by the canary, receive, reconnect. To rotate, they prove a new connection
+before they let the old one go."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .connection import PONG, Connection
 logger = logging.getLogger("ccxt_contractinfo")
 
 STEADY = 10.0
-"""s; a connection that has delivered for so long is not one of a storm of reconnects."""
+"""s; a connection that delivers for so long is not part of a storm of reconnects."""
 
 RETRY = 1.0
-"""s; how soon to look again whether a connection can be replaced that is due, but not proven yet."""
+"""s; how soon to look again at a connection that is due to be replaced, but not proven yet."""
 
 
 class Listener(Protocol):
-    """Whoever is told what happens. It is called on the threads that read, and must not wait."""
+    """Is told what happens to a reader. It is called on the threads that read, and must not wait."""
 
     def connected(self, session: Session) -> None:
         """The handshake is done."""
@@ -41,20 +41,20 @@ class Listener(Protocol):
         ...
 
     def lost(self, session: Session, error: ccxt.BaseError, tries: int, delay: float) -> None:
-        """The connection is gone, or could not be made; there will be another try after `delay` (s), unless this ends
-        the reader: so many since the last one that held."""
+        """The connection is gone, or could not be made. Unless this ends the reader, the next try comes after `delay`
+        (s); `tries` have failed since the last connection that held."""
         ...
 
     def replacing(self, session: Session, cause: str) -> None:
-        """The connection is going to be replaced, and goes on until its successor is proven."""
+        """The connection will be replaced; it goes on until its successor is proven."""
         ...
 
     def released(self, session: Session) -> None:
-        """A connection that was replaced has been let go."""
+        """A replaced connection has been let go."""
         ...
 
     def ended(self, reader: Reader, error: BaseException | None) -> None:
-        """The thread of a reader comes to its end: because it was told to, or by this error."""
+        """A reader's thread ends: on request, or by this error."""
         ...
 
     def received(self, session: Session, data: bytes, now: float) -> None:
@@ -79,7 +79,7 @@ class Listener(Protocol):
 
 
 class Reader:
-    """Reads from an endpoint of a venue, from `start` to `end`: a thread, and one connection after the other."""
+    """Reads from a venue's endpoint, from `start` to `end`, on a thread, over one connection after the other."""
 
     def __init__(self, listener: Listener, venue: Venue, settings: Settings, endpoint: Endpoint) -> None:
         self.listener = listener
@@ -111,29 +111,29 @@ class Reader:
     def join(self, deadline: float) -> None:
         """Wait for the end of the threads, until `deadline` (s by `clock.now`) at most."""
         for thread in (self._thread, *([self._old[1]] if self._old else [])):
-            if thread is not threading.current_thread() and thread.is_alive():  # else it was never started, maybe
+            if thread is not threading.current_thread() and thread.is_alive():  # it may never have been started
                 thread.join(max(0.0, deadline - clock.now()))
 
     def abandon(self) -> None:
-        """Let go of the sockets without a word on the wire. For the child of a fork: the parent still uses them."""
+        """Let go of the sockets without sending anything. For the child of a fork: the parent still uses them."""
         for session in self._sessions():
             session.connection.abandon()
 
     def proven(self, session: Session) -> None:
-        """A connection delivers: the one that it replaces is not needed any more, as soon as it has come as far."""
+        """A connection delivers: the one that it replaces may go as soon as that has delivered as much."""
         self.listener.proven(session)
         if self._old is not None and self._old[0] is not session:
             self._old[0].retire(session.last_canary if self.settings.canary else FOREVER)
 
     def delivers(self, session: Session, now: float) -> None:
-        """A connection delivers at `now` (s by `clock.now`): if it is the latest, and has done so for a while, the next
-        try need not wait."""
+        """A connection delivers at `now` (s by `clock.now`): if it is the latest, and was connected a while ago, the
+        next try need not wait."""
         if session is self._session and now - session.began >= min(STEADY, self.settings.backoff_max):
             self._backoff.reset()
 
     @property
     def is_alone(self) -> bool:
-        """Whether there is but one connection."""
+        """Whether there is only one connection."""
         return self._old is None or not self._old[1].is_alive()
 
     def is_replaceable(self, session: Session) -> bool:
@@ -141,8 +141,8 @@ class Reader:
         return session is self._session and self.is_alone
 
     def delay_of_shutdown(self, session: Session, now: float) -> float:
-        """How long (s) to wait before a connection is replaced because the server goes down: not long, but for a server
-        that says so to every new one."""
+        """How long (s) to wait before replacing a connection because the server goes down: briefly, unless the server
+        says so on every new connection."""
         if now - session.began > self.settings.backoff_max:
             self._rotations.reset()
         return self._rotations.next_delay()
@@ -154,7 +154,7 @@ class Reader:
         error: BaseException | None = None
         try:
             self._work()
-        except BaseException as caught:  # nobody would hear of it; the stream has to say that nothing is read any more
+        except BaseException as caught:  # else it would be lost; the stream has to say that nothing is read any more
             error = caught
             self._session.connection.close()
         self.listener.ended(self, error)
@@ -164,7 +164,7 @@ class Reader:
             session = self._session
             error = self._live(session)
             if self.is_over():
-                session.connection.close()  # it was to go on
+                session.connection.close()  # if it was to be replaced, it is still open
                 return
             if error is None:
                 error = self._let_go(session)
@@ -176,7 +176,7 @@ class Reader:
             self._session = Session(self, 0.0 if error is None else session.last_canary)
 
     def _tell_lost(self, session: Session, error: ccxt.BaseError, delay: float) -> None:
-        """Tell that a connection is gone; once more where that fails, since the stream must not seem to have it."""
+        """Tell that a connection is gone; if that fails, once more: the stream must not seem to have it still."""
         try:
             self.listener.lost(session, error, self._backoff.tries, delay)
         except Exception as failure:
@@ -185,7 +185,7 @@ class Reader:
             self.listener.lost(session, failed, self._backoff.tries, delay)
 
     def _waited(self, delay: float) -> bool:
-        """Wait for so long (s); returns False where the end came before that."""
+        """Wait for `delay` (s); returns False if the reader was ended before that."""
         until = clock.now() + delay
         while (left := until - clock.now()) > 0:
             if self._ended.wait(min(left, max(0.0, self.listener.due() - clock.now()))):
@@ -198,7 +198,7 @@ class Reader:
         return not self.is_over()
 
     def _let_go(self, session: Session) -> ccxt.BaseError | None:
-        """Let a connection go on, on a thread of its own, until its successor is proven; returns why that cannot be."""
+        """Let a connection go on, on its own thread, until its successor is proven; returns the error if it cannot."""
         thread = threading.Thread(target=self._linger, args=(session,), name="ccxt-contractinfo-rotation", daemon=True)
         self._old = (session, thread)
         try:
@@ -210,7 +210,7 @@ class Reader:
         return None
 
     def _tell_released(self, session: Session) -> ccxt.BaseError | None:
-        """Tell that a connection has been let go; returns why that could not be told."""
+        """Tell that a connection has been let go; returns the error if that fails."""
         try:
             self.listener.released(session)
         except Exception as failure:
@@ -228,13 +228,13 @@ class Reader:
                 error = self._tell_released(session)
             if error is not None:
                 self._tell_lost(session, error, 0.0)
-        except BaseException as caught:  # the stream would go on to count on this connection
+        except BaseException as caught:  # else the stream would go on to count on this connection
             session.connection.close()
             self.end()
             self.listener.ended(self, caught)
 
     def _live(self, session: Session) -> ccxt.BaseError | None:
-        """Open a connection, or go on with it; returns why it ended; None where it is to be replaced, or has been."""
+        """Open a connection, or go on with it. Returns why it ended; None if it is to be replaced, or has been."""
         try:
             if session.follow():
                 return None  # and it stays open
@@ -249,9 +249,9 @@ class Reader:
 
 
 class Session:
-    """One connection of a reader, and what is known of it. One thread at a time follows it.
+    """One connection of a reader, and its state. One thread at a time follows it.
 
-    :param lost_at: the event time (ms) of the last push of the canary on the connection that was lost before this one
+    :param lost_at: the event time (ms) of the last push of the canary on the previous connection, if that was lost
     """
 
     def __init__(self, reader: Reader, lost_at: float = 0.0) -> None:
@@ -282,15 +282,15 @@ class Session:
         return self._retire_due < FOREVER
 
     def retire(self, canary: float) -> None:
-        """Let it end when it has delivered all that its successor cannot have: what was pushed before the successor's
-        first canary push, which had this event time (ms)."""
+        """Let it end when it has delivered all that its successor may lack: what was pushed before the successor's
+        first push of the canary, whose event time (ms) is `canary`."""
         settings = self.reader.settings
         self._retired_by = canary
         self._retire_due = clock.now() + (settings.canary_timeout if settings.canary else settings.ping_timeout)
 
     def follow(self) -> bool:
-        """Connect if it is not, and receive, until the reader ends, or until it is to be replaced, which returns True,
-        or until it has been, which returns False. Raises what it was lost by."""
+        """Connect if needed, and receive. Returns True when the connection is to be replaced; False when it has been
+        replaced, or the reader has ended. Raises the error by which the connection was lost."""
         reader, settings, connection = self.reader, self.reader.settings, self.connection
         listener = reader.listener
         if not self.began:
@@ -328,8 +328,8 @@ class Session:
     def _check_signs_of_life(self, now: float, *, is_behind: bool) -> None:
         """Raise where a pong or a canary push is overdue at `now` (s by `clock.now`).
 
-        :param is_behind: something else has just been read, so what is awaited may have come already, behind it, and
-            gets as much time again; not more, for whoever sends without an end may send nothing else
+        :param is_behind: something else has just been read, so what is overdue may have come already, behind it. It
+            gets as much time again, but no more: a peer that sends without end may never send it
         """
         settings, url = self.reader.settings, self.reader.endpoint.shown
         if now >= self._pong_due + (settings.ping_timeout if is_behind else 0.0):
@@ -341,8 +341,7 @@ class Session:
             )
 
     def canary(self, event_time: float, now: float) -> None:
-        """A push of the canary came, with this event time (ms; 0: it tells none). One that has come before proves
-        nothing."""
+        """A push of the canary came, with this event time (ms; 0: it has none). A repeated push proves nothing."""
         if not event_time:
             return
         before, self.last_canary = self.last_canary, event_time
@@ -370,7 +369,7 @@ class Session:
         if settings.canary:
             self._canary_due = self.began + settings.canary_timeout
         else:
-            self.connection.ping()  # whatever comes back shows that the subscription was heard
+            self.connection.ping()  # any reply shows that the subscription was heard
             self._pong_due = self.began + settings.ping_timeout
 
     def _subscribe(self) -> None:

@@ -1,4 +1,4 @@
-"""What comes again and again is said once in a while: a flood fills no log, and hides nothing that is new. Pure."""
+"""Says repeated things only once in a while, so that a flood does not fill the log or hide what is new. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Hashable
 from math import inf
 
 PERIOD = 10.0
-"""s; what has been said is not said again for so long, but counted."""
+"""s; for so long after a thing was said, it is not said again, but counted."""
 
 MOST = 20
-"""So many different things of one kind are said within a period; more are counted together."""
+"""How many different things of one kind are said within a period; all further ones are only counted."""
 
 
 class Repeats:
-    """Which of the things that happen are to be said, and how often the others have happened since. Times are in s by
-    `clock.now`. Not thread-safe."""
+    """Decides which things to say, and counts the others. Times are s by `clock.now`. Not thread-safe."""
 
     def __init__(self) -> None:
         self._said: set[Hashable] = set()
@@ -24,7 +23,7 @@ class Repeats:
         self._ends = inf
 
     def is_new(self, kind: Hashable, about: Hashable, now: float) -> bool:
-        """Whether this is to be said; else it is counted, until `counted`."""
+        """Whether to say this now; if not, `counted` will include it."""
         if now >= self._ends or not self._said:
             self._begin(now + PERIOD)
         if (kind, about) in self._said or self._of_kind[kind] == MOST:
@@ -36,11 +35,11 @@ class Repeats:
 
     @property
     def due(self) -> float:
-        """When `counted` is to be asked; never where nothing was left unsaid."""
+        """When to call `counted`; infinity if nothing was left unsaid."""
         return self._ends if self._unsaid else inf
 
     def counted(self) -> int:
-        """How often something has happened that was not said; a new period begins."""
+        """How many things were left unsaid; a new period begins."""
         unsaid, self._unsaid = self._unsaid, 0
         self._begin(inf)
         return unsaid

@@ -1,4 +1,4 @@
-"""Errors that end nothing: counted, logged, and given to those who listen to them."""
+"""Errors that end nothing: counted, logged, and given to the error callbacks."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ logger = logging.getLogger("ccxt_contractinfo")
 class Reports:
     """The errors of one stream. All methods may be called from any thread.
 
-    :param limit: of items in a backlog
+    :param limit: how many items a backlog keeps
     """
 
     def __init__(self, limit: int) -> None:
         self.channel = Channel("errors", key=type, limit=limit, failed=self._error_callback_failed)
         self.counts: Counter[str] = Counter()
         self.last_error = ""
-        """The text of the last error; the error itself may hold on to all that it went through."""
+        """The text of the last error; the error itself would keep the frames of its traceback alive."""
         self._repeats = Repeats()
         self.after_fork()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """See `forking`."""
-        self._lock = threading.RLock()  # a signal handler may come to it on the same thread
+        """Begin again in the child of a fork."""
+        self._lock = threading.RLock()  # a signal handler may take it on the same thread
 
     def report(self, error: BaseException) -> None:
-        """Give an error to those who listen."""
+        """Give an error to the error callbacks."""
         self._note(error)
         self.channel.publish(error)
 
     def complain(self, error: ccxt.BaseError, about: Hashable, now: float) -> None:
-        """Log and report an error in what came at `now` (s by `clock.now`); one about the same thing only once in a
+        """Log and report an error in what came at `now` (s by `clock.now`); errors about the same thing only once in a
         while."""
         with self._lock:
             is_new = self._repeats.is_new(type(error).__name__, about, now)
@@ -65,7 +65,7 @@ class Reports:
         return self._repeats.due
 
     def tell_repeats(self) -> None:
-        """Say how often something has happened that was not told one by one."""
+        """Report how many errors were not reported one by one."""
         with self._lock:
             count = self._repeats.counted()
         if count:

@@ -16,11 +16,11 @@ from ..resync import ResyncResult, patience
 logger = logging.getLogger("ccxt_contractinfo")
 
 LONGEST_WAIT = 60.0
-"""s; a wait stands still while the machine sleeps, so none is longer."""
+"""s; a wait stands still while the machine sleeps, so no wait is longer."""
 
 
 class Schedule:
-    """Has `compare` called when it is time, one call after the other, on a thread that begins with the first request.
+    """Calls `compare` when it is time, one call after the other, on a thread that the first request starts.
 
     All methods may be called from any thread.
 
@@ -44,12 +44,12 @@ class Schedule:
         self._thread: threading.Thread | None = None
         self._due = FOREVER
         self.not_before = -FOREVER
-        """When (s by `clock.now`) REST may be asked again, by its own word (Retry-After)."""
+        """When (s by `clock.now`) REST may be asked again (Retry-After)."""
         self._succeeded = -FOREVER
         self._is_over = False
 
     def request(self, delay: float = 0.0) -> None:
-        """Ask for a comparison that begins after `delay` (s), or sooner; later only where REST has asked for that
+        """Ask for a comparison that begins after `delay` (s), or sooner; later only if REST has asked for that
         (Retry-After)."""
         with self._changed:
             if self._is_over:
@@ -60,15 +60,15 @@ class Schedule:
                 self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-resync", daemon=True)
                 try:
                     self._thread.start()
-                except BaseException:  # Ctrl-C, say; if the thread runs already, it ends by itself
+                except BaseException:  # such as Ctrl-C; if the thread runs already, it ends by itself
                     self._thread = None
                     raise
 
     def wait(self, since: float, timeout: float | None) -> bool:
-        """Wait for the success of a comparison that began at `since` (s by `clock.now`) or later.
+        """Wait until a comparison succeeds that began at `since` (s by `clock.now`) or later.
 
         :param timeout: s; None: wait for ever
-        :return: whether there was one in time; False, too, where the schedule has ended
+        :return: whether one succeeded in time; False, too, if the schedule has ended
         """
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or self._succeeded >= since, timeout)
@@ -112,7 +112,7 @@ class Schedule:
                     self._bring_forward(result.due)
 
     def _next(self) -> float | None:
-        """Wait until it is time; returns when that was, or None at the end."""
+        """Wait until the next comparison is due; returns the time then, or None at the end."""
         with self._changed:
             while not self._is_over and (left := max(self._due, self.not_before) - clock.now()) > 0:
                 self._changed.wait(min(left, LONGEST_WAIT))

@@ -1,4 +1,4 @@
-"""The stream: its state, what it counts and tells, and who follows it. It knows no exchange; `reader` does the rest."""
+"""The stream: its state, counts, callbacks and followers. It knows no exchange; `reader` does the networking."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ccxt_contractinfo")
 
 LOOK = 1.0
-"""s; how often to look whether somebody still needs the stream."""
+"""s; how often to look whether the stream is still needed."""
 
 
 class ContractInfoStream:
-    """Binance's ``!contractInfo``, received on a thread of its own: connected, proven, reconnected.
+    """Binance's ``!contractInfo``, received on its own thread: it connects, proves delivery and reconnects.
 
     Without an exchange it gives parsed events (`on_event`); exchanges follow it through ``contract_info_stream()`` or
     ``attach(exchange, stream=...)``. All methods may be called from any thread, callbacks included.
@@ -57,33 +57,35 @@ class ContractInfoStream:
     :param url: base (``wss://host``) or full WebSocket URL; None: Binance's production
     :param str|None canary: the chatty stream on the same connection that proves delivery (Binance acknowledges
         subscriptions that deliver nothing, and `!contractInfo` may be silent for hours); None: no proof
-    :param float canary_timeout: s; no canary push for so long, and the connection is dead or misrouted
-    :param float ping_interval: s between the client's own pings
+    :param float canary_timeout: s; a connection without a canary push for so long counts as dead or misrouted
+    :param float ping_interval: s between the client's pings
     :param float ping_timeout: s to wait for a pong
     :param float connect_timeout: s, for DNS, TCP, TLS and handshake together
-    :param float rotate_after: s; a connection is replaced after that, without a break: Binance cuts it after 24 hours
-    :param float|None resync_interval: s between comparisons of the markets with REST, beside those on connecting; None:
-        only those
-    :param float settle_time: s; an answer of REST that was asked for less than this after a push does not undo the push
+    :param float rotate_after: s; the connection is replaced after that, without a gap, because Binance cuts it after 24
+        hours
+    :param float|None resync_interval: s between comparisons of the markets with REST, besides those after connecting;
+        None: only those
+    :param float settle_time: s; an answer from REST that was asked for less than this after a push does not undo the
+        push
     :param float backoff_base: s; reconnecting waits for a random time up to ``backoff_base * 2**tries``...
     :param float backoff_max: s; ...and up to this
-    :param int buffer_size: items kept for a slow subscriber; past it, the latest of each contract is kept
+    :param int buffer_size: items kept for a slow subscriber; beyond that, only the latest of each contract is kept
     :param int max_frame_size: bytes; a larger frame drops the connection
-    :param str|os.PathLike|None journal: path of a file to which each push, each change of the connection, and what REST
-        has answered is appended as it comes (module `journal`); gzip where it ends in ``.gz``. Only this stream may
-        write there: starting another one with the same path raises ccxt.BadRequest. `read_journal` reads it, `replay`
-        plays it. Where it cannot be written to, `on_error` is told, and the stream goes on
-    :param int|None journal_max_size: bytes; a file that has grown so large is set aside, with the time in its name, and
-        a new one begun. Nothing is ever deleted. None: no limit
-    :param float|None journal_max_age: s; the same for a file whose first line is so old. None (the default): no limit.
-        A quiet stream fills about a MB a day, most of it the contracts with which each file begins, so that the size is
-        limit enough
+    :param str|os.PathLike|None journal: path of a file to which the stream appends each push, each change of the
+        connection, and what REST answers, as it comes; gzip if the path ends in ``.gz``. Only one stream may write to
+        it: starting another one with the same path raises ccxt.BadRequest. `read_journal` reads it, `replay` plays it.
+        If it cannot be written to, the stream gives the error to `on_error`, and goes on
+    :param int|None journal_max_size: bytes; a file of this size is set aside, with the time in its name, and a new one
+        begins. Nothing is ever deleted. None: no limit
+    :param float|None journal_max_age: s; the same for a file whose first line is this old. None (the default): no
+        limit. A quiet stream writes about a MB a day, most of it the contracts with which each file begins, so
+        `journal_max_size` is enough
     :param Callable|None contracts: on an exchange, in ``options['contractInfo']``: a function that takes a market and
         returns whether to keep it, for loading, listings, comparisons and updates. It may be called on a thread of the
         plugin. None: all
     :param proxy: URL of an HTTP or SOCKS proxy
     :param verify: TLS verification: True, False, or the path of a CA bundle
-    :param headers: of the handshake
+    :param headers: HTTP headers of the handshake
     :raises ccxt.BadRequest: for a setting that does not exist or has an invalid value
     :raises ccxt.InvalidProxySettings: for a proxy that cannot be read
     :raises ccxt.NotSupported: for a SOCKS proxy without the library for it
@@ -112,13 +114,13 @@ class ContractInfoStream:
         self._states = Channel("states", key=lambda states: states, limit=limit, failed=failed)
         self._state = "idle"
         self._error: ccxt.BaseError | None = None
-        # A signal may interrupt `Condition.__enter__`, which is Python, where it holds the lock already.
+        # A signal may interrupt `Condition.__enter__`, which is written in Python, when it already holds the lock.
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)
-        # An exchange lasts for as long as a user holds it, or it tells one: then it is one of the needed.
+        # An exchange lives for as long as a user holds it, or it has subscribers: then it is in `_needed`.
         self._followers: WeakList[Follower] = WeakList()
         self._left: WeakList[Follower] = WeakList()
-        """Those that come back when a user starts the stream by hand."""
+        """The followers that come back when a user starts the stream by hand."""
         self._needed: tuple[Follower, ...] = ()
         self._is_verbose = False
         """Whether a follower wants to see frames."""
@@ -126,7 +128,7 @@ class ContractInfoStream:
         self._owner: weakref.ref[Any] | None = None
         self._run: _Run | None = None
         self._is_ending = False
-        """Whether the end of a run has begun, and was interrupted."""
+        """Whether the end of a run has begun, and is not complete."""
         self._proven: set[Session] = set()
         self._recorder = Recorder(self._settings, self._reports.report, self._journal_failed)
         self._freshness = Freshness(self._settings, self._reports)
@@ -136,12 +138,12 @@ class ContractInfoStream:
         )
         self._rest_not_before = -FOREVER
         self._dropped = 0
-        """How many updates were dropped for slow subscribers of exchanges that have left; less what they had dropped
+        """How many updates were dropped for slow subscribers of exchanges that have left; less those that were dropped
         before they came."""
         self._reconnects: Counter[str] = Counter()
         self._connected_since: int | None = None
         self._apart = ""
-        """What was said already of REST going another way."""
+        """The last warning that REST takes another route."""
         renew_after_fork(self)
 
     @classmethod
@@ -158,7 +160,7 @@ class ContractInfoStream:
         settings = {**stream_settings(exchange), "url": venue.full_url(url or first.url), "contracts": None}
         stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
         stream.venue = venue
-        stream._find_endpoint = find  # the exchange may be turned to another environment before the next start
+        stream._find_endpoint = find  # the exchange may be switched to another environment before the next start
         stream._owner = owner
         return stream
 
@@ -175,8 +177,8 @@ class ContractInfoStream:
     # Start and stop
 
     def start(self) -> None:
-        """Begin to connect, on a new thread; returns at once. Does nothing where the stream runs. A stopped or failed
-        stream begins again. The markets of all exchanges that follow it are kept true from then on."""
+        """Begin to connect, on a new thread; returns at once. Does nothing if the stream runs. A stopped or failed
+        stream begins again. From then on, it keeps the markets of all its exchanges true."""
         with self._lock:
             self._finish_end()
             if self._run is not None:
@@ -186,8 +188,8 @@ class ContractInfoStream:
             self._start()
 
     def _start(self) -> None:
-        """The same for those who follow. Where it is interrupted, by Ctrl-C, say, the stream does not run. With the
-        lock."""
+        """The same, for the followers that there are. If it is interrupted, for example by Ctrl-C, the stream does not
+        run. With the lock."""
         self._endpoint = self._find_endpoint()
         self._recorder.open(self._endpoint.shown, self.settle_time)
         run = _Run(self, self._settings, self._endpoint)
@@ -213,7 +215,7 @@ class ContractInfoStream:
             raise
 
     def _tell_apart(self, apart: str) -> None:
-        """Say once that the stream cannot go the way of REST, and what to set; it connects all the same."""
+        """Warn once that the stream cannot take REST's route, and say what to set; it connects all the same."""
         if apart and apart != self._apart:
             self._apart = apart
             text = f"{apart}, which the stream cannot follow; set wssProxy, wsProxy or wsSocksProxy to lead it there"
@@ -221,11 +223,11 @@ class ContractInfoStream:
             self._reports.channel.publish(ccxt.NotSupported(f"contractInfo: connecting directly: {text}"))
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Close the connection and end the threads. What was received is still given to the callbacks, but for as long
-        as the timeout lasts. Waiting ``watch_contract_info()`` calls raise ``ccxt.ExchangeClosedByUser``.
+        """Close the connection and end the threads. The callbacks are still given what was received, for as long as the
+        timeout lasts. Waiting ``watch_contract_info()`` calls raise ``ccxt.ExchangeClosedByUser``.
 
-        :param timeout: s; returns after that, whatever the network and the callbacks do; a journal on a file
-            system that hangs is the exception
+        :param timeout: s; returns after that, whatever the network and the callbacks do. Only a journal on a file
+            system that hangs can take longer
         """
         with self._lock:
             run = self._end("stopped", _closed_by_user())
@@ -233,8 +235,8 @@ class ContractInfoStream:
         self._finish(run, followers, clock.now() + timeout)
 
     def _end(self, state: str, error: ccxt.BaseError) -> _Run | None:
-        """End the run, if there is one, and tell the followers; waits for nothing. Where this is interrupted, the
-        reader's thread does the rest: see `ended`. With the lock."""
+        """End the run, if there is one, and tell the followers; waits for nothing. If this is interrupted, the reader's
+        thread does the rest: see `ended`. With the lock."""
         run = self._run
         if run is not None:
             try:
@@ -292,11 +294,11 @@ class ContractInfoStream:
         return self._error
 
     def wait_until_live(self, timeout: float | None = None) -> bool:
-        """Wait until the stream is 'live': routed, proven by a canary push, and the markets of all who follow it
-        compared with REST since.
+        """Wait until the stream is 'live': routed, proven by a canary push, and the markets of all its exchanges
+        compared with REST since then.
 
         :param timeout: s, or None to wait for ever
-        :return: True once it is; False after the timeout, or where it is stopped or has failed
+        :return: True once it is; False after the timeout, or if the stream is stopped or has failed
         """
         with self._lock:
             self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
@@ -306,9 +308,9 @@ class ContractInfoStream:
         """Compare the markets with REST now, and apply what was missed.
 
         :param timeout: s to wait for the end of the comparison; 0: do not wait; None: for ever
-        :return: True once a comparison that began after this call has succeeded; False where none has in time (it is
-            tried again, see `on_error`), or where the stream does not run. Without an exchange, there is nothing to
-            compare
+        :return: True once a comparison that began after this call has succeeded; False if none has succeeded in time
+            (the stream tries again, and gives the errors to `on_error`), or if the stream does not run. Without an
+            exchange, there is nothing to compare
         """
         run, now = self._run, clock.now()
         if run is None:
@@ -317,13 +319,13 @@ class ContractInfoStream:
         return run.schedule.wait(now, timeout)
 
     def is_fresh(self, max_age: float | None = None) -> bool:
-        """Whether the markets may be trusted now: the stream is 'live', what it says is not old, no comparison with
+        """Whether the markets may be trusted now: the stream is 'live', its last message is not old, no comparison with
         REST is overdue (the last one that succeeded is not older than two times `resync_interval`, if that is set), and
-        no push that could not be believed waits for one.
+        no unbelievable push waits for one.
 
-        :param max_age: s; how long ago, by Binance's own clock, the last push of the canary may have been said, see
-            `health` (without a canary: how long ago the last frame of any kind may have come). None: `canary_timeout`
-            (without a canary: `ping_interval` and `ping_timeout` together)
+        :param max_age: s; how old the last push of the canary may be by Binance's clock, see `health` (without a
+            canary: how long ago the last frame of any kind may have come). None: `canary_timeout` (without a canary:
+            `ping_interval` and `ping_timeout` together)
         """
         is_young = self._freshness.is_young(clock.now(), max_age)
         return self._state == "live" and is_young and not self._comparison.is_doubtful
@@ -343,17 +345,17 @@ class ContractInfoStream:
         return self._reports.channel.subscribe(callback)
 
     def health(self) -> dict[str, Any]:
-        """How the stream is, as a plain dict of these.
+        """The health of the stream, as a plain dict of these.
 
         - `state` (str); `connected_since` (ms since the epoch, or None)
-        - `last_frame_age`, `last_event_age`: s since it came, or None
-        - `last_canary_age`: s since Binance said what the canary's last push says, or None. By Binance's own time in
-          the push, less the smallest delay that any push has shown; so it tells of data that come late
-        - `last_resync_age`: s since the last comparison with REST that succeeded was begun, or None
+        - `last_frame_age`, `last_event_age`: s since the last frame, or the last event, came, or None
+        - `last_canary_age`: s since Binance made the canary's last push, or None. This is by Binance's time in the
+          push, less the smallest delay that any push has shown, so it shows whether data come late
+        - `last_resync_age`: s since the last successful comparison with REST began, or None
         - `events`, `duplicates`, `malformed`, `unknown_values`, `callback_errors`, `dropped_updates`: counts;
           `reconnects`: counts by cause; with a journal, `journal_lost`: count of lines that could not be written to it
         - `tiers_error`: why the leverage tiers of an exchange with an API key are unknown, or may be old (str; None:
-          they are not, or there is no key), which touches no other key
+          they are neither, or there is no API key). No other entry of the dict depends on it
         """
         now, journal = clock.now(), self._recorder.journal
         dropped = self._dropped + sum(follower.dropped() for follower in self._followers)
@@ -375,7 +377,7 @@ class ContractInfoStream:
             **({} if journal is None else {"journal_lost": journal.lost}),
         }
 
-    # For those who follow
+    # # For followers
 
     @property
     def settle_time(self) -> float:
@@ -383,7 +385,7 @@ class ContractInfoStream:
         return self._comparison.settle_time
 
     def add(self, follower: Follower) -> None:
-        """Let a follower have the events from now on, and as soon as the stream is started. It is not 'live' before the
+        """Give a follower the events from now on, whenever the stream runs. The stream is not 'live' before the
         follower's markets have been compared."""
         with self._lock:
             self._left.discard(follower)
@@ -400,8 +402,8 @@ class ContractInfoStream:
                 follower.started()
 
     def follow(self, follower: Follower, is_over: Callable[[], bool]) -> None:
-        """Let a follower have the events from now on, and start; not where `is_over()`, asked when no other thread can
-        stop the stream, says that somebody has stopped it for the caller already."""
+        """Give a follower the events from now on, and start the stream; but not if `is_over()`. That is asked when no
+        other thread can stop the stream, and says whether the stream was already stopped for the caller."""
         with self._lock:
             if is_over():
                 return
@@ -415,11 +417,11 @@ class ContractInfoStream:
             self._keep_needed()
 
     def leave(self, follower: Follower, timeout: float, *, is_own: bool, may_return: bool) -> None:
-        """Let a follower have no more events; stop where nobody else has them.
+        """Give a follower no more events; stop the stream if no other follower has them.
 
         :param timeout: s, see `stop`
-        :param is_own: the stream was made for this follower, and stops even where it was started without it
-        :param may_return: it has those of a later start by hand, though not of one by another follower
+        :param is_own: the stream was made for this follower, and stops even if it was started without it
+        :param may_return: it gets events again after a later start by hand, but not after a start by another follower
         """
         with self._lock:
             was_followed = follower in self._followers
@@ -446,7 +448,7 @@ class ContractInfoStream:
         self._is_verbose = any(follower.is_verbose for follower in self._followers)
 
     def ask_again(self, delay: float = 0.0) -> None:
-        """Compare with REST once more, after `delay` (s); does nothing where the stream does not run."""
+        """Compare with REST once more, after `delay` (s); does nothing if the stream does not run."""
         self._comparison.ask(delay)
 
     @property
@@ -455,12 +457,12 @@ class ContractInfoStream:
         return self._recorder
 
     def in_order(self) -> contextlib.AbstractContextManager[object]:
-        """Where there is a journal, no push is taken meanwhile, so that what is written and what is applied have one
-        order. To be entered before the lock of the markets."""
+        """With a journal, no push is taken inside this context, so that the journal has the order in which things are
+        applied. Enter it before taking the lock of the markets."""
         return contextlib.nullcontext() if self._recorder.journal is None else self._lock
 
     def shortcomings(self) -> str:
-        """What else to say where nothing was heard for a while: the state and its reason, if it is not 'live'."""
+        """What to add where nothing came for a while: the state and its reason, if the state is not 'live'."""
         state, error = self._state, self._reports.last_error
         if state == "live":
             return ""
@@ -495,9 +497,9 @@ class ContractInfoStream:
                 self._compare_uncompared()
 
     def lost(self, session: Session, error: ccxt.BaseError, tries: int, delay: float) -> None:
-        """The connection is gone, or could not be made; there will be another try, or none.
+        """The connection is gone, or could not be made; another try follows, or none.
 
-        :param tries: how many have failed since the last one that held
+        :param tries: how many have failed since the last connection that held
         :param delay: s until the next one
         """
         with self._lock:
@@ -522,7 +524,7 @@ class ContractInfoStream:
         self._reports.report(error)
 
     def ended(self, reader: Reader, error: BaseException | None) -> None:
-        """A reader's thread comes to its end, as it was told to, or by an error."""
+        """A reader's thread ends: on request, or by an error."""
         with self._lock:
             if self._run is None or self._run.reader is not reader:
                 return
@@ -536,7 +538,7 @@ class ContractInfoStream:
             self._reports.report(self._error)
 
     def replacing(self, session: Session, cause: str) -> None:
-        """The connection is going to be replaced, and goes on until its successor is proven."""
+        """The connection will be replaced; it goes on until its successor is proven."""
         with self._lock:
             if self._is_current(session):
                 logger.info("contractInfo: a new connection is made beside the old one: %s", cause)
@@ -545,7 +547,7 @@ class ContractInfoStream:
                 self._intake.begin_overlap()
 
     def released(self, session: Session) -> None:
-        """A connection that was replaced has been let go."""
+        """A replaced connection has been let go."""
         with self._lock:
             self._proven.discard(session)
             self._forget_overlap()
@@ -582,7 +584,7 @@ class ContractInfoStream:
         return min(self._intake.release_due, self._look_due, self._reports.due)
 
     def tick(self, now: float) -> None:
-        """Pushes wait no longer than a second, and what is not needed any more ends."""
+        """Release pushes that have waited long enough, end what is no longer needed, and tell of repeats."""
         if now >= self._intake.release_due:
             with self._lock:
                 self._intake.release()
@@ -593,13 +595,13 @@ class ContractInfoStream:
             self._reports.tell_repeats()
 
     def _keep_needed(self) -> None:
-        """Keep the exchanges that somebody is told by. With the lock."""
+        """Keep the exchanges alive that have subscribers. With the lock."""
         self._look_due = clock.now() + LOOK
         self._needed = tuple(each for each in self._followers if each.is_needed())
 
     def _look(self) -> None:
-        """End where this was made for an exchange, and neither that nor another one has anything of it any more. With
-        the lock."""
+        """End the stream if it was made for an exchange, and no exchange and no callback needs it any more. With the
+        lock."""
         self._keep_needed()
         self._intake.forget_tables()  # of exchanges that are collected
         is_unused = self._owner is not None and not len(self._followers)
@@ -629,22 +631,22 @@ class ContractInfoStream:
         self, session: Session, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float
     ) -> None:
         with self._lock:
-            # Applied, but told to no subscriber, it would be lost; the next run finds it out from REST.
+            # A push that is applied but told to no subscriber would be lost; the next run finds it out from REST.
             if self._is_current(session):
                 self._intake.take(event, error, data, now)
 
     def _canary(self, session: Session, time: float, now: float) -> None:
-        if time:  # else it is not known when it was said, and it proves nothing
+        if time:  # without a time, it proves nothing
             with self._lock:
                 if len(self._proven) < 2 and session in self._proven and session.reader.is_alone:
                     self._intake.end_overlap()  # what came before this push, on either connection, has been seen
                 self._freshness.canary(time, now, self._endpoint.shown)
         session.canary(time, now)
 
-    # RestAnswers with REST
+    # # Comparisons with REST
 
     def _compare_uncompared(self) -> None:
-        """See to it that those are compared that have not been. With the lock."""
+        """Have the markets compared that are not compared yet. With the lock."""
         if self._proven and len(self._followers):
             self._comparison.ask()
         self._update_state()
@@ -679,7 +681,7 @@ class ContractInfoStream:
     # State
 
     def _forget_overlap(self) -> None:
-        """Without a canary, nothing tells when all that two connections delivered has come. With the lock."""
+        """End the overlap now if there is no canary to show when it ends. With the lock."""
         if not self._settings.canary:
             self._intake.end_overlap()
 
@@ -700,7 +702,7 @@ class ContractInfoStream:
             logger.info("contractInfo: %s, was %s", state, old)
 
     def after_fork(self) -> None:
-        """See `forking`: the connection is the parent's."""
+        """Begin again in the child of a fork: the connection is the parent's."""
         run, self._run = self._run, None
         if run is not None:
             run.reader.abandon()
@@ -718,7 +720,7 @@ class _Run:
     """One run of a stream, from `start` to its end: what reads, and what compares with REST."""
 
     def __init__(self, stream: ContractInfoStream, settings: Settings, endpoint: Endpoint) -> None:
-        # With it comes websocket-client, for which a program need not wait that only imports this package.
+        # This imports websocket-client, and a program that only imports this package need not wait for that.
         from .reader import Reader
 
         backoff = Backoff(settings.backoff_base, settings.backoff_max)
