@@ -1,1 +1,1 @@
-"""Telling users: callbacks and waiting calls, each with a backlog of its own."""
+"""Tells users what happens: by callbacks and waiting calls, each with its own backlog."""

@@ -1,4 +1,4 @@
-"""What was not taken yet, and how much of it is kept. Pure."""
+"""The items that were not taken yet, and how many of them are kept. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = Callable[[Any], Hashable]
 class Backlog:
     """Items that were not taken yet, oldest first.
 
-    Past `limit` only the latest item of each key is kept, until all are taken. Not thread-safe.
+    Beyond `limit` items, only the latest item of each key is kept, until all are taken. Not thread-safe.
     """
 
     def __init__(self, limit: int, key: Key) -> None:

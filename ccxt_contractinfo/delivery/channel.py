@@ -1,5 +1,5 @@
-"""From what happened to those who are told: publishing waits for no subscriber, so that a slow or blocked one delays
-neither the markets nor the others."""
+"""From what happened to its receivers: publishing waits for no receiver, so that a slow or blocked one delays neither
+the markets nor the others."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ R = TypeVar("R", bound=Receiver)
 
 
 class Channel:
-    """One kind of news, and who receives it. Publishing never waits for a receiver.
+    """One kind of news and its receivers. Publishing never waits for a receiver.
 
-    May be used from any thread; whoever publishes in order is heard in order by each receiver.
+    May be used from any thread; each receiver gets the items of one publishing thread in their order.
 
-    :param key: of an item, for the backlogs
-    :param limit: of items in a backlog
-    :param failed: told of each exception that a callback raises
+    :param key: gives an item's key, for the backlogs
+    :param limit: how many items a backlog keeps
+    :param failed: called with each exception that a callback raises
     :param history: how many items `watch` and `iterate` can reach back into
-    :param make: what each receiver gets of an item, so that it is his own; None: the item itself
+    :param make: makes what one receiver gets of an item, so that receivers share nothing; None: the item itself
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class Channel:
         its arguments.
 
         :param filter: asked on the publisher's thread, so it must not wait
-        :param concerns: makes a second filter, on the callback's thread and right before it, so it may wait; it must
-            not raise. Items that were waiting together share one
-        :param begin: called when it is subscribed; where that raises, it is not
-        :raises ccxt.BadRequest: for what cannot be called, or would be called and never run
+        :param concerns: makes a second filter, on the callback's thread right before the call, so it may wait; it must
+            not raise. Items that were waiting together share one filter
+        :param begin: called once the callback is subscribed; if it raises, the subscription is undone
+        :raises ccxt.BadRequest: for a callback that cannot be called, or that a call would not run
         """
         check_callback(callback, f"a callback for {self.name}")
         subscription = Subscription(
@@ -94,20 +94,20 @@ class Channel:
             with self._lock:
                 self._subscriptions = (*self._not_cancelled(), subscription)
             begin()
-        except BaseException:  # Ctrl-C, too: after a second try, each update is told once
+        except BaseException:  # Ctrl-C, too: after a second try, each update must be told only once
             subscription.cancel()
             raise
         return subscription
 
     def watch(self, filter: Filter | None = None, reach_back: Filter | None = None) -> Watcher:
         """A watcher for each item from now on that `filter` accepts, and for those in the history that `reach_back`
-        accepts besides. It lasts for as long as somebody holds it."""
+        accepts, too. It lasts for as long as the caller holds it."""
         return self._received(Watcher(filter, Backlog(self.limit, self.key), self.make), reach_back)
 
     def iterate(self, owner: object, filter: Filter | None = None, reach_back: Filter | None = None) -> Updates[Any]:
         """The same as an iterator.
 
-        :param owner: is kept for as long as the iterator is open
+        :param owner: is kept alive for as long as the iterator is open
         """
         return self._received(Updates(owner, filter, Backlog(self.limit, self.key), self.make), reach_back)
 
@@ -120,16 +120,16 @@ class Channel:
         return receiver
 
     def close(self, error: ccxt.BaseError) -> None:
-        """Make every watcher raise `error` as soon as it has nothing left to give, but for those of the calling
-        thread: it waits for none of them now. Iterators end."""
+        """Make every watcher raise `error` as soon as it has nothing left to give, except the calling thread's own:
+        that thread waits for none of them now. Iterators end."""
         with self._lock:
             for watcher in self._watchers:
                 if not watcher.is_of_this_thread():
                     watcher.end(error)
 
     def finish(self, deadline: float) -> None:
-        """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline`
-        (s by `clock.now`) at most. Callbacks that wait for this themselves are not waited for."""
+        """Wait until the callbacks have had what is in their backlogs and their threads have ended, until `deadline` (s
+        by `clock.now`) at most. It does not wait for callbacks that wait for this themselves."""
         for subscription in self._not_cancelled():
             subscription.finish(deadline)
 
@@ -137,7 +137,7 @@ class Channel:
         return tuple(subscription for subscription in self._subscriptions if not subscription.is_cancelled)
 
     def after_fork(self) -> None:
-        """See `forking`."""
+        """Begin again in the child of a fork."""
         self._lock = threading.RLock()
         for subscription in self._subscriptions:
             subscription.after_fork()

@@ -1,4 +1,4 @@
-"""Who is told, on threads: callbacks, waiting calls and iterators, each with its own backlog."""
+"""The receivers: callbacks on threads, waiting calls and iterators, each with its own backlog."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ LINGER = 1.0
 """How long (s) the thread of a subscription waits for more before it ends."""
 
 FRESH = 1.0
-"""How long (s) a filter that `Concerns` has made is used at most."""
+"""How long (s) a filter from `Concerns` is used at most."""
 
 T = TypeVar("T")
 Make = Callable[[Any], Any]
-"""Makes, of an item, what one receiver gets; on that receiver's thread."""
+"""Makes what one receiver gets of an item; on that receiver's thread."""
 Filter = Callable[[Any], bool]
 Concerns = Callable[[], Filter]
-"""Makes a filter of the items that have come until now."""
+"""Makes a filter for the items that have come until now."""
 
 _calling = threading.local()
 """`subscription`: the one whose callback runs on this thread."""
 
 
 class Subscription:
-    """A callback that is told; ends with `cancel()`. Calling it calls the callback, so a decorated function stays one.
+    """A subscribed callback; `cancel()` ends it. Calling it calls the callback, so a decorated function still works.
 
-    The callback runs on a thread of this subscription, one call after the other, in order.
+    The callback runs on the subscription's thread, one call after the other, in order.
 
-    :param news: what it is told, in one word
+    :param news: what the callback is told, in one word
     :param make: what the callback gets of an item
-    :param failed: told of each exception that the callback raises
+    :param failed: called with each exception that the callback raises
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Subscription:
         self._filter = filter
         self._concerns = concerns
         self._concerned: Filter | None = None
-        self._covered = 0  # so many of the oldest items had come when that filter was made
+        self._covered = 0  # how many of the oldest items had come when that filter was made
         self._covered_until = -clock.FOREVER
         self._backlog = backlog
         self._condition = threading.Condition()
@@ -77,8 +77,9 @@ class Subscription:
         return f"<Subscription to {self._news}: {name_of(self.callback)}{' (cancelled)' * self.is_cancelled}>"
 
     def cancel(self) -> None:
-        """Tell nothing more; what waits in the backlog is dropped. From any thread, the callback itself included; a
-        call that runs in another thread is not waited for. Waits for no lock: a finalizer may call it, anywhere."""
+        """Call the callback no more; what waits in the backlog is dropped. May be called from any thread, and by the
+        callback itself. It does not wait for a call that runs in another thread, and takes no lock, so a finalizer may
+        call it anywhere."""
         self.is_cancelled = True
         if self._condition.acquire(blocking=False):
             self._condition.notify()
@@ -91,7 +92,7 @@ class Subscription:
         with self._condition:
             dropped = self._backlog.add(item)
             if dropped:
-                self._covered = 0  # the newer took the place of an older
+                self._covered = 0  # the newer item replaced an older one
             if self._thread is None:
                 self._start()
             else:
@@ -99,7 +100,8 @@ class Subscription:
         return dropped
 
     def finish(self, deadline: float) -> None:
-        """See `Channel.finish`."""
+        """Wait until the callback has had the backlog and its thread has ended. At most until `deadline` (s by
+        `clock.now`), and not if the callback itself waits for this."""
         caller: Subscription | None = getattr(_calling, "subscription", None)
         if caller is not None:
             caller._is_waiting = True
@@ -115,10 +117,10 @@ class Subscription:
             caller._is_waiting = False
 
     def after_fork(self) -> None:
-        """See `forking`."""
+        """Begin again in the child of a fork."""
         self._condition = threading.Condition()
         self._thread = None
-        self._backlog.take_all()  # the parent tells of these
+        self._backlog.take_all()  # the parent's callback gets these
 
     def _start(self) -> None:
         name = f"ccxt-contractinfo-{self._news}-{name_of(self.callback)}"
@@ -176,7 +178,7 @@ class Subscription:
 
 
 class Receiver:
-    """What one receiver was not given yet, and why there will be no more."""
+    """The items that one receiver was not given yet, and the error that ends it."""
 
     def __init__(self, filter: Filter | None, backlog: Backlog, make: Make) -> None:
         self._filter = filter
@@ -199,19 +201,19 @@ class Receiver:
         return dropped
 
     def end(self, error: ccxt.BaseError) -> None:
-        """Give what there is, and then end, because of this."""
+        """Give what there is, and then end with this error."""
         with self._condition:
             self._error = error
             self._condition.notify_all()
 
     def after_fork(self) -> None:
-        """See `forking`: what the parent follows, nobody tells here."""
+        """End in the child of a fork: the stream of the parent tells nothing here."""
         self._condition = threading.Condition()
         self._error = ccxt.ExchangeClosedByUser("the process was forked, and this one follows no stream yet")
 
 
 class Watcher(Receiver):
-    """What one waiting caller was not given yet. It belongs to the thread that made it."""
+    """The items that one waiting caller was not given yet. It belongs to the thread that made it."""
 
     def __init__(self, filter: Filter | None, backlog: Backlog, make: Make) -> None:
         super().__init__(filter, backlog, make)
@@ -222,14 +224,14 @@ class Watcher(Receiver):
         return self._thread == threading.get_ident()
 
     def check(self) -> bool:
-        """Raise what `end` said, once, where there is nothing left to give; else whether it has said anything."""
+        """Raise the error of `end`, once, if nothing is left to give; otherwise returns whether there is an error."""
         with self._condition:
             if not self._backlog:
                 self._raise_if_ended()
             return self._error is not None
 
     def forget(self) -> None:
-        """Do not raise what `end` said: the caller knows it already."""
+        """Do not raise the error of `end`: the caller knows it already."""
         self._error = None
 
     def taken(self) -> list[Any]:
@@ -242,9 +244,9 @@ class Watcher(Receiver):
         """Wait for items that `accept` accepts and return all there are, oldest first; the others are dropped.
 
         :param timeout: s, or None to wait for ever
-        :param about: what else to say where none came in time
-        :raises ccxt.RequestTimeout: where none came in time
-        :raises ccxt.BaseError: what `end` said, once; the next call waits again
+        :param about: what to add to the message if none came in time
+        :raises ccxt.RequestTimeout: if none came in time
+        :raises ccxt.BaseError: the error of `end`, once; the next call waits again
         """
         deadline = None if timeout is None else clock.now() + timeout
         with self._condition:
@@ -254,23 +256,24 @@ class Watcher(Receiver):
                 if left is not None and left <= 0:
                     break
                 self._condition.wait(left)
-        if not items:  # without the lock, for `about` may take others
+        if not items:  # without the lock, because `about` may take others
             raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s{about()}")
         return list(map(self._make, items))
 
     def _raise_if_ended(self) -> None:
         error, self._error = self._error, None
         if error is not None:
-            raise copy.copy(error)  # every watcher raises one of its own
+            raise copy.copy(error)  # every watcher raises its own copy
 
 
 class Updates(Receiver, Generic[T]):
-    """An iterator over what happens, with a cursor of its own. Any number of threads may draw from it; each item goes
-    to one of them.
+    """An iterator over updates, with its own cursor. Any number of threads may draw from it; each update goes to one of
+    them.
 
-    ``next()`` blocks until there is one. It ends (StopIteration) when it is closed, or, after giving what had come by
-    then, when the stream is stopped; it raises where the stream has failed for good. ``close()``, or leaving a ``with``
-    block, from any thread, ends it at once for all threads that wait. While it is open and held, it keeps its exchange.
+    ``next()`` blocks until there is an update. The iterator ends (StopIteration) when it is closed, or when the stream
+    is stopped, after it has given what had come by then. It raises if the stream has failed for good. ``close()``, or
+    leaving a ``with`` block, ends it at once for all threads that wait; any thread may do that. While it is open and
+    you hold it, it keeps its exchange alive.
     """
 
     def __init__(self, owner: object, filter: Filter | None, backlog: Backlog, make: Make) -> None:
@@ -294,11 +297,11 @@ class Updates(Receiver, Generic[T]):
         return made
 
     def offer(self, item: Any) -> int:
-        """See `Receiver`; what was ended takes nothing more."""
+        """Take an item without waiting, but none after the end; returns how many older ones were dropped for it."""
         return 0 if self._error is not None else super().offer(item)
 
     def close(self) -> None:
-        """Give nothing more, to nobody; what has not been given is dropped."""
+        """Give nothing more to any thread; what has not been given is dropped."""
         with self._condition:
             self._backlog.take_all()
             self._owner = None

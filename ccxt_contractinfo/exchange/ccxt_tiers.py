@@ -56,10 +56,9 @@ class Contracts(Protocol):
 
 
 class Loading(NamedTuple):
-    """A loading of leverage brackets that has begun: the stand-in that ccxt loads them into, its attributes before, and
-    when that was (s by `clock.now`).
+    """A loading of leverage brackets that has begun: the stand-in, its attributes before, and when (s by `clock.now`).
 
-    Because of the stand-in, readers see the new brackets only when all are there."""
+    ccxt loads the brackets into the stand-in, so that readers see the new ones only when all are there."""
 
     stand_in: Any
     before: dict[str, Any]
