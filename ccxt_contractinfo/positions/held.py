@@ -1,4 +1,4 @@
-"""What the user of one exchange holds: which updates are about that, and what they mean for it."""
+"""The positions of one exchange's user: which updates concern them, and what these updates mean for them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ logger = logging.getLogger("ccxt_contractinfo")
 
 
 class Unasked:
-    """The changes of contracts that were not asked for yet. Not thread-safe."""
+    """The changes of contracts that nothing has asked for yet. Not thread-safe."""
 
     def __init__(self) -> None:
         self._before: dict[str, Before] = {}
 
     def note(self, record: UpdateRecord) -> None:
-        """Remember the values that a contract's fields had, but for those that had changed already."""
+        """Remember the previous values of a contract's fields, except of fields that had changed already."""
         previous = record.previous
         for name in FIELDS:
             if name in previous:
@@ -36,7 +36,7 @@ class Unasked:
         return list(self._before)
 
     def take(self, ids: Iterable[str]) -> dict[str, Before]:
-        """What has changed of these contracts since it was last taken."""
+        """Take the changes of these contracts since the last `take`."""
         return {id: self._before.pop(id) for id in list(ids) if id in self._before}
 
     def put_back(self, taken: Mapping[str, Before]) -> None:
@@ -46,14 +46,14 @@ class Unasked:
 
 
 class HeldPositions:
-    """Keeps what has changed of an exchange's contracts until somebody asks what that means for his positions.
+    """Keeps the changes of an exchange's contracts until the user asks what they mean for positions.
 
-    Its methods may be called from any thread, but for `publish`.
+    Its methods may be called from any thread, except `publish`.
 
     :param locked_table: the exchange's contracts, locked
     :param contract: the contract of a unified symbol or an id; raises ccxt.BadSymbol
     :param now: ms, by the exchange's clock
-    :param failed: told of each exception that the user's `positions` raise
+    :param failed: called with each exception that the user's `positions` raises
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class HeldPositions:
         self._unasked.note(record)
 
     def concerns(self, positions: Callable[[], Iterable[Position]]) -> Concerns:
-        """Makes filters of updates: whether one is about what is held, by what `positions` returns. Where that raises,
-        or gives what cannot be read, it is reported as a callback's error, and all updates are let through: better once
-        too often than not at all."""
+        """Makes filters of updates: whether an update concerns an open position that `positions` returns. If that
+        raises, or returns what cannot be read, this is reported as a callback's error, and all updates pass: better
+        once too often than not at all."""
 
         def concerned() -> Callable[[UpdateRecord], bool]:
             try:
                 ids = {id for _, id in self._held(positions())}
-            except BaseException as error:  # like a callback's own
+            except BaseException as error:  # as with a callback
                 logger.exception("contractInfo: the positions could not be had, so all is told")
                 self._failed(error)
                 return lambda record: True
@@ -96,8 +96,8 @@ class HeldPositions:
         return sorted({market_sub_type(market) for market in markets if market is not None})
 
     def impacts(self, positions: Iterable[Position], *, are_fresh: bool = False) -> list[PositionImpact]:
-        """What has changed for each of these positions, where something has since this was last asked about its
-        contract. Raises ccxt.BadSymbol or ccxt.BadRequest, and then nothing counts as asked.
+        """What has changed for these positions: for each one whose contract has changed since this was last asked about
+        it. Raises ccxt.BadSymbol or ccxt.BadRequest, and then no change counts as given.
 
         :param are_fresh: they were fetched after the changes were known
         """
@@ -116,15 +116,14 @@ class HeldPositions:
         return [impact for impact in impacts if impact is not None]
 
     def _held(self, positions: Iterable[Position]) -> list[tuple[Position, str]]:
-        """The open ones of these positions, with the ids of their contracts. Raises ccxt.BadSymbol or
-        ccxt.BadRequest."""
+        """The open positions among these, with the ids of their contracts. Raises ccxt.BadSymbol or ccxt.BadRequest."""
         try:
             return [(position, self._id_of(position)) for position in positions if is_open(position)]
         except (AttributeError, LookupError, TypeError) as error:
             raise ccxt.BadRequest(f"contractInfo: a position cannot be read: {error!r}") from error
 
     def _id_of(self, position: Position) -> str:
-        # Binance's id, if it is there: where a contract got a delivery time, ccxt may have given it another symbol.
+        # Binance's id, if it is there: when a contract gets a delivery time, ccxt may have given it another symbol.
         info = position.get("info")
         id = info.get("symbol") if isinstance(info, Mapping) else None
         if isinstance(id, str):

@@ -1,4 +1,4 @@
-"""What a change of tiers or dates means for a position that somebody holds. Pure."""
+"""What a change of tiers or dates means for an open position. Pure."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Position = Mapping[str, Any]
 """ccxt's position structure."""
 
 _ROUNDED = Decimal("1e-6")
-"""Amounts that Binance has rounded, and ccxt read as floats, are equal to what was reckoned but for this."""
+"""Amounts that Binance rounds, and ccxt reads as floats, differ from computed ones by less than this."""
 
 Before = dict[str, Any]
-"""Those of `FIELDS` that have changed, with the values they had."""
+"""Those of `FIELDS` that have changed, with their previous values."""
 
 
 class PositionImpact(TypedDict):
-    """What has changed for one position. Notional and margins are in the quote currency, in the base coin for inverse
-    contracts; prices are in the quote currency; times are ms.
+    """What has changed for one position. Notional and margins are in the quote currency, or in the base coin for
+    inverse contracts; prices are in the quote currency; times are ms.
 
-    Each `previous...` is by the tiers that held before, at the same notional, and None where they were not known.
+    Each `previous...` is computed by the tiers that held before, at the same notional; None if they were unknown.
     """
 
     symbol: str
@@ -41,35 +41,35 @@ class PositionImpact(TypedDict):
     position: Position
     """As it was given or fetched."""
     previous: Before
-    """The market fields that have changed, with the values they had: leverageTiers, created, expiry, delisting."""
+    """The market fields that have changed, with their previous values: leverageTiers, created, expiry, delisting."""
     tierChanges: list[TierChange] | None
-    """The ranges of notional in which the tiers have changed; None where they have not, or were not known before."""
+    """The ranges of notional in which the tiers have changed; None if they have not, or were unknown before."""
     notional: float
     maintenanceMargin: float | None
-    """rate * notional - cumulative; by the last tier, where the position is larger than any allows. None where no tiers
+    """rate * notional - cumulative; by the last tier, if the position is larger than any tier allows. None if no tiers
     are known. (ccxt's own figure, in ``fetch_positions()``, leaves out cumulative.)"""
     previousMaintenanceMargin: float | None
     leverage: float | None
-    """The one that the position uses; None where it does not tell."""
+    """The leverage that the position uses; None if the position does not say it."""
     maxLeverage: float | None
-    """The highest that is allowed at this notional; None where no tiers are known, or the position is larger than any
-    allows."""
+    """The highest leverage allowed at this notional; None if no tiers are known, or the position is larger than any
+    tier allows."""
     previousMaxLeverage: float | None
     liquidationPrice: float | None
-    """An estimate, see `LeverageTiers.liquidation_price`; None where there is none, or it cannot be told. For a cross
-    position it is worked out from the liquidation price that Binance tells (in positionRisk), with the rest of the
-    account as it is; not in hedge mode, and not where nobody can say by which tiers Binance's own was made."""
+    """An estimate, see `LeverageTiers.liquidation_price`; None if there is none, or it cannot be computed. For a cross
+    position, it is computed from Binance's liquidation price (in positionRisk), with the rest of the account as it is;
+    but not in hedge mode, and not if it is unknown by which tiers Binance computed its price."""
     previousLiquidationPrice: float | None
     expiry: int | None
     """The delivery time of a dated future."""
     delisting: int | None
     """The scheduled delivery time of a swap."""
     timeLeft: int | None
-    """ms until that delivery, 0 once it is past; None where none is scheduled."""
+    """ms until that delivery, 0 once it is past; None if none is scheduled."""
 
 
 def is_open(position: Position) -> bool:
-    """Whether there is anything in a position: ccxt gives empty ones, too."""
+    """Whether a position is not empty: ccxt returns empty ones, too."""
     contracts = position.get("contracts")
     try:
         return contracts is not None and float(contracts) != 0
@@ -80,12 +80,12 @@ def is_open(position: Position) -> bool:
 def impact_of(
     position: Position, market: Market, before: Before, now: int, *, are_fresh: bool = False
 ) -> PositionImpact | None:
-    """What it means for an open position that its contract had other values before; None where it has them again.
+    """What it means for an open position that its contract has changed; None if the previous values are back.
 
     :param market: the contract as it is now
     :param now: ms
     :param are_fresh: the position was fetched when the contract was already as it is now
-    :raises ccxt.BadRequest: for a position that holds no numbers where it should
+    :raises ccxt.BadRequest: for a position that has no numbers where it should
     """
     previous = {name: value for name, value in before.items() if not _is_still(name, value, market)}
     if not previous:
@@ -169,8 +169,8 @@ def _notional(position: Position, market: Market) -> Decimal:
 
 
 def _leverage(position: Position, notional: Decimal) -> float | None:
-    """Binance does not tell the leverage any more (since version 3 of positionRisk), only what it comes to; it is a
-    whole number."""
+    """The leverage of a position, a whole number. Binance no longer says it (since version 3 of positionRisk), only the
+    initial margin that it leads to."""
     if leverage := _told(position.get("leverage")):
         return float(leverage)
     margin = _told((position.get("info") or {}).get(WORDS.initial_margin) or position.get("initialMargin"))
@@ -185,7 +185,7 @@ def _balance(
     notional: Decimal,
     are_fresh: bool,
 ) -> Decimal | None:
-    """What stands behind a position, apart from its own profit; None where that cannot be told."""
+    """The balance behind a position, without the position's profit; None if it is unknown."""
     if not _told(position.get("entryPrice")):
         return None
     if position.get("marginMode") == "isolated":
@@ -194,8 +194,8 @@ def _balance(
     info = position.get("info") or {}
     is_told = _told(position.get("liquidationPrice")) and (not info or "liquidationPrice" in info)
     if position.get("hedged") or not is_told:
-        return None  # what ccxt reckons itself leaves out too much
-    # By which of the two Binance's own price was made, its own maintenance margin shows.
+        return None  # ccxt's own figure leaves out too much
+    # Binance's maintenance margin shows by which of the two Binance computed its price.
     tables = [new] if are_fresh else [old, new]
     if WORDS.maintenance_margin in info:
         told = _decimal(info[WORDS.maintenance_margin])
@@ -216,7 +216,7 @@ def _behind(tiers: LeverageTiers, position: Position, market: Market) -> Decimal
 
 
 def _told(number: Any) -> Decimal | None:
-    """A number of any type, of its text, too; None where it is absent."""
+    """A number of any type, or a number's text; None if it is absent."""
     return None if number is None or number == "" else _decimal(number)
 
 

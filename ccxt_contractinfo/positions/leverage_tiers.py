@@ -34,42 +34,43 @@ _ROUNDING = Decimal(str(ROUNDING))
 
 
 class CumulativeDifference(NamedTuple):
-    """A tier whose cumulative maintenance amount is not what is implied: that of the tier below, and the floor times
-    the difference of the two rates."""
+    """A tier whose cumulative maintenance amount differs from the implied one: that of the tier below plus the floor
+    times the difference of the two rates."""
 
     tier: int
     """Counted from 1."""
     cumulative: Decimal
-    """What was told, and is used."""
+    """The given amount, which is used."""
     implied: Decimal
     difference: Decimal
-    """What was told less what is implied."""
+    """The given amount less the implied one."""
 
 
 class LeverageTiers(Sequence[LeverageTier]):
     """The leverage tiers of one contract, as a value that never changes.
 
-    Iterates and indexes as ccxt's list of LeverageTier, ascending; what it gives are copies. Two are equal where their
-    numbers are.
+    Iterates and indexes like ccxt's list of LeverageTier, ascending; the items are copies. Two objects are equal if
+    their numbers are.
 
     Notionals and margins are in the quote currency (linear contracts: contracts * contract size * price) or in the base
-    coin (inverse: contracts * contract size / price). Numbers are int, float or Decimal, those of tiers also str, as
-    ``exchange.number`` has it; a float counts as the shortest decimal that makes it, the one that is printed. The
-    arithmetic is decimal, exact to 60 digits; a result is a Decimal where an argument was one, else a float, rounded
-    once.
+    coin (inverse: contracts * contract size / price). Numbers are int, float or Decimal; those of tiers may be str,
+    too, depending on ``exchange.number``. A float counts as the shortest decimal that makes it, the one that is
+    printed. The arithmetic is decimal, exact to 60 digits; a result is a Decimal if an argument is one, otherwise a
+    float, rounded once.
 
-    At the very bound of two tiers, a notional has the leverage of the lower (a cap is the largest notional that a
-    leverage allows) and the maintenance margin rate of the upper (as ccxt counts); the margin is the same by both.
+    Exactly at the bound of two tiers, a notional has the leverage of the lower tier (a cap is the largest notional that
+    a leverage allows) and the maintenance margin rate of the upper tier (as ccxt counts); both tiers give the same
+    margin.
 
-    Where ccxt's tiers do not tell the cumulative amount (``info['cum']``), the implied one is used. May be used from
-    any thread.
+    If ccxt's tiers lack the cumulative amount (``info['cum']``), the implied one is used. May be used from any thread.
 
     :param source: a push (`ContractInfoEvent`, or what `parse_event` takes); REST's leverageBracket (the entry of a
         contract, or its list of brackets); or ccxt's list of LeverageTier. None, which ``exchange.leverage_tiers()``
-        returns where they are not known, raises a ValueError that says so
-    :param market: ccxt market structure, for `symbol` and `currency` of tiers that are not ccxt's; without it, None
-    :raises ValueError: where there are no tiers, or one lacks something, or holds no number, a cap below its floor, or
-        a rate outside 0..1
+        returns if they are unknown, raises a ValueError that says so
+    :param market: ccxt market structure, for `symbol` and `currency` of tiers that are not ccxt's; without it, these
+        are None
+    :raises ValueError: if there are no tiers, or a tier lacks a value, or has a value that is no number, a cap below
+        its floor, or a rate outside 0..1
     """
 
     __slots__ = ("_steps", "_tiers")
@@ -125,17 +126,18 @@ class LeverageTiers(Sequence[LeverageTier]):
 
     def without_end(self) -> LeverageTiers:
         """The same tiers, the last one without a cap: for a position that has outgrown them, because its price moved or
-        the caps were cut. None as large can be opened, but some maintenance margin rate holds."""
+        the caps were cut. No position of that size can be opened, but some maintenance margin rate still holds for
+        it."""
         *below, last = self
         return LeverageTiers([*below, {**last, "maxNotional": float("inf")}])
 
     @staticmethod
     def diff(old: Source, new: Source) -> list[TierChange]:
-        """The ranges of notional in which the maximum leverage or the maintenance margin rate of `new` is another than
-        that of `old`, ascending, with both values and their difference. [] where there are none; the number of tiers
-        makes no difference by itself.
+        """The ranges of notional in which the maximum leverage or the maintenance margin rate of `new` differs from
+        that of `old`, ascending, with both values and their difference. [] if there are none; another number of tiers
+        alone is no difference.
 
-        :param old: as the first argument of `LeverageTiers`; `new` is, too
+        :param old: as the first argument of `LeverageTiers`, like `new`
         :raises ValueError: as `LeverageTiers` does
         """
         before, after = LeverageTiers(old), LeverageTiers(new)
@@ -144,7 +146,7 @@ class LeverageTiers(Sequence[LeverageTier]):
     @property
     def cumulative_differences(self) -> tuple[CumulativeDifference, ...]:
         """The tiers whose cumulative amount disagrees with what floors and rates imply, by more than Binance's rounding
-        to 8 decimals. What was told is used."""
+        to 8 decimals. The given amounts are used."""
         with localcontext(EXACT):
             return tuple(
                 CumulativeDifference(number, step.cumulative, step.implied, step.cumulative - step.implied)
@@ -239,26 +241,27 @@ class LeverageTiers(Sequence[LeverageTier]):
         contract_size: Number = 1,
         inverse: bool = False,
     ) -> Number | None:
-        """The mark price at which nothing is left of an isolated position but its maintenance margin, in one-way mode.
+        """The mark price at which only the maintenance margin of an isolated position is left, in one-way mode.
 
-        Fees and funding apart; with ``size = contracts * contract_size``, and side 1 or -1, it is
+        Without fees and funding, with ``size = contracts * contract_size``, and side 1 (long) or -1 (short), it is
 
         - linear: (wallet_balance + cumulative - side * size * entry_price) / (size * (rate - side))
         - inverse: size * (side + rate) / (wallet_balance + cumulative + side * size / entry_price)
 
-        with rate and cumulative, as Binance has it, of the tier in which the notional lies at that very price; beyond
-        the last cap, of the last tier. None where no price liquidates the position.
+        with the rate and cumulative of the tier in which the notional lies at that very price, as at Binance; beyond
+        the last cap, of the last tier. None if no price liquidates the position.
 
         :param entry_price: in the quote currency
         :param contracts: how many, a positive number; of linear contracts, ccxt's `contracts`
         :param side: 'long' or 'short'
-        :param wallet_balance: what was put into the position (Binance's isolatedWallet), without its unrealised profit;
-            in the settle currency: quote for linear, base for inverse. For a cross position whose account stays
-            otherwise as it is: wallet balance - maintenance margins + unrealised profits of all others
+        :param wallet_balance: the amount that was put into the position (Binance's isolatedWallet), without its
+            unrealised profit; in the settle currency: quote for linear, base for inverse. For a cross position, if the
+            rest of the account stays as it is: wallet balance - maintenance margins + unrealised profits of all other
+            positions
         :param contract_size: ccxt's `contractSize`: base currency for linear, quote currency (USD) for inverse
         :param inverse: whether it is margined and settled in the base coin (COIN-M)
-        :raises ValueError: for a price, contracts or a size that is not positive, another side, a balance that is no
-            number, or a notional at entry beyond the last cap
+        :raises ValueError: for a price, contracts or a contract size that is not positive, an invalid side, a balance
+            that is no number, or a notional at entry beyond the last cap
         """
         if side not in ("long", "short"):
             raise ValueError(f"{self._name}: side should be 'long' or 'short', not {side!r}")
@@ -277,12 +280,13 @@ class LeverageTiers(Sequence[LeverageTier]):
         return _given((entry_price, contracts, wallet_balance, contract_size), result)
 
     def _liquidation_notional(self, entry: Decimal, direction: int, balance: Decimal) -> Decimal | None:
-        """Where, on the way from the notional at entry, what is left above the maintenance margin becomes nothing; on
-        the way back to where something is left, if nothing is left at entry. In the exact context.
+        """The notional, on the way from the one at entry, at which nothing is left above the maintenance margin. If
+        nothing is left at entry, it lies on the way back to where something is left. In the exact context.
 
         :param direction: 1 where profit grows with the notional, -1 where it shrinks
         """
-        # In each tier it is a line: balance + direction * (notional - entry) - (rate * notional - cumulative).
+        # In each tier, what is left is a line: balance + direction * (notional - entry) - (rate * notional -
+        # cumulative).
         at_entry = self._step(entry)
         is_left = balance > at_entry.rate * entry - at_entry.cumulative
         is_falling = is_left is (direction > 0)
@@ -291,7 +295,7 @@ class LeverageTiers(Sequence[LeverageTier]):
             intercept, slope = balance + step.cumulative - direction * entry, direction - step.rate
             # A flat line has no zero: either nothing is left all along, or something is.
             zero = -intercept / slope if slope else _FOREVER.copy_sign(-intercept)
-            # Beside one that is implied, a cumulative amount makes a step at the bound of two tiers.
+            # A cumulative amount that differs from the implied one makes a step at the bound of two tiers.
             if is_falling and zero >= step.begin:
                 found = min(zero, step.end)
                 if found > 0:
@@ -323,7 +327,8 @@ class LeverageTiers(Sequence[LeverageTier]):
 
 
 class _Step(NamedTuple):
-    """A tier in decimals. It holds from `begin` to `end`: from its floor to that of the next, from 0 to infinity."""
+    """A tier in decimals. It holds from `begin` to `end`: from its floor to that of the next; the first one begins at
+    0, the last one ends at infinity."""
 
     floor: Decimal
     cap: Decimal
@@ -413,7 +418,7 @@ def _number(name: str, what: str, value: Any) -> Decimal:
 
 
 def _unquoted(number: Any) -> Any:
-    """ccxt's numbers, and those in `info`, are texts where it was told so."""
+    """ccxt's numbers, and those in `info`, may be texts."""
     try:
         return Decimal(number) if isinstance(number, str) else number
     except InvalidOperation:
@@ -432,10 +437,10 @@ def _shown(number: Decimal) -> str:
 
 
 def _like(argument: N, result: Decimal) -> N:
-    """The result of a method in the kind of its argument."""
+    """The result of a method in the type of its argument."""
     return result if isinstance(argument, Decimal) else float(result)
 
 
 def _given(arguments: Iterable[Number], result: Decimal) -> Number:
-    """The result of a method in the kind of its arguments."""
+    """The result of a method in the type of its arguments."""
     return result if any(isinstance(argument, Decimal) for argument in arguments) else float(result)
