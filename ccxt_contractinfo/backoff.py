@@ -23,7 +23,7 @@ class Backoff:
         self._maximum = maximum
         self._uniform = uniform
         self.tries = 0
-        """How many have been asked for since the last success."""
+        """How many tries there were since the last success."""
 
     def next_delay(self, error: BaseException | None = None) -> float:
         """The delay before the next try, in s; never shorter than the Retry-After that `error` carries."""
@@ -32,7 +32,7 @@ class Backoff:
         return max(self._uniform(0.0, ceiling), getattr(error, "retry_after", None) or 0.0)
 
     def reset(self) -> None:
-        """Begin anew: the last try was a success."""
+        """Begin again: the last try was a success."""
         self.tries = 0
 
 
@@ -41,7 +41,7 @@ LONGEST_BAN = 3 * 86400.0
 
 
 def retry_after(header: str | None) -> float | None:
-    """The value of a Retry-After header (seconds, or a date) in s, 3 days at most; None where there is none."""
+    """The value of a Retry-After header (seconds, or a date) in s, 3 days at most; None if there is none."""
     with contextlib.suppress(Exception):  # the parser of dates raises much: OverflowError, IndexError, TypeError
         text = (header or "").strip()
         if text.isascii() and text.isdigit():

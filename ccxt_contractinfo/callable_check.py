@@ -1,4 +1,4 @@
-"""What users give to be called: whether it can be, and what it is called in messages. Pure."""
+"""Whether what users give as a callback can be called, and its name in messages. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ccxt
 def check_callback(callback: object, what: str) -> None:
     """Refuse what cannot be called, and what a thread would call without running it.
 
-    :param what: it is, for the error
+    :param what: what it is, for the error
     :raises ccxt.BadRequest: for what cannot be called, and for coroutine and generator functions
     """
     if not callable(callback):

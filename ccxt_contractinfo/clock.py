@@ -1,7 +1,7 @@
-"""The clock of ages, timeouts and of which came first: monotonic, and it goes on while the machine sleeps.
+"""The clock for ages, timeouts and order: it is monotonic, and goes on while the machine sleeps.
 
-Nobody can set it, as one can the time of day. Python's own ``time.monotonic()`` stands still in a suspended machine on
-Linux and macOS, where a connection that died hours ago would then seem to be seconds old.
+Unlike the time of day, it cannot be set. Python's own ``time.monotonic()`` stands still in a suspended machine on Linux
+and macOS: a connection that died hours ago would seem to be seconds old.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ from .venue_clock import FAR_OFF
 class MalformedEvent(ccxt.BadResponse):
     """A push, or an entry of exchangeInfo, that cannot be understood, or must not be believed.
 
-    `field` (str) names what is wrong, by Binance's short name (``'dt'``, ``'bks[2].mmr'``), or is ``'push'`` where the
-    whole is; `value` is what was found there.
+    `field` (str) names what is wrong, by Binance's short name (``'dt'``, ``'bks[2].mmr'``), or is ``'push'`` if the
+    whole push is wrong; `value` is what was found there.
     """
 
     def __init__(self, field: str, value: Any, expected: str) -> None:
@@ -62,9 +62,10 @@ class MalformedEvent(ccxt.BadResponse):
 
 
 class CumulativeMismatch(ccxt.BadResponse):
-    """Pushed brackets whose cumulative amounts are not what floors and rates imply. They are applied as they came.
+    """Pushed brackets whose cumulative amounts differ from what floors and rates imply. They are applied as they came.
 
-    `id` (str) is the contract's, `differences` a tuple of `CumulativeDifference`, one for each such bracket.
+    `id` (str) is the contract's; `differences` is what `LeverageTiers.cumulative_differences` gives, a tuple with one
+    item for each such bracket.
     """
 
     def __init__(self, id: str, differences: tuple[Any, ...]) -> None:
@@ -82,8 +83,8 @@ class CumulativeMismatch(ccxt.BadResponse):
 
 
 class PushContradicted(ccxt.BadResponse):
-    """A push says otherwise than another one of its contract, which came before it and claims to be newer: one of their
-    times is wrong, and REST is asked.
+    """A push contradicts another one of its contract, which came before it and claims to be newer: one of their times
+    is wrong, and REST is asked.
 
     `id` (str) is the contract's, `event_time` (ms) the push's, `known_time` (ms) that of the one before it.
     `venue_time` (ms, or None) is the time at Binance, as far as it is known.
@@ -128,7 +129,8 @@ class ProtocolViolation(ccxt.BadResponse):
 
 
 class ConnectionLost(ccxt.NetworkError):
-    """DNS, TCP, TLS or the proxy failed, or the peer is gone. `retry_after` (s, or None) is what a proxy asked for."""
+    """DNS, TCP, TLS or the proxy failed, or the peer is gone. `retry_after` (s, or None) is the wait that a proxy asked
+    for."""
 
     cause = "lost"
     retry_after: float | None = None
@@ -163,13 +165,13 @@ class PongTimeout(ccxt.RequestTimeout):
 
 
 class CanaryTimeout(ccxt.RequestTimeout):
-    """No push of the canary within `canary_timeout`: the connection is dead, or leads where nothing is delivered."""
+    """No push of the canary within `canary_timeout`: the connection is dead, or on a path that delivers nothing."""
 
     cause = "canary_timeout"
 
 
 class CanaryLate(ccxt.NetworkError):
-    """What comes was said by the venue longer ago than `canary_timeout`. The connection goes on."""
+    """Pushes come more than `canary_timeout` after the venue made them. The connection goes on."""
 
 
 class NoThreadError(ccxt.NetworkError, RuntimeError):
@@ -177,7 +179,7 @@ class NoThreadError(ccxt.NetworkError, RuntimeError):
 
 
 class Refusal(ccxt.BaseError):
-    """What an HTTP answer instead of an upgrade says: `status` (int) and `retry_after` (s, or None)."""
+    """The server answered with HTTP instead of an upgrade: `status` (int) and `retry_after` (s, or None)."""
 
     cause = "refused"
 

@@ -1,4 +1,4 @@
-"""What to install where a library of an extra is missing."""
+"""What to install if a library of an extra is missing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def how_to_install(extra: str, *modules: str) -> str:
     It names the libraries, not ``ccxt-contractinfo[extra]``: that works only where pip finds this project in an index.
 
     :param extra: such as ``'cli'``
-    :param modules: what was missing; named where the project's metadata knows no such extra
+    :param modules: what was missing; named if the project's metadata knows no such extra
     """
     names = [text for text in _requirements(extra) if not _is_installed(text)] or [
         module.replace("_", "-") for module in modules
     ]
-    # Double quotes are understood by all shells, that of Windows, too.
+    # All shells understand double quotes, Windows' too.
     return "pip install " + " ".join(f'"{name}"' for name in names)
 
 

@@ -1,5 +1,5 @@
-"""What has to begin anew in the child of a fork: there, no thread lives but the forking one, and locks stay as they
-were, even those that another thread held."""
+"""What has to begin again in the child of a fork: only the forking thread lives there, and locks stay as they were,
+even those that another thread held."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class Forkable(Protocol):
-    """Whoever holds locks, threads or sockets."""
+    """An object that holds locks, threads or sockets."""
 
     def after_fork(self) -> None:
-        """Begin anew: with new locks, without threads, without the parent's sockets."""
+        """Begin again with new locks, without threads, and without the parent's sockets."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The package's log. An error in a filter or a handler of the user's never reaches the code that logs."""
+"""The package's log. An error in a user's filter or handler never reaches the code that logs."""
 
 from __future__ import annotations
 

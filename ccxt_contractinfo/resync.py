@@ -9,12 +9,12 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class ResyncResult:
-    """What came of an answer, of a comparison, or of several. Times are s by `clock.now`.
+    """The result of an answer, of a comparison, or of several. Times are s by `clock.now`.
 
     `errors` are to be reported, such as entries that cannot be understood: the answer was applied without them.
-    `failure` is the error by which a part was lost, or None. REST has to be asked `again` at that time, because its
-    answer contradicts pushes, or None; for what is private, at `retry`, or None; and not before `not_before`.
-    `is_complete` is False where a contract was pushed that REST did not know yet.
+    `failure` is the error by which a part was lost, or None. `again` is when to ask REST again because its answer
+    contradicts pushes, or None; `retry` is when to ask again for private data, or None; and REST must not be asked
+    before `not_before`. `is_complete` is False if a contract was pushed that REST did not know yet.
     """
 
     errors: tuple[BaseException, ...] = ()
@@ -40,12 +40,12 @@ NOTHING = ResyncResult()
 
 
 def failed(error: BaseException) -> ResyncResult:
-    """A part was lost by this error, which is to be reported."""
+    """The result if a part was lost by this error, which is to be reported."""
     return ResyncResult(errors=(error,), failure=error)
 
 
 def merged(results: Iterable[ResyncResult]) -> ResyncResult:
-    """What came of all of these. Of several failures, the one that asks for the most patience counts."""
+    """The result of all of these together. Of several failures, the one that asks for the longest wait counts."""
     results = [result for result in results if result is not NOTHING]
     if len(results) < 2:
         return results[0] if results else NOTHING
@@ -60,10 +60,10 @@ def merged(results: Iterable[ResyncResult]) -> ResyncResult:
 
 
 def latest(*times: float | None) -> float | None:
-    """The latest of these times; None where there is none."""
+    """The latest of these times; None if there is none."""
     return max((time for time in times if time is not None), default=None)
 
 
 def patience(failure: BaseException | None) -> float:
-    """For how long (s) REST has asked not to be asked again; less than 0 where there is no failure."""
+    """How long (s) REST has asked to wait before the next request; less than 0 if there is no failure."""
     return -1.0 if failure is None else getattr(failure, "retry_after", None) or 0.0

@@ -1,4 +1,4 @@
-"""The settings of a stream: their defaults, units, and what is refused."""
+"""The settings of a stream: their defaults, units, and which values are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SERVE_TIERS = "serveTiers"
 """The one setting in ``options['contractInfo']`` that is not the stream's."""
 
 Wanted = Callable[[dict[str, Any]], bool]
-"""Whether a user wants to have a contract, by its ccxt market."""
+"""Whether a user wants a contract, by its ccxt market."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ class Settings:
 def stream_settings(exchange: Any) -> dict[str, Any]:
     """What ``exchange.options['contractInfo']`` holds for the stream.
 
-    :raises ccxt.BadRequest: where it is no dict
+    :raises ccxt.BadRequest: if it is no dict
     """
     return {name: value for name, value in _options(exchange).items() if name != SERVE_TIERS}
 
 
 def serves_tiers(exchange: Any) -> bool:
-    """Whether ``fetch_leverage_tiers()`` shall answer without an API key, from what is known.
+    """Whether ``fetch_leverage_tiers()`` answers from what is known if there is no API key.
 
-    :raises ccxt.BadRequest: where ``options['contractInfo']['serveTiers']`` is no bool
+    :raises ccxt.BadRequest: if ``options['contractInfo']['serveTiers']`` is no bool
     """
     value = _options(exchange).get(SERVE_TIERS, False)
     if not isinstance(value, bool):
@@ -103,9 +103,9 @@ def serves_tiers(exchange: Any) -> bool:
 
 
 def contracts_filter(exchange: Any) -> Wanted:
-    """Which contracts the user wants to have.
+    """The filter that says which contracts the user wants.
 
-    :raises ccxt.BadRequest: where ``options['contractInfo']['contracts']`` is neither None nor a plain function
+    :raises ccxt.BadRequest: if ``options['contractInfo']['contracts']`` is neither None nor a plain function
     """
     return Settings.of(exchange).contracts or (lambda market: True)
 

@@ -1,6 +1,6 @@
-"""How text from elsewhere is shown: from the network, a journal or a user's URL, on a terminal, in a log, in an error.
+"""How text from elsewhere (network, journal, a user's URL) is shown on a terminal, in a log, in an error.
 
-Whoever sends it may put escape sequences, newlines or a megabyte into it, and a URL may hold a password. Pure.
+Such text may hold escape sequences, newlines or a megabyte, and a URL may hold a password. Pure.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _USER = re.compile(
     r"|(?<=://)[^/?#\s:\[]*:(?!\d*(?:[/?#]|$))\S*@"  # a password with one of these in it, where a port would be
 )
 _URL = re.compile(r"://\S+|\?[^\s=?]+=\S*")
-"""From where it can hold a secret: behind the scheme, or, of the path of a request, in the query."""
+"""The part of a URL that can hold a secret: all after the scheme, or the query in the path of a request."""
 
 
 def printable(text: str) -> str:
-    """The text in one line, with each character escaped that is none to be read: of control, newlines, those that turn
-    the direction of writing, halves of surrogates. Letters of all languages stay."""
+    """The text in one line, with unreadable characters escaped: control characters, newlines, those that change the
+    direction of writing, halves of surrogates. Letters of all languages stay."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
@@ -41,7 +41,7 @@ def _escaped(character: str) -> str:
 
 
 def shown(value: object, limit: int = VALUE) -> str:
-    """Text from elsewhere in one line, `printable`, without what is secret in its URLs, and not too long."""
+    """Text from elsewhere in one line: `printable`, without the secrets in its URLs, and not too long."""
     text = str(value)
     clean = _URL.sub(lambda found: _public(found[0]), text[: limit + _LONGEST_URL])
     told = printable(clean[: limit + 1])
@@ -58,7 +58,7 @@ def shown_value(value: object) -> str:
 
 
 def shown_url(url: str) -> str:
-    """A URL without what may be secret: user and password, the values in its query but for names of streams, and the
+    """A URL without what may be secret: user and password, the values in its query (except names of streams), and the
     fragment."""
     if "://" not in url:
         url = url.rpartition("@")[2]
@@ -78,7 +78,7 @@ def _public_item(item: str) -> str:
 
 
 def without_secrets(text: str, url: str) -> str:
-    """A text without what is secret in a URL, which whoever was asked may have sent back in it."""
+    """A text without a URL's secrets: a server may send back the URL that it was asked for."""
     for secret in sorted(_secrets_of(url), key=len, reverse=True):
         text = text.replace(secret, "...")
     return text
@@ -93,8 +93,8 @@ def _secrets_of(url: str) -> set[str]:
 
 
 def clean_record(record: logging.LogRecord) -> bool:
-    """A filter of a logger, by which nothing from elsewhere can look like a line of the log: what is to be put into the
-    message, and what the exceptions of a traceback say, is `shown`."""
+    """A filter of a logger, so that no text from elsewhere can look like a line of the log: the arguments of the
+    message, and the texts of the exceptions in a traceback, are `shown`."""
     if isinstance(record.args, tuple) and record.args:
         record.args = tuple(each if isinstance(each, int | float) else shown(each, MESSAGE) for each in record.args)
     if record.exc_info and record.exc_info[1] is not None:
@@ -123,7 +123,7 @@ def _traceback(error: BaseException) -> Iterator[str]:
 
 
 def _named(error: BaseException) -> str:
-    """As the last line of a traceback has it. `traceback` itself would go over all causes for each of them."""
+    """An error as the last line of a traceback has it. `traceback` itself would go over all causes for each error."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:

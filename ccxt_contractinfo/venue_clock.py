@@ -1,7 +1,7 @@
-"""What time it is at the venue, as far as what it says tells, and so how old that is. Pure.
+"""The time at the venue, as far as its messages tell it, and so how old they are. Pure.
 
-What comes late arrives as punctually as ever: a gateway that lags by a minute, a push repeated for ever, a process that
-slept while pushes queued up. Only the times that are in it tell.
+Late messages come as regularly as others: from a gateway that lags by a minute, as a push that is repeated for ever, or
+in a process that slept while pushes queued up. Only the times in them show it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from math import inf
 
 WINDOW = 7200.0
-"""s; a lag counts for so long, and at most twice as long: clocks drift apart."""
+"""s; a lag counts for so long, and at most twice as long, because clocks drift apart."""
 
 FAR_OFF = 60.0
 """s; clocks of a venue's machines that differ by more than that are not believed."""
 
 
 class VenueClock:
-    """The venue's clock, from the times that it has put into what came.
+    """The venue's clock, from the times in its messages.
 
-    The lag of a message is the time from what is written in it to its arrival. It has the difference of two clocks in
-    it, so only differences between lags mean something: the smallest one that was shown lately, which a delayed message
-    cannot make smaller, counts as no delay. Two messages have to show it, so that one odd time changes nothing: two
-    pushes in a row, two answers in a row, or a push and an answer.
+    The lag of a message is the time of its arrival less the time written in it. This includes the difference of two
+    clocks, so only differences between lags mean something. The smallest recent lag counts as no delay; a delayed
+    message cannot make it smaller. Two messages have to show it, so that one odd time changes nothing: two pushes in a
+    row, two answers in a row, or a push and an answer.
 
     Venue times are in ms, as it says them; `now` is in s by `clock.now`. Not thread-safe.
     """
@@ -33,7 +33,7 @@ class VenueClock:
         self._pushed = self._answered = inf
         """The lag of the push, and of the answer, that came last."""
         self._said = -inf
-        """The venue time (s) of the last push, or of its arrival, if it claims to be of the future."""
+        """The venue time (s) of the last push, or of its arrival if the push claims a time in the future."""
 
     def pushed(self, time: float, now: float) -> None:
         """A push of this venue time has come."""
@@ -43,23 +43,23 @@ class VenueClock:
         self._said = min(time / 1000, now - self._smallest)
 
     def answered(self, time: float, now: float) -> None:
-        """An answer that was made at this venue time had come by `now`. It shows a smaller lag where all that is pushed
-        has been late from the beginning."""
+        """An answer that was made at this venue time had come by `now`. It shows a smaller lag if all pushes have been
+        late from the beginning."""
         lag = now - time / 1000
         self._show(lag, now)
         self._answered = lag
 
     def age(self, now: float) -> float | None:
-        """How long ago (s) the last push was said; None where there was none."""
+        """How long ago (s) the venue made the last push; None if there was none."""
         return None if self._said == -inf else now - self._smallest - self._said
 
     @property
     def delay(self) -> float:
-        """How late (s) the last push came; 0 where there was none."""
+        """How late (s) the last push came; 0 if there was none."""
         return 0.0 if self._pushed == inf else max(0.0, self._pushed - self._smallest)
 
     def time(self, now: float) -> int | None:
-        """The venue time; None where nothing has told it yet."""
+        """The venue time (ms); None if no message has told it yet."""
         return None if self._smallest == inf else int((now - self._smallest) * 1000)
 
     @property

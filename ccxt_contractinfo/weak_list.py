@@ -1,4 +1,4 @@
-"""A collection of what lasts for as long as somebody else holds it."""
+"""A list of objects that last for as long as other code holds them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _item = operator.methodcaller("__call__")
 
 
 class WeakList(Generic[_T]):
-    """Objects that are always true, in the order in which they came, for as long as somebody else holds them. Not
+    """Objects in the order in which they came, for as long as other code holds them. They must always be true. Not
     thread-safe, but it may be iterated while it changes.
 
     A `weakref.WeakSet` would do, but to iterate over one, or to ask whether it is empty, costs as much as an event.
@@ -22,7 +22,7 @@ class WeakList(Generic[_T]):
 
     def __init__(self) -> None:
         self.refs: tuple[weakref.ref[_T], ...] = ()
-        """The references themselves, for loops that are run for each event."""
+        """The references themselves, for loops that run for each event."""
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
