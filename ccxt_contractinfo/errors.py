@@ -1,4 +1,4 @@
-"""The errors of this package, each one of ccxt's own, so that what a bot catches already is enough.
+"""The errors of this package, each a subclass of one of ccxt's, so that a bot need not catch anything new.
 
     ccxt.BaseError
     ├── ccxt.ExchangeError
@@ -6,15 +6,15 @@
     │   │   └── ccxt.BadSymbol             a contract that the exchange does not have
     │   ├── ccxt.NotSupported              not a Binance futures exchange; a library for a proxy is missing
     │   ├── ccxt.InvalidProxySettings      proxies that contradict each other or cannot be read
-    │   ├── ccxt.ExchangeClosedByUser      the stream was stopped while somebody waited for it
+    │   ├── ccxt.ExchangeClosedByUser      the stream was stopped while a call waited for it
     │   └── ccxt.OperationRejected
     │       └── ccxt.RestrictedLocation
     │           └── LocationRefused        HTTP 451, or 403 for a restricted location: final
     └── ccxt.OperationFailed
         ├── ccxt.BadResponse
-        │   ├── MalformedEvent             a push that does not say what a push must say
-        │   ├── PushContradicted           a push says otherwise than one before it that claims to be newer
-        │   ├── CumulativeMismatch         pushed brackets whose cumulative amounts floors and rates do not imply
+        │   ├── MalformedEvent             a push that cannot be understood or believed
+        │   ├── PushContradicted           a push contradicts one before it that claims to be newer
+        │   ├── CumulativeMismatch         pushed cumulative amounts differ from what floors and rates imply
         │   ├── MalformedJournal           a line of a journal that cannot be read or played
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
         └── ccxt.NetworkError
@@ -25,7 +25,7 @@
             │   ├── PongTimeout            no answer to a ping within ping_timeout
             │   └── CanaryTimeout          no push of the canary within canary_timeout
             ├── NoThreadError              the system has no more threads; a RuntimeError, too
-            ├── CanaryLate                 what comes was said longer ago than canary_timeout; nothing is cut for it
+            ├── CanaryLate                 pushes come later than canary_timeout; the connection goes on
             ├── ccxt.RateLimitExceeded
             │   └── RateLimited            HTTP 429 or 418, with Retry-After
             └── ccxt.ExchangeNotAvailable

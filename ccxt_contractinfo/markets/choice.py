@@ -122,7 +122,7 @@ class Choice:
         return self.since.get(sub_type) is not None
 
     def is_later(self, sub_type: SubType, onboarded: int | None) -> bool:
-        """Whether a contract was onboarded (ms) after a loading of which it is still unknown what it left out."""
+        """Whether a contract was onboarded (ms) after a loading whose left-out contracts are still unknown."""
         since = self.since.get(sub_type)
         return since is not None and is_later(onboarded, since)
 

@@ -576,8 +576,8 @@ class MarketTable(PublishedMarkets):
         return all_markets(self.markets, self.by_id, self._words)
 
     def _silent(self, fresh: Iterable[Market], known: Mapping[str, Market], sub_types: set[SubType]) -> set[SubType]:
-        """The sub-types of known contracts of which a loading has brought none: ccxt takes an unexpected answer for an
-        empty list of markets."""
+        """The sub-types that have known contracts, but no loaded ones: ccxt takes an unexpected answer for an empty
+        list of markets."""
         here = {market_sub_type(market) for market in fresh if is_contract(market)}
         return {market_sub_type(market) for market in known.values()} & sub_types - here
 

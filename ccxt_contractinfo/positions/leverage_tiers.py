@@ -285,8 +285,7 @@ class LeverageTiers(Sequence[LeverageTier]):
 
         :param direction: 1 where profit grows with the notional, -1 where it shrinks
         """
-        # In each tier, what is left is a line: balance + direction * (notional - entry) - (rate * notional -
-        # cumulative).
+        # In each tier, this is a line: balance + direction * (notional - entry) - (rate * notional - cumulative).
         at_entry = self._step(entry)
         is_left = balance > at_entry.rate * entry - at_entry.cumulative
         is_falling = is_left is (direction > 0)

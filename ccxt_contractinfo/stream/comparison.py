@@ -128,7 +128,7 @@ class Comparison:
 
     def _compared(self, follower: Follower, began: float) -> float | None:
         """Note that a follower's markets were compared. Returns when to compare them again, or None. An answer from a
-        cache lacks the latest changes, and after a gap no push has told of these."""
+        cache lacks the latest changes, and after a gap no push has told them."""
         if self._uncompared.get(follower, FOREVER) > began:
             return None
         settled = self._uncompared.pop(follower) + self.settle_time

@@ -47,7 +47,7 @@ def ignore(stage: str, sock: socket.socket | None) -> None:
 
 
 def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore) -> socket.socket:
-    """Connect to the endpoint's host, through its proxy and TLS where it has them.
+    """Connect to the endpoint's host, through its proxy and TLS if it has them.
 
     :param timeout: s; bounds each single wait, so the holder of the socket has to cut a peer that drips bytes
     :raises OSError, ccxt.BaseError: what failed; the holder closes the socket

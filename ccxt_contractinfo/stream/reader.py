@@ -326,7 +326,7 @@ class Session:
         return False
 
     def _check_signs_of_life(self, now: float, *, is_behind: bool) -> None:
-        """Raise where a pong or a canary push is overdue at `now` (s by `clock.now`).
+        """Raise if a pong or a canary push is overdue at `now` (s by `clock.now`).
 
         :param is_behind: something else has just been read, so what is overdue may have come already, behind it. It
             gets as much time again, but no more: a peer that sends without end may never send it

@@ -462,7 +462,7 @@ class ContractInfoStream:
         return contextlib.nullcontext() if self._recorder.journal is None else self._lock
 
     def shortcomings(self) -> str:
-        """What to add where nothing came for a while: the state and its reason, if the state is not 'live'."""
+        """What to add to an error that nothing came in time: the state and its reason, if the state is not 'live'."""
         state, error = self._state, self._reports.last_error
         if state == "live":
             return ""
