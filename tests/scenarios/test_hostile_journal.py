@@ -101,7 +101,7 @@ def command(*arguments: str) -> Callable[[Path], None]:
         """A command ends with 0, or with 1 and one line that names the malformed one."""
         told, out = io.StringIO(), io.TextIOWrapper(io.BytesIO())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cli_exchange.exchanges, "binanceusdm", Offline)
+            patch.setattr(cli_exchange.ready_made, "binanceusdm", Offline)
             patch.setattr(sys, "stdout", out)
             with contextlib.redirect_stderr(told):
                 code = main([argument.format(path) for argument in arguments])
