@@ -10,6 +10,7 @@ import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import Inbox, Make, eventually, go_live, held_by_another_thread
 from tests.constants import FAST, PATIENCE
@@ -48,6 +49,12 @@ def told_until(sim: BinanceSimulator, inbox: Inbox) -> list[tuple[str, list[str]
 def resynced(exchange: Any) -> Any:
     assert exchange.contract_info_stream().resync(PATIENCE)
     return exchange
+
+
+def all_told(exchange: Any, inbox: Inbox) -> None:
+    """Wait until the callbacks have had everything that has happened, and forget that."""
+    exchange._contract_info().updates.finish(clock.now() + PATIENCE)
+    inbox.items.clear()
 
 
 def serve(sim: BinanceSimulator, *entries: dict[str, Any]) -> None:
@@ -317,7 +324,7 @@ def test_what_is_left_out_stays_out(sim: BinanceSimulator, few: Any, inbox: Inbo
 def test_what_is_new_at_the_venue_comes_in(sim: BinanceSimulator, few: Any, inbox: Inbox) -> None:
     """A contract that the venue gets afterwards is listed, by a push or a comparison, and stays through reloads."""
     resynced(few)
-    inbox.items.clear()
+    all_told(few, inbox)
     sim.list_contract("NEWUSDT", status="TRADING")
     assert [("NEWUSDT", ["listed"])] == told(inbox)
     for _ in range(2):
@@ -344,7 +351,7 @@ def test_a_choice_that_varies_is_neither_listing_nor_delisting(sim: BinanceSimul
     """Where a user's fetch_markets chooses others at each load, as by volume, what comes and goes is no news; what is
     really gone is."""
     exchange = resynced(bot(Few))
-    inbox.items.clear()  # what was announced, but is not open yet
+    all_told(exchange, inbox)  # what was announced, but is not open yet
     exchange.ids = ("BTCUSDT", "ETHUSDT", "XRPUSDT")
     exchange.load_markets(True)
     resynced(exchange)
@@ -470,7 +477,7 @@ def test_a_loading_that_a_user_puts_in_place_later(sim: BinanceSimulator, bot: M
 def test_a_reload_of_a_choice_hides_no_listing(sim: BinanceSimulator, bot: Make, inbox: Inbox, status: str) -> None:
     """A contract that the venue gets between a comparison and a reload of the user's choice is told all the same."""
     exchange = resynced(bot(Few))
-    inbox.items.clear()
+    all_told(exchange, inbox)
     time = exchange.milliseconds() - 1000
     sim.list_contract("NEWUSDT", status=status, push=False, onboard_time=time)
     exchange.load_markets(True)
