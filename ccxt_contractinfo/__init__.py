@@ -5,6 +5,8 @@
 >>> updates = exchange.watch_contract_info()  # doctest: +SKIP
 """
 
+from typing import get_type_hints
+
 from . import log
 from .contracts.events import Bracket, ContractInfoEvent
 from .contracts.kinds import KINDS, Kind
@@ -58,6 +60,10 @@ def _show_public_places() -> None:
         thing = globals()[name]
         module = getattr(thing, "__module__", "")
         if module.startswith(f"{__name__}.") and module != f"{__name__}.errors":  # which is public, too
+            if "__annotations__" in vars(thing) and isinstance(thing, type):
+                # They are texts, which mean something in the module they are written in alone.
+                own, hints = vars(thing)["__annotations__"], get_type_hints(thing, include_extras=True)
+                thing.__annotations__ = {name: hints[name] for name in own}
             thing.__module__ = __name__
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import ccxt
 import pytest
@@ -75,3 +75,12 @@ def test_things_show_their_public_place() -> None:
             assert getattr(importlib.import_module(module), name) is getattr(cci, name)
     assert "ccxt_contractinfo.simulator" == simulator.BinanceSimulator.__module__
     assert "<class 'ccxt_contractinfo.binanceusdm'>" == repr(cci.binanceusdm)
+
+
+def test_annotations_can_be_resolved() -> None:
+    """Tools that resolve the annotations of public classes, as for dataclasses, find what they mean."""
+    for name in cci.__all__:
+        thing = getattr(cci, name)
+        if isinstance(thing, type):
+            assert vars(thing).get("__annotations__", {}).keys() <= get_type_hints(thing).keys()
+    assert tuple[cci.Bracket, ...] == get_type_hints(cci.ContractInfoEvent)["brackets"]

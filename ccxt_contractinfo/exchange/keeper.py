@@ -414,19 +414,29 @@ class MarketKeeper:
                 logger.warning("contractInfo: a frame could not be shown: %s", error)
 
     def started(self) -> None:
-        """The stream begins to run. Waits for nothing."""
-        with self.table.lock:
+        """The stream begins to run. Does not wait."""
+        with self._present_table() as table:
             self.is_following = True
-            self.table.told.add(self.updates)
+            table.told.add(self.updates)
             self._was_stopped = False
 
     def stopped(self, error: ccxt.BaseError) -> None:
-        """The stream was stopped, or has failed for good, or was left: wake the calls that wait. Waits for nothing."""
+        """The stream was stopped, or failed for good, or was left: wake the waiting calls. Does not wait."""
         self.updates.close(error)
-        with self.table.lock:
+        with self._present_table() as table:
             self.is_following = False
-            self.table.told.discard(self.updates)
+            table.told.discard(self.updates)
             self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
+
+    @contextlib.contextmanager
+    def _present_table(self) -> Iterator[MarketTable]:
+        """The table as it is, locked, whatever markets a user has set meanwhile."""
+        while True:
+            table = self.table
+            with table.lock:
+                if table is self.table:
+                    yield table
+                    return
 
     def finish(self, deadline: float) -> None:
         """Wait until callbacks have been told everything and their threads have ended, until `deadline` (s by
@@ -471,6 +481,8 @@ class MarketKeeper:
         table.told.add(self.held)
         if self.is_following:
             table.told.add(self.updates)
+        else:
+            table.told.discard(self.updates)
 
     def _part_from(self, table: MarketTable) -> None:
         table.sharers.discard(self)
@@ -489,6 +501,11 @@ class MarketKeeper:
         with table.lock:
             self._share(table)
         self.table = table
+        # `started` or `stopped` may have come meanwhile, when the table was still the other one.
+        with old.lock:
+            self._part_from(old)
+        with table.lock:
+            self._share(table)
         if self.stream is not None:
             self.stream.note_tables()
         for arrival in waiting:

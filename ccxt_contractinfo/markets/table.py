@@ -183,7 +183,8 @@ class MarketTable(PublishedMarkets):
             return self._applied(market, arrival)
         handled = self._applied(market, self.adjusted.believed(arrival))
         # A push has the public brackets; only REST has the account's.
-        return handled._replace(again=(*handled.again, Again.SOON)) if arrival.event.brackets else handled
+        asks = bool(arrival.event.brackets) and any(sharer.has_key for sharer in self.sharers)
+        return handled._replace(again=(*handled.again, Again.SOON)) if asks else handled
 
     def _applied(self, market: Market, arrival: Arrival) -> Handled:
         event, contradicts = arrival.event, None

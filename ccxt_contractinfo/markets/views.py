@@ -25,6 +25,11 @@ class Sharer(Protocol):
     is_following: bool
     """Whether it follows a stream now."""
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it can ask REST for the account's own leverage brackets."""
+        ...
+
     def trades(self, sub_type: SubType) -> bool:
         """Whether it loads contracts of a sub-type."""
         ...

@@ -105,11 +105,11 @@ class Replay:
         freshness = Freshness(settings, self._reports)
         self._intake = Intake(self._followers, self._events, self._recorder, _NoRest(), self._reports, freshness)
         renew_after_fork(self)
-        self._take_over(attach(exchange))
+        first = _first_markets(path)  # before the exchange is touched: there may be no such journal
+        self._take_over(attach(exchange), first)
 
-    def _take_over(self, exchange: Any) -> None:
+    def _take_over(self, exchange: Any, first: dict[SubType, Line]) -> None:
         """Give the exchange the markets of the journal's beginning, and become its stream."""
-        first = _first_markets(self._path)
         self._keeper = exchange._contract_info()
         if first and not self._keeper.sub_types().intersection(first):
             there_are = " and ".join(sorted(first))

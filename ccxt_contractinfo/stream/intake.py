@@ -24,6 +24,9 @@ logger = logging.getLogger("ccxt_contractinfo")
 HOLD_BACK = 1.0
 """How long (s) pushes wait at most for a new connection's first comparison, to be told after what was missed."""
 
+_LOOKS = 10
+"""How often to look for other tables before a push is told."""
+
 _OF_NO_EFFECT = (Outcome.DUPLICATE, Outcome.IGNORED)  # a tuple: an Outcome is slow to hash
 
 
@@ -60,6 +63,8 @@ class Intake:
         self.knows_tables = False
         """Set it to False when a follower may have another table, or markets that a user has set."""
         self._tables: tuple[MarketTable, ...] = ()
+        self._has_failed = False
+        """Whether the markets of a follower could not be taken over."""
         self.last_event: float | None = None
         """When the last push came."""
         self.counts: Counter[str] = Counter()
@@ -148,9 +153,12 @@ class Intake:
         """Apply a push to all tables, then tell it; returns whether it changed something."""
         tables = self._tables if self.knows_tables else self._find_tables()
         handled = [self._handled(table, arrival) for table in tables]
-        while not self.knows_tables:  # a reload may replace a table while this waits for its lock
+        for _ in range(_LOOKS):  # a reload may replace a table while this waits for its lock
+            if self.knows_tables:
+                break
             before, tables = tables, self._find_tables()
             handled += [self._handled(table, arrival) for table in tables if table not in before]
+        self.knows_tables = self.knows_tables and not self._has_failed
         outcomes = [each.outcome for each in handled]
         if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
             self.counts["duplicates"] += 1
@@ -165,8 +173,19 @@ class Intake:
         return Outcome.APPLIED in outcomes
 
     def _find_tables(self) -> tuple[MarketTable, ...]:
-        self.knows_tables = True  # before the search: they may change meanwhile
-        self._tables = tuple({follower.in_step(): None for follower in self._followers})
+        """The tables of all followers, except those whose markets cannot be taken over: a user's own may hold anything.
+        These are reported, and tried again at the next push."""
+        self.knows_tables, self._has_failed = True, False  # before the search: they may change meanwhile
+        tables: dict[MarketTable, None] = {}
+        for follower in self._followers:
+            try:
+                tables[follower.in_step()] = None
+            except Exception as error:
+                self._has_failed = True
+                logger.exception("contractInfo: the markets of an exchange cannot be taken over")
+                self._reports.report(error)
+                self._doubts.ask_for(Again.SETTLED)
+        self._tables = tuple(tables)
         return self._tables
 
     def _handled(self, table: MarketTable, arrival: Arrival) -> Handled:

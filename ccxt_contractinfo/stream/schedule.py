@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .. import clock
 from ..backoff import Backoff, Uniform
 from ..clock import FOREVER
-from ..resync import ResyncResult, patience
+from ..resync import NOTHING, ResyncResult, patience
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -110,6 +110,7 @@ class Schedule:
                     self._bring_forward(now + self._backoff.next_delay())
                 if result.due is not None:
                     self._bring_forward(result.due)
+            result = NOTHING  # a traceback would keep what it went through until the next comparison
 
     def _next(self) -> float | None:
         """Wait until the next comparison is due; returns the time then, or None at the end."""

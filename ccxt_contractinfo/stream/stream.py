@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import logging
 import threading
 import weakref
@@ -669,7 +670,8 @@ class ContractInfoStream:
                 self._freshness.heard("resync", began)
             concluded = self._comparison.concluded(result, began, released)
             self._update_state()
-            return concluded
+            # Reported already; and a traceback would keep an exchange that its user drops.
+            return dataclasses.replace(concluded, errors=())
 
     def _journal_failed(self, error: OSError) -> None:
         logger.error("contractInfo: the journal cannot be written to, and is tried again and again: %s", error)
@@ -711,6 +713,7 @@ class ContractInfoStream:
             self._proven.clear()
             self._comparison.end()
             self._intake.forget()
+            self._intake.last_event = None
             self._needed = ()
         self._lock = threading.RLock()
         self._condition = threading.Condition(self._lock)

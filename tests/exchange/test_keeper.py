@@ -164,3 +164,24 @@ def test_collecting_an_exchange_takes_no_lock(sim: BinanceSimulator, live: Any) 
     reference = weakref.ref(other)
     del other, collector
     eventually(lambda: gone(reference))
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["started", "stopped"])
+def test_a_stream_that_starts_or_stops_while_markets_are_joined(make: Any, follows: bool) -> None:
+    """While an exchange waits to join another one's markets, its stream may start or stop: afterwards the table that
+    it has tells it, if it follows, and the other one does not."""
+    first, second = make(), make()
+    keeper, old, new = first._contract_info(), first._contract_info().table, second._contract_info().table
+    if not follows:
+        keeper.started()
+    with held_by_another_thread(new.lock):
+        joining = threading.Thread(target=first.set_markets_from_exchange, args=(second,))
+        joining.start()
+        eventually(lambda: keeper not in old.sharers)  # it waits for the lock
+        if follows:
+            keeper.started()
+        else:
+            keeper.stopped(ccxt.ExchangeClosedByUser("stopped"))
+    joining.join(PATIENCE)
+    assert keeper.table is new
+    assert (False, follows) == (keeper.updates in old.told, keeper.updates in new.told)

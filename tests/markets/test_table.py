@@ -56,6 +56,8 @@ class Sharer:
         table.sharers.add(self)
         table.told.add(self)
 
+    has_key = True
+
     def trades(self, sub_type: SubType) -> bool:
         return sub_type == "linear"
 

@@ -377,3 +377,11 @@ def test_the_child_of_a_fork_can_play(path: Path) -> None:
         replay.after_fork()
         assert "idle" == replay.state
         assert 3 == len(list(replay))
+
+
+def test_without_a_journal_the_exchange_stays_as_it_was(tmp_path: Path) -> None:
+    """Where there is no such journal, the exchange is not attached."""
+    exchange = ccxt.binanceusdm()
+    with pytest.raises(FileNotFoundError):
+        cci.replay(tmp_path / "none.jsonl", exchange)
+    assert ccxt.binanceusdm is type(exchange)

@@ -201,6 +201,32 @@ def test_who_is_told_is_kept(sim: BinanceSimulator, kept_by: str) -> None:
     eventually(lambda: not plugin_threads() and sim.connections == 0)
 
 
+class Picky(cci.binanceusdm):
+    """A user's class that cannot make a market of one contract."""
+
+    def parse_market(self, market: Any) -> Any:
+        if market["symbol"] == "NEWUSDT":
+            raise ValueError("not this one")
+        return super().parse_market(market)
+
+
+def test_what_a_comparison_met_keeps_no_exchange(sim: BinanceSimulator) -> None:
+    """An error in a comparison, once reported, does not keep an exchange that its user drops."""
+    exchange, errors = sim.connect(Picky({"options": {"contractInfo": {**FAST, "resync_interval": None}}})), Inbox()
+    stream = go_live(exchange)
+    subscription = stream.on_error(errors)
+    sim.list_contract("NEWUSDT", status="TRADING", push=False)
+    assert stream.resync(PATIENCE)
+    errors.wait_for(lambda: "not this one" in map(str, errors.items))
+    subscription.cancel()
+    errors.items.clear()
+    exchange.session.close()
+    reference = weakref.ref(exchange)
+    del exchange, stream, subscription
+    eventually(lambda: gone(reference))
+    eventually(lambda: not plugin_threads())
+
+
 def test_an_exchange_that_reconnects_goes_too(sim: BinanceSimulator) -> None:
     """A dropped exchange goes while it waits for its next try, be that far off."""
     exchange = sim.connect(

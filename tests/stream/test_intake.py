@@ -218,3 +218,33 @@ def test_cumulative_amounts_that_do_not_fit(desk: Desk, table: MarketTable) -> N
     (error,) = desk.errors.taken()
     assert isinstance(error, CumulativeMismatch)
     assert 2 == len(table.markets[IOTA]["leverageTiers"])
+
+
+def test_markets_that_cannot_be_taken_over(desk: Desk, table: MarketTable) -> None:
+    """Where a user has set markets that cannot be read, that is reported and REST is asked; the other exchanges have
+    the push, and the next push tries again."""
+
+    def refuse() -> None:
+        raise KeyError("symbol")
+
+    broken = desk.follow(loaded(entry()))
+    broken.step = refuse
+    for number, word in enumerate(("TRADING_HALT", "SETTLING")):
+        desk.take(push(cs=word, time=SERVER_TIME + number))
+        assert word == status(table)
+        assert ["'symbol'"] == list(map(str, desk.errors.taken()))
+    assert [Again.SETTLED, Again.SETTLED] == desk.doubts.asked
+    broken.step = lambda: None
+    desk.take(push(cs="TRADING", time=SERVER_TIME + 2))
+    assert "TRADING" == status(broken.table)
+
+
+def test_markets_that_never_stay(desk: Desk, table: MarketTable) -> None:
+    """An exchange whose markets are other ones whenever they are looked at holds nothing up."""
+
+    def restless() -> None:
+        desk.intake.knows_tables = False
+
+    desk.follow(table).step = restless
+    desk.take(push(cs="TRADING_HALT"))
+    assert ("TRADING_HALT", 1) == (status(table), len(desk.told.taken()))
