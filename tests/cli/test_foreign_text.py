@@ -32,7 +32,7 @@ AT = "2026-11-22T12:00:00Z"
 def test_watch_on_a_terminal(sim: BinanceSimulator, term: str | None) -> None:
     """The live view and the lines show a hostile status escaped, and go on."""
     with Terminal(sim.port, "watch", width=300, height=40, term=term) as terminal:
-        terminal.wait_for(lambda: "live" in terminal.text)
+        terminal.wait_for(lambda: re.search(r"\blive\b", terminal.text) is not None)  # and not "delivery"
         sim.push(hostile())
         terminal.wait_for(lambda: "owned" in terminal.text)
         assert_harmless(terminal.raw)

@@ -241,6 +241,6 @@ def test_every_change_of_state_has_its_cause(sim: BinanceSimulator, make: Make) 
         assert stream.wait_until_live(PATIENCE)
     assert all(before[1] == after[0] for before, after in zip(states.items, states.items[1:], strict=False))
     assert {"lost", "pong_timeout", "closed"} <= set(stream.health()["reconnects"])
-    causes = {getattr(error, "cause", None) for error in errors.items}
-    assert {"lost", "pong_timeout", "closed"} <= causes
+    expected = {"lost", "pong_timeout", "closed"}
+    errors.wait_for(lambda: expected <= {getattr(error, "cause", None) for error in errors.items})
     assert isinstance(cci.ContractInfoStream().health()["reconnects"], dict)
