@@ -16,7 +16,7 @@ REASON = HOSTILE.partition("[/x]")[0]
 
 
 def hostile(**changes: Any) -> dict[str, Any]:
-    """A push about BTCUSDT with a status that nobody wants to have on his terminal."""
+    """A push about BTCUSDT with a status that does harm on a terminal."""
     return dict(push("BTCUSDT", 2 * SERVER_TIME, **{"cs": HOSTILE, **changes}).raw)
 
 

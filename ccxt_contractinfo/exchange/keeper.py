@@ -122,11 +122,16 @@ class MarketKeeper:
                 self.ask_again()  # their age is unknown
         return self.table
 
+    def locked_table(self) -> contextlib.AbstractContextManager[MarketTable]:
+        """The table behind `exchange.markets`, locked; see `in_step`."""
+        return self._locked(self.in_step)
+
     @contextlib.contextmanager
-    def locked_table(self) -> Iterator[MarketTable]:
-        """The table, locked. It is the current one, even if another thread reloads while this waits for the lock."""
+    def _locked(self, find: Callable[[], MarketTable]) -> Iterator[MarketTable]:
+        """The table that `find` returns, locked. It is the current one, even if another thread reloads while this waits
+        for the lock."""
         while True:
-            table = self.in_step()
+            table = find()
             with table.lock:
                 if table is self.table:
                     yield table
@@ -243,7 +248,7 @@ class MarketKeeper:
             raise ccxt.BadSymbol(f"{self.exchange.id} does not have a contract {symbol!r}")
         return market
 
-    # # What users want to be told
+    # What users want to be told
 
     def filter(self, symbols: Iterable[str] | str | None, kinds: Iterable[str] | str | None) -> Filter | None:
         """A filter of updates; None: all pass. Raises ccxt.BadSymbol or ccxt.BadRequest."""
@@ -334,7 +339,7 @@ class MarketKeeper:
     @property
     def has_account(self) -> bool:
         """Whether this exchange, or one that shares its markets, has a key."""
-        return self.has_key or any(getattr(sharer, "has_key", False) for sharer in self.in_step().sharers)
+        return self.has_key or any(sharer.has_key for sharer in self.in_step().sharers)
 
     def tiers_error(self) -> str | None:
         """See `Follower`."""
@@ -415,7 +420,7 @@ class MarketKeeper:
 
     def started(self) -> None:
         """The stream begins to run. Does not wait."""
-        with self._present_table() as table:
+        with self._locked(lambda: self.table) as table:
             self.is_following = True
             table.told.add(self.updates)
             self._was_stopped = False
@@ -423,20 +428,10 @@ class MarketKeeper:
     def stopped(self, error: ccxt.BaseError) -> None:
         """The stream was stopped, or failed for good, or was left: wake the waiting calls. Does not wait."""
         self.updates.close(error)
-        with self._present_table() as table:
+        with self._locked(lambda: self.table) as table:
             self.is_following = False
             table.told.discard(self.updates)
             self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
-
-    @contextlib.contextmanager
-    def _present_table(self) -> Iterator[MarketTable]:
-        """The table as it is, locked, whatever markets a user has set meanwhile."""
-        while True:
-            table = self.table
-            with table.lock:
-                if table is self.table:
-                    yield table
-                    return
 
     def finish(self, deadline: float) -> None:
         """Wait until callbacks have been told everything and their threads have ended, until `deadline` (s by

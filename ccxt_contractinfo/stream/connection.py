@@ -244,7 +244,7 @@ class _WebSocket(websocket.WebSocket):
         except TimeoutError as error:
             raise websocket.WebSocketTimeoutException("nothing came") from error
         if not data:
-            # # websocket-client's own error would close the socket here, before we can say goodbye
+            # websocket-client's own error would close the socket here, before we can say goodbye
             raise websocket.WebSocketConnectionClosedException
         return data
 

@@ -378,7 +378,7 @@ class ContractInfoStream:
             **({} if journal is None else {"journal_lost": journal.lost}),
         }
 
-    # # For followers
+    # For followers
 
     @property
     def settle_time(self) -> float:
@@ -533,7 +533,7 @@ class ContractInfoStream:
                 self._end("stopped", _closed_by_user())
                 return
             reason = shown_value(error)
-            self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {reason}; start it anew")
+            self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {reason}; start it again")
             self._end("failed", self._error)
             logger.error("contractInfo: failed for good: %s", self._error)
             self._reports.report(self._error)
@@ -644,7 +644,7 @@ class ContractInfoStream:
                 self._freshness.canary(time, now, self._endpoint.shown)
         session.canary(time, now)
 
-    # # Comparisons with REST
+    # Comparisons with REST
 
     def _compare_uncompared(self) -> None:
         """Have the markets compared that are not compared yet. With the lock."""

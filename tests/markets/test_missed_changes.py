@@ -157,7 +157,7 @@ def test_a_contract_that_is_there_after_all() -> None:
 
 @pytest.mark.parametrize(("id", "sub_type"), [("IOTAUSDT", "linear"), ("BTCUSD_PERP", "inverse")])
 def test_brackets_become_known(id: str, sub_type: Any) -> None:
-    """Tiers that nobody knew are put in place, and not told as changed."""
+    """Tiers that were unknown are put in place, and not told as changed."""
     brackets = {id: told_by_rest(PUSHED, sub_type)}
     [news], _ = compared(known(entry(id)), snapshot(entry(id), sub_type=sub_type), brackets=brackets)
     assert ([], {}, True) == (news.change.kinds, news.change.previous, news.change.changed)

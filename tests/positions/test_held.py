@@ -45,7 +45,7 @@ def test_only_what_concerns_a_position_is_kept() -> None:
 
 
 def test_what_is_taken_is_gone() -> None:
-    """What was taken is not there again; other contracts keep theirs; what changes then counts anew."""
+    """What was taken is not there again; other contracts keep theirs; what changes after that is there again."""
     unasked = Unasked()
     for id in ("IOTAUSDT", "BTCUSDT"):
         unasked.note(record(id, previous={"created": 1}))

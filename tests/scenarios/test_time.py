@@ -172,7 +172,7 @@ def test_a_gateway_that_lags_from_the_beginning(sim: BinanceSimulator, make: Mak
 
 
 def test_that_answers_show_pushes_to_be_late_is_told(quiet: BinanceSimulator) -> None:
-    """Where an answer of REST's is the first to show how late the pushes are, an error says so at once."""
+    """If an answer from REST is the first to show how late the pushes are, an error says so at once."""
     with quiet.connect(cci.binanceusdm({"options": {"contractInfo": {**FAST, "canary_timeout": 10.0}}})) as exchange:
         stream, errors, late = exchange.contract_info_stream(), Inbox(), now() - 60_000
         stream.on_error(errors)

@@ -143,7 +143,7 @@ def test_the_time_of_day_can_be_set_back(sim: BinanceSimulator, plain: Any, mock
 
 
 def test_an_error_holds_no_socket(sim: BinanceSimulator, plain: Any) -> None:
-    """Whoever keeps the error keeps no connection open with it."""
+    """An error that a user keeps holds no connection open."""
     sim.fail_rest(500)
     before = open_sockets()
     with pytest.raises(ccxt.BaseError) as caught:
