@@ -15,10 +15,8 @@ import ccxt
 from .. import clock
 from ..clock import FOREVER
 from ..contracts.changes import Market
-from ..contracts.events import ContractInfoEvent, SubType
-from ..contracts.updates import ContractInfo, own_event
-from ..delivery.channel import Channel
-from ..delivery.threads import Subscription
+from ..contracts.events import SubType
+from ..contracts.updates import ContractInfo
 from ..exchange.sync import attach
 from ..forking import renew_after_fork
 from ..journal.entries import ANSWERS, bytes_of
@@ -26,12 +24,11 @@ from ..journal.reading import Line, read_lines
 from ..journal.recorder import Recorder
 from ..markets.table import Again
 from ..settings import Settings
+from ..stream.face import StreamFace, closed_by_user
 from ..stream.follower import Follower
 from ..stream.freshness import Freshness
 from ..stream.intake import Intake
-from ..stream.reports import Reports
 from ..venues.registry import venue_of
-from ..weak_list import WeakList
 from .player import Player
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -68,7 +65,7 @@ def replay(path: str | os.PathLike[str], exchange: Any, speed: float | None = No
     return Replay(path, exchange, speed)
 
 
-class Replay:
+class Replay(StreamFace):
     """A journal that is played; see `replay`. For the exchange it is the stream: ``contract_info_stream()`` returns it,
     and it has the methods of `ContractInfoStream`.
 
@@ -84,23 +81,13 @@ class Replay:
         is_speed = isinstance(speed, int | float) and not isinstance(speed, bool) and 0 < speed < FOREVER
         if speed is not None and not is_speed:
             raise ccxt.BadRequest(f"replay(): speed should be a positive number or None, not {speed!r}")
+        super().__init__(limit=sys.maxsize)
         self._path = path
         self._speed = speed
-        self._state = "idle"
         self._is_started = False
         self._is_playing = False
         self._ended = threading.Event()
-        self._is_verbose = False
-        self._dropped = 0
-        """As in `ContractInfoStream`."""
-        self._lock = threading.RLock()
-        self._condition = threading.Condition(self._lock)
-        self._followers: WeakList[Follower] = WeakList()
-        settings, limit = Settings(), sys.maxsize
-        self._reports = Reports(limit)
-        failed = self._reports.callback_failed
-        self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=failed, make=own_event)
-        self._states = Channel("states", key=lambda states: states, limit=limit, failed=failed)
+        settings = Settings()
         self._recorder = Recorder(settings, self._reports.report, self._reports.report)
         freshness = Freshness(settings, self._reports)
         self._intake = Intake(self._followers, self._events, self._recorder, _NoRest(), self._reports, freshness)
@@ -171,8 +158,7 @@ class Replay:
             self._player.answer(entry)
             return
         if kind == "push" and self._is_verbose and not entry.get("repeated"):
-            for follower in self._followers:
-                follower.log_frame("message", bytes_of(entry["raw"]))
+            self._show_frame("message", bytes_of(entry["raw"]))
         with self._lock:
             if kind == "state":
                 self._set_state(entry["new"])
@@ -211,7 +197,7 @@ class Replay:
         self._intake.forget_tables()
         self._set_state("stopped")
         for follower in self._followers:
-            follower.stopped(_closed_by_user())
+            follower.stopped(closed_by_user())
         self._reports.tell_repeats()
         return True
 
@@ -220,29 +206,12 @@ class Replay:
         for follower in followers:
             follower.finish(deadline)
         if has_ended:
-            for channel in (self._events, self._states, self._reports.channel):
-                channel.finish(deadline)
-
-    @property
-    def state(self) -> str:
-        """What the journal says of the state of its stream, see `ContractInfoStream.state`; 'idle' before that, and
-        'stopped' at the end."""
-        return self._state
+            self._finish_channels(deadline)
 
     @property
     def error(self) -> None:
         """None: a replay does not fail for good."""
         return None
-
-    def wait_until_live(self, timeout: float | None = None) -> bool:
-        """Wait until the journal says that its stream was 'live'.
-
-        :param timeout: s, or None to wait for ever
-        :return: True once it is; False after the timeout, or at the end
-        """
-        with self._lock:
-            self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
-            return self._state == "live"
 
     def resync(self, timeout: float | None = 10.0) -> bool:
         """False, at once: REST is not asked."""
@@ -252,35 +221,15 @@ class Replay:
         """False: markets of the past are not fresh."""
         return False
 
-    def on_event(self, callback: Callable[[ContractInfoEvent], object]) -> Subscription:
-        """Call `callback(event)` for each push that is played, as a `ContractInfoEvent`."""
-        return self._events.subscribe(callback)
-
-    def on_state(self, callback: Callable[[str, str], object]) -> Subscription:
-        """Call `callback(old, new)` after each change of `state`."""
-        return self._states.subscribe(callback)
-
-    def on_error(self, callback: Callable[[BaseException], object]) -> Subscription:
-        """Call `callback(error)` for each exception: of parsing, of answers of REST, of callbacks."""
-        return self._reports.channel.subscribe(callback)
-
     def health(self) -> dict[str, Any]:
         """What was played, with the keys of `ContractInfoStream.health`; those of the connection are None or empty."""
         last_event = self._intake.last_event
-        dropped = self._dropped + sum(follower.dropped() for follower in self._followers)
         return {
             "state": self._state,
             **dict.fromkeys(("connected_since", "last_frame_age", "last_canary_age")),
             "last_event_age": None if last_event is None else clock.now() - last_event,
             "last_resync_age": None,
-            "events": self._intake.counts["events"],
-            "duplicates": self._intake.counts["duplicates"],
-            "malformed": self._reports.counts["malformed"],
-            "unknown_values": self._intake.counts["unknown_values"],
-            "callback_errors": self._reports.counts["callback_errors"],
-            "reconnects": {},
-            "dropped_updates": self._events.dropped + dropped,
-            "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
+            **self._counted({}),
         }
 
     # For those who follow: see `ContractInfoStream`
@@ -290,25 +239,12 @@ class Replay:
         """That of the stream that wrote the journal, in s."""
         return self._player.settle_time
 
-    @property
-    def recorder(self) -> Recorder:
-        """Writes nothing: a replay is not recorded."""
-        return self._recorder
-
-    @property
-    def reports(self) -> Reports:
-        """What is wrong with what is played."""
-        return self._reports
-
     def add(self, follower: Follower) -> None:
         """Let a follower have the events from now on."""
         with self._lock:
             if follower in self._followers:
                 return
-            self._followers.add(follower)
-            self._dropped -= follower.dropped()
-            self._intake.forget_tables()
-            self.note_verbose()
+            self._take_in(follower)
             if self._is_started:
                 follower.started()
 
@@ -328,20 +264,9 @@ class Replay:
             is_last = all(each is follower for each in self._followers)
             has_ended = is_last and (was_followed or is_own) and self._end()
             if was_followed and self._is_started:
-                follower.stopped(_closed_by_user())
-            if was_followed:
-                self._followers.discard(follower)
-                self._dropped += follower.dropped()
-            self._intake.forget_tables()
+                follower.stopped(closed_by_user())
+            self._let_go(follower)
         self._finish((follower,), clock.now() + timeout, has_ended=has_ended)
-
-    def note_tables(self) -> None:
-        """A follower may have another table, or markets that its user has set."""
-        self._intake.knows_tables = False
-
-    def note_verbose(self) -> None:
-        """A user may have set `verbose`."""
-        self._is_verbose = any(follower.is_verbose for follower in self._followers)
 
     def ask_again(self, delay: float = 0.0) -> None:
         """REST is not asked: its answers are in the journal."""
@@ -350,28 +275,12 @@ class Replay:
         """No journal is written, so that no order has to be kept."""
         return contextlib.nullcontext()
 
-    def shortcomings(self) -> str:
-        """What else to say where nothing was heard for a while."""
-        state, error = self._state, self._reports.last_error
-        if state == "live":
-            return ""
-        return f", and the stream is not live but {state!r}" + (f"; the last error: {error}" if error else "")
-
     def after_fork(self) -> None:
         """See `forking`."""
-        self._lock = threading.RLock()
-        self._condition = threading.Condition(self._lock)
+        self._renew_locks()
         if self._is_started:
             self._is_started, self._state = False, "idle"
             self._intake.forget()
-
-    def _set_state(self, state: str) -> None:
-        """With the lock."""
-        old, self._state = self._state, state
-        self._condition.notify_all()
-        if old != state:
-            self._states.publish((old, state))
-            logger.info("contractInfo: %s, was %s", state, old)
 
 
 class _NoRest:
@@ -382,10 +291,6 @@ class _NoRest:
 
     def disbelieve(self, now: float) -> None:
         """It is in the journal."""
-
-
-def _closed_by_user() -> ccxt.ExchangeClosedByUser:
-    return ccxt.ExchangeClosedByUser("the contract info stream was stopped")
 
 
 def _first_markets(path: str | os.PathLike[str]) -> dict[SubType, Line]:

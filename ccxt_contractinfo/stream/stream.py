@@ -6,7 +6,6 @@ import contextlib
 import copy
 import dataclasses
 import logging
-import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -18,9 +17,6 @@ from .. import clock
 from ..backoff import Backoff, is_final
 from ..clock import FOREVER
 from ..contracts.events import ContractInfoEvent
-from ..contracts.updates import own_event
-from ..delivery.channel import Channel
-from ..delivery.threads import Subscription
 from ..errors import MalformedEvent, NoThreadError
 from ..forking import renew_after_fork
 from ..journal.recorder import Recorder
@@ -34,10 +30,10 @@ from ..venues.rest import Answers
 from ..weak_list import WeakList
 from .comparison import Comparison
 from .dial import proxy_address
+from .face import StreamFace, closed_by_user
 from .follower import Follower
 from .freshness import Freshness
 from .intake import Intake
-from .reports import Reports
 from .schedule import Schedule
 
 if TYPE_CHECKING:
@@ -49,7 +45,7 @@ LOOK = 1.0
 """s; how often to look whether the stream is still needed."""
 
 
-class ContractInfoStream:
+class ContractInfoStream(StreamFace):
     """Binance's ``!contractInfo``, received on its own thread: it connects, proves delivery and reconnects.
 
     Without an exchange it gives parsed events (`on_event`); exchanges follow it through ``contract_info_stream()`` or
@@ -108,23 +104,12 @@ class ContractInfoStream:
             proxy_address(proxy)
         self._endpoint = endpoint
         self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
-        limit = self._settings.buffer_size
-        self._reports = Reports(limit)
-        failed = self._reports.callback_failed
-        self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=failed, make=own_event)
-        self._states = Channel("states", key=lambda states: states, limit=limit, failed=failed)
-        self._state = "idle"
+        super().__init__(self._settings.buffer_size)
         self._error: ccxt.BaseError | None = None
-        # A signal may interrupt `Condition.__enter__`, which is written in Python, when it already holds the lock.
-        self._lock = threading.RLock()
-        self._condition = threading.Condition(self._lock)
-        # An exchange lives for as long as a user holds it, or it has subscribers: then it is in `_needed`.
-        self._followers: WeakList[Follower] = WeakList()
         self._left: WeakList[Follower] = WeakList()
         """The followers that come back when a user starts the stream by hand."""
         self._needed: tuple[Follower, ...] = ()
-        self._is_verbose = False
-        """Whether a follower wants to see frames."""
+        """Those that have subscribers, which keeps them alive."""
         self._look_due = -FOREVER
         self._owner: weakref.ref[Any] | None = None
         self._run: _Run | None = None
@@ -138,9 +123,6 @@ class ContractInfoStream:
             self._followers, self._events, self._recorder, self._comparison, self._reports, self._freshness
         )
         self._rest_not_before = -FOREVER
-        self._dropped = 0
-        """How many updates were dropped for slow subscribers of exchanges that have left; less those that were dropped
-        before they came."""
         self._reconnects: Counter[str] = Counter()
         self._connected_since: int | None = None
         self._apart = ""
@@ -209,7 +191,7 @@ class ContractInfoStream:
                 self._recorder.markets(follower.known)
             self._tell_apart(self._endpoint.apart)
         except BaseException as error:
-            self._end(before, _closed_by_user())
+            self._end(before, closed_by_user())
             self._error = error_before
             if isinstance(error, RuntimeError):
                 raise NoThreadError(f"contractInfo: the stream cannot be started: {error}") from error
@@ -231,7 +213,7 @@ class ContractInfoStream:
             system that hangs can take longer
         """
         with self._lock:
-            run = self._end("stopped", _closed_by_user())
+            run = self._end("stopped", closed_by_user())
             followers = tuple(self._followers)
         self._finish(run, followers, clock.now() + timeout)
 
@@ -263,7 +245,7 @@ class ContractInfoStream:
     def _finish_end(self) -> None:
         """Do the rest of an end that was interrupted, before the reader's thread comes to it. With the lock."""
         if self._is_ending:
-            self._end("stopped", _closed_by_user())
+            self._end("stopped", closed_by_user())
 
     def _tell_stopped(self, follower: Follower, error: ccxt.BaseError) -> None:
         try:
@@ -280,30 +262,12 @@ class ContractInfoStream:
         for follower in followers:
             follower.finish(deadline)
         if run is not None:
-            for channel in (self._events, self._states, self._reports.channel):
-                channel.finish(deadline)
-
-    @property
-    def state(self) -> str:
-        """One of 'idle', 'connecting', 'syncing' (connected, but not proven yet, or markets not compared yet), 'live',
-        'reconnecting', 'stopped', or 'failed' (for good, see `error`)."""
-        return self._state
+            self._finish_channels(deadline)
 
     @property
     def error(self) -> ccxt.BaseError | None:
         """Why the stream failed for good; None otherwise."""
         return self._error
-
-    def wait_until_live(self, timeout: float | None = None) -> bool:
-        """Wait until the stream is 'live': routed, proven by a canary push, and the markets of all its exchanges
-        compared with REST since then.
-
-        :param timeout: s, or None to wait for ever
-        :return: True once it is; False after the timeout, or if the stream is stopped or has failed
-        """
-        with self._lock:
-            self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
-            return self._state == "live"
 
     def resync(self, timeout: float | None = 10.0) -> bool:
         """Compare the markets with REST now, and apply what was missed.
@@ -331,20 +295,6 @@ class ContractInfoStream:
         is_young = self._freshness.is_young(clock.now(), max_age)
         return self._state == "live" and is_young and not self._comparison.is_doubtful
 
-    # News
-
-    def on_event(self, callback: Callable[[ContractInfoEvent], object]) -> Subscription:
-        """Call `callback(event)` for each push, as a `ContractInfoEvent`, duplicates included."""
-        return self._events.subscribe(callback)
-
-    def on_state(self, callback: Callable[[str, str], object]) -> Subscription:
-        """Call `callback(old, new)` after each change of `state`."""
-        return self._states.subscribe(callback)
-
-    def on_error(self, callback: Callable[[BaseException], object]) -> Subscription:
-        """Call `callback(error)` for each exception: of the network, of parsing, of REST, of callbacks."""
-        return self._reports.channel.subscribe(callback)
-
     def health(self) -> dict[str, Any]:
         """The health of the stream, as a plain dict of these.
 
@@ -359,7 +309,6 @@ class ContractInfoStream:
           they are neither, or there is no API key). No other entry of the dict depends on it
         """
         now, journal = clock.now(), self._recorder.journal
-        dropped = self._dropped + sum(follower.dropped() for follower in self._followers)
         return {
             "state": self._state,
             "connected_since": self._connected_since,
@@ -367,14 +316,7 @@ class ContractInfoStream:
             "last_canary_age": self._freshness.canary_age(now),
             "last_event_age": None if self._intake.last_event is None else now - self._intake.last_event,
             "last_resync_age": self._freshness.age("resync", now),
-            "events": self._intake.counts["events"],
-            "duplicates": self._intake.counts["duplicates"],
-            "malformed": self._reports.counts["malformed"],
-            "unknown_values": self._intake.counts["unknown_values"],
-            "callback_errors": self._reports.counts["callback_errors"],
-            "reconnects": dict(self._reconnects),
-            "dropped_updates": self._events.dropped + dropped,
-            "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
+            **self._counted(dict(self._reconnects)),
             **({} if journal is None else {"journal_lost": journal.lost}),
         }
 
@@ -392,10 +334,7 @@ class ContractInfoStream:
             self._left.discard(follower)
             if follower in self._followers:
                 return
-            self._followers.add(follower)
-            self._dropped -= follower.dropped()
-            self._intake.forget_tables()
-            self.note_verbose()
+            self._take_in(follower)
             if self._run is not None:
                 self._comparison.add(follower, is_proven=bool(self._proven))
                 self._recorder.markets(follower.known)
@@ -427,53 +366,24 @@ class ContractInfoStream:
         with self._lock:
             was_followed = follower in self._followers
             is_last = all(each is follower for each in self._followers)
-            run = self._end("stopped", _closed_by_user()) if is_last and (was_followed or is_own) else None
+            run = self._end("stopped", closed_by_user()) if is_last and (was_followed or is_own) else None
             if was_followed and self._run is not None:
-                self._tell_stopped(follower, _closed_by_user())
-            if was_followed:
-                self._followers.discard(follower)
-                self._dropped += follower.dropped()
+                self._tell_stopped(follower, closed_by_user())
+            self._let_go(follower)
             if may_return:
                 self._left.add(follower)
             self._comparison.discard(follower)
-            self._intake.forget_tables()
             self._update_state()
         self._finish(run, (follower,), clock.now() + timeout)
-
-    def note_tables(self) -> None:
-        """A follower may have another table, or markets that its user has set. From any thread."""
-        self._intake.knows_tables = False
-
-    def note_verbose(self) -> None:
-        """A user may have set `verbose`. From any thread."""
-        self._is_verbose = any(follower.is_verbose for follower in self._followers)
 
     def ask_again(self, delay: float = 0.0) -> None:
         """Compare with REST once more, after `delay` (s); does nothing if the stream does not run."""
         self._comparison.ask(delay)
 
-    @property
-    def recorder(self) -> Recorder:
-        """What writes to the journal, if there is one."""
-        return self._recorder
-
     def in_order(self) -> contextlib.AbstractContextManager[object]:
         """With a journal, no push is taken inside this context, so that the journal has the order in which things are
         applied. Enter it before taking the lock of the markets."""
         return contextlib.nullcontext() if self._recorder.journal is None else self._lock
-
-    def shortcomings(self) -> str:
-        """What to add to an error that nothing came in time: the state and its reason, if the state is not 'live'."""
-        state, error = self._state, self._reports.last_error
-        if state == "live":
-            return ""
-        because = f"; the last error: {error}" if error else ""
-        return f", and the stream is not live but {state!r}{because}"
-
-    @property
-    def reports(self) -> Reports:
-        """The errors of the stream."""
-        return self._reports
 
     # For the threads that read: see `reader.Listener`
 
@@ -530,7 +440,7 @@ class ContractInfoStream:
             if self._run is None or self._run.reader is not reader:
                 return
             if error is None:
-                self._end("stopped", _closed_by_user())
+                self._end("stopped", closed_by_user())
                 return
             reason = shown_value(error)
             self._error = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {reason}; start it again")
@@ -576,10 +486,6 @@ class ContractInfoStream:
         if self._is_verbose:
             self._show_frame("sending", text)
 
-    def _show_frame(self, direction: str, data: object) -> None:
-        for follower in self._followers:
-            follower.log_frame(direction, data)
-
     def due(self) -> float:
         """When (s by `clock.now`) `tick` should be called, at the latest."""
         return min(self._intake.release_due, self._look_due, self._reports.due)
@@ -610,7 +516,7 @@ class ContractInfoStream:
             channel.is_subscribed for channel in (self._events, self._states, self._reports.channel)
         ):
             logger.info("contractInfo: no exchange follows the stream any more")
-            self._end("stopped", _closed_by_user())
+            self._end("stopped", closed_by_user())
 
     def _understood(self, session: Session, data: bytes, now: float) -> None:
         message = self.venue.read(data)
@@ -695,14 +601,6 @@ class ContractInfoStream:
         if self._proven:
             self._set_state("live" if self._comparison.is_done else "syncing")
 
-    def _set_state(self, state: str) -> None:
-        old, self._state = self._state, state
-        self._condition.notify_all()
-        if old != state:
-            self._states.publish((old, state))
-            self._recorder.note("state", old=old, new=state)
-            logger.info("contractInfo: %s, was %s", state, old)
-
     def after_fork(self) -> None:
         """Begin again in the child of a fork: the connection is the parent's."""
         run, self._run = self._run, None
@@ -715,8 +613,7 @@ class ContractInfoStream:
             self._intake.forget()
             self._intake.last_event = None
             self._needed = ()
-        self._lock = threading.RLock()
-        self._condition = threading.Condition(self._lock)
+        self._renew_locks()
 
 
 class _Run:
@@ -734,7 +631,3 @@ class _Run:
         """Make the threads end, whatever they wait for. From any thread."""
         self.schedule.end()
         self.reader.end()
-
-
-def _closed_by_user() -> ccxt.ExchangeClosedByUser:
-    return ccxt.ExchangeClosedByUser("the contract info stream was stopped")
