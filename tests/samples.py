@@ -33,6 +33,31 @@ PUSHED = [
 """Brackets by the names of the stream."""
 CUT = [{**PUSHED[0], "ma": 25, "mi": 11}, {**PUSHED[1], "ma": 10, "mi": 1}]
 """The same with half the leverage."""
+IOTA: dict[str, Any] = {
+    "e": "contractInfo",
+    "E": 1669356423908,
+    "s": "IOTAUSDT",
+    "ps": "IOTAUSDT",
+    "ct": "PERPETUAL",
+    "dt": NEVER,
+    "ot": ONBOARD,
+    "cs": "TRADING",
+    "bks": PUSHED,
+}
+"""The push that Binance documents."""
+DOCUMENTED_STATUSES = [
+    "PENDING_TRADING",
+    "TRADING",
+    "PRE_DELIVERING",
+    "DELIVERING",
+    "DELIVERED",
+    "PRE_SETTLE",
+    "SETTLING",
+    "CLOSE",
+    "TRADING_HALT",
+    "TRADING_CANCEL_ONLY",
+]
+"""The statuses that Binance documents."""
 _EXCHANGES = {"linear": ccxt.binanceusdm(), "inverse": ccxt.binancecoinm()}
 
 

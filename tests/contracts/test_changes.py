@@ -29,10 +29,8 @@ from ccxt_contractinfo.contracts.events import ContractInfoEvent
 from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.venues.binance.pushes import parse_event
 from ccxt_contractinfo.venues.binance.words import WORDS
+from tests.samples import DOCUMENTED_STATUSES, NEVER, ONBOARD, PUSHED, SCHEDULED
 
-NEVER = 4133404800000
-ONBOARD = 1569398400000
-SCHEDULED = 1790000000000  # 2026-09-21T14:13:20Z
 SCHEDULED_DATETIME = "2026-09-21T14:13:20.000Z"
 QUARTER = 1790323200000  # 2026-09-25T08:00:00Z
 QUARTER_DATETIME = "2026-09-25T08:00:00.000Z"
@@ -102,27 +100,11 @@ ENTRIES = {
 }
 SWAPS = {name: entry for name, entry in ENTRIES.items() if "swap" in name}
 FUTURES = {name: entry for name, entry in ENTRIES.items() if "future" in name}
-BRACKETS = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
-]
 CUT = [
     {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.02, "cf": 0, "mi": 11, "ma": 25},
     {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.05, "cf": 150, "mi": 1, "ma": 10},
 ]
-STATUSES = [
-    "PENDING_TRADING",
-    "TRADING",
-    "PRE_DELIVERING",
-    "DELIVERING",
-    "DELIVERED",
-    "PRE_SETTLE",
-    "SETTLING",
-    "CLOSE",
-    "TRADING_HALT",
-    "TRADING_CANCEL_ONLY",
-    "UNHEARD_OF",
-]
+STATUSES = [*DOCUMENTED_STATUSES, "UNHEARD_OF"]
 EXCHANGES = {
     "linear": ccxt.binanceusdm(),
     "inverse": ccxt.binancecoinm(),
@@ -318,7 +300,7 @@ def test_a_contract_without_a_type_is_what_ccxt_says() -> None:
 @each(ENTRIES)
 def test_tiers_survive_a_reload(entry: dict[str, Any]) -> None:
     """A freshly loaded market takes over the tiers and the leverage limits that REST does not tell, and no more."""
-    known = apply_event(market_of(entry), event_of(entry, bks=BRACKETS), WORDS).market
+    known = apply_event(market_of(entry), event_of(entry, bks=PUSHED), WORDS).market
     fresh = market_of(with_status(entry, "SETTLING"))
     before = copy.deepcopy(fresh)
     merged = with_tiers(fresh, known, WORDS)
@@ -343,7 +325,7 @@ def test_a_newer_state_survives_a_reload(entry: dict[str, Any], as_text: bool) -
     """A freshly loaded market takes over the status and the dates that are newer than it, and no more."""
     kind = str if as_text else int
     dates = {name: kind(entry[name]) for name in ("deliveryDate", "onboardDate")}
-    push = event_of(entry, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, ot=ONBOARD + 1, bks=BRACKETS)
+    push = event_of(entry, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, ot=ONBOARD + 1, bks=PUSHED)
     known = apply_event(market_of(entry, **dates), push, WORDS).market
     fresh = market_of(entry, **dates, triggerProtect="0.2000")
     before = copy.deepcopy((fresh, known))
@@ -431,11 +413,11 @@ def test_brackets_alone(entry: dict[str, Any]) -> None:
     """Of a push that came behind a newer one the brackets count, and nothing else."""
     market = market_of(with_status(entry, "TRADING_HALT"))
     before = copy.deepcopy(market)
-    overtaken = event_of(entry, cs="TRADING", dt=SCHEDULED, ot=1, bks=BRACKETS)
+    overtaken = event_of(entry, cs="TRADING", dt=SCHEDULED, ot=1, bks=PUSHED)
     change = apply_brackets(market, overtaken, WORDS)
     assert before == market
     assert (["tiers"], {"leverageTiers": None}, True) == (change.kinds, change.previous, change.changed)
-    expected = apply_event(market, event_of(with_status(entry, "TRADING_HALT"), bks=BRACKETS), WORDS)
+    expected = apply_event(market, event_of(with_status(entry, "TRADING_HALT"), bks=PUSHED), WORDS)
     assert expected == change
     assert (change.market, [], {}, False) == apply_brackets(change.market, overtaken, WORDS)
 
@@ -458,8 +440,8 @@ def test_a_push_of_what_is_known_changes_nothing(entry: dict[str, Any]) -> None:
 @each(ENTRIES)
 def test_the_same_push_twice(entry: dict[str, Any]) -> None:
     """A push that comes again, seconds later, is no change."""
-    first = apply_event(market_of(entry), event_of(entry, cs="TRADING_HALT", bks=BRACKETS), WORDS)
-    again = apply_event(first.market, event_of(entry, cs="TRADING_HALT", bks=BRACKETS, E=1669356427908), WORDS)
+    first = apply_event(market_of(entry), event_of(entry, cs="TRADING_HALT", bks=PUSHED), WORDS)
+    again = apply_event(first.market, event_of(entry, cs="TRADING_HALT", bks=PUSHED, E=1669356427908), WORDS)
     assert (first.market, [], {}, False) == again
 
 
@@ -571,7 +553,7 @@ def test_a_start_that_moves(entry: dict[str, Any]) -> None:
 def test_tiers_that_become_known_and_change(entry: dict[str, Any]) -> None:
     """Brackets set the tiers and the leverage limits; later ones are told with the tiers that were."""
     market = market_of(entry)
-    first = apply_event(market, event_of(entry, bks=BRACKETS), WORDS)
+    first = apply_event(market, event_of(entry, bks=PUSHED), WORDS)
     second = apply_event(first.market, event_of(entry, bks=CUT), WORDS)
     assert (["tiers"], {"leverageTiers": None}) == (first.kinds, first.previous)
     assert (["tiers"], {"leverageTiers": first.market["leverageTiers"]}) == (second.kinds, second.previous)
@@ -588,7 +570,7 @@ def test_tiers_that_become_known_and_change(entry: dict[str, Any]) -> None:
 @each(ENTRIES)
 def test_a_push_without_brackets_keeps_the_tiers(entry: dict[str, Any]) -> None:
     """No brackets in a push never means that a contract has none."""
-    known = apply_event(market_of(entry), event_of(entry, bks=BRACKETS), WORDS).market
+    known = apply_event(market_of(entry), event_of(entry, bks=PUSHED), WORDS).market
     change = apply_event(known, event_of(entry, cs="SETTLING"), WORDS)
     assert (known["leverageTiers"], known["limits"]) == (change.market["leverageTiers"], change.market["limits"])
     assert ["settling", "status"] == change.kinds
@@ -596,8 +578,8 @@ def test_a_push_without_brackets_keeps_the_tiers(entry: dict[str, Any]) -> None:
 
 def test_the_least_leverage_alone() -> None:
     """A bracket whose least leverage alone changed, which no tier holds, still sets the limits."""
-    known = apply_event(market_of(LINEAR), event_of(LINEAR, bks=BRACKETS), WORDS).market
-    change = apply_event(known, event_of(LINEAR, bks=[BRACKETS[0], {**BRACKETS[1], "mi": 1}]), WORDS)
+    known = apply_event(market_of(LINEAR), event_of(LINEAR, bks=PUSHED), WORDS).market
+    change = apply_event(known, event_of(LINEAR, bks=[PUSHED[0], {**PUSHED[1], "mi": 1}]), WORDS)
     assert {"min": 1.0, "max": 50.0} == change.market["limits"]["leverage"]
     assert change.changed
 
@@ -610,7 +592,7 @@ def test_the_contract_type_alone() -> None:
 
 @pytest.mark.parametrize(
     ("brackets", "expected"),
-    [pytest.param([], ["listed"], id="bare"), pytest.param(BRACKETS, ["listed", "tiers"], id="with tiers")],
+    [pytest.param([], ["listed"], id="bare"), pytest.param(PUSHED, ["listed", "tiers"], id="with tiers")],
 )
 @pytest.mark.parametrize("status", ["PENDING_TRADING", "TRADING"])
 @each(ENTRIES)
@@ -656,7 +638,7 @@ def test_the_holder_of_a_market_keeps_what_was() -> None:
     market = market_of(LINEAR)
     before = copy.deepcopy(market)
     change = apply_event(
-        market, event_of(LINEAR, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, bks=BRACKETS), WORDS
+        market, event_of(LINEAR, cs="SETTLING", ct="PERPETUAL_DELIVERING", dt=SCHEDULED, bks=PUSHED), WORDS
     )
     assert before == market
     assert change.market is not market

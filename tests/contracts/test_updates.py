@@ -12,24 +12,9 @@ from ccxt_contractinfo.contracts.changes import Market, apply_event, complete
 from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
 from ccxt_contractinfo.venues.binance.pushes import parse_event
 from ccxt_contractinfo.venues.binance.words import WORDS
+from tests.samples import IOTA, NEVER, SCHEDULED
 
-NEVER = 4133404800000
-SCHEDULED = 1790000000000
 QUARTER = 1790323200000
-IOTA: dict[str, Any] = {
-    "e": "contractInfo",
-    "E": 1669356423908,
-    "s": "IOTAUSDT",
-    "ps": "IOTAUSDT",
-    "ct": "PERPETUAL",
-    "dt": NEVER,
-    "ot": 1569398400000,
-    "cs": "TRADING",
-    "bks": [
-        {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-        {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
-    ],
-}
 
 
 def market_of(id: str = "IOTAUSDT", contract_type: str = "PERPETUAL", delivery: int = NEVER) -> Market:

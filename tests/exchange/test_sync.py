@@ -23,15 +23,11 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.resync import NOTHING
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
+from tests.samples import NEVER, PUSHED
 from tests.universe import is_inverse
 
 Make = Callable[..., Any]
-NEVER = 4133404800000
 SOON = 1_900_000_000_000
-BRACKETS = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
-]
 COIN_BRACKETS = [
     {"bs": 1, "bnf": 0, "bnc": 5, "mmr": 0.004, "cf": 0, "mi": 51, "ma": 100},
     {"bs": 2, "bnf": 5, "bnc": 10.5, "mmr": 0.005, "cf": 0.005, "mi": 1, "ma": 50},
@@ -71,7 +67,7 @@ def test_the_example_of_the_documentation(sim: BinanceSimulator, live: Any, inbo
     before = live.market("IOTA/USDT:USDT")
     push = {
         "e": "contractInfo", "E": 1669356423908, "s": "IOTAUSDT", "ps": "IOTAUSDT", "ct": "PERPETUAL",
-        "dt": 4133404800000, "ot": 1569398400000, "cs": "TRADING", "bks": BRACKETS,
+        "dt": 4133404800000, "ot": 1569398400000, "cs": "TRADING", "bks": PUSHED,
     }  # fmt: skip
     sim.push(push)
     (update,) = inbox.wait()
@@ -143,7 +139,7 @@ def test_the_captured_bracket_change(sim: BinanceSimulator, live: Any, inbox: In
         {"bs": n + 1, "bnf": floors[n], "bnc": floors[n + 1], "mmr": rates[n], "cf": cums[n], "mi": least, "ma": most}
         for n, (least, most) in enumerate(leverages)
     ]
-    sim.set_brackets("LOOMUSDT", BRACKETS)
+    sim.set_brackets("LOOMUSDT", PUSHED)
     sim.set_brackets("LOOMUSDT", brackets)
     first, second = inbox.wait(2)
     assert ["tiers"] == second["kinds"]
@@ -287,10 +283,10 @@ def test_a_push_for_the_other_universe_is_ignored(
 
 def test_a_push_that_changes_nothing_is_dropped_and_counted(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """The same push comes twice at times, different only in E."""
-    sim.push(raw("BTCUSDT", 5_000_000_000_000, cs="TRADING_HALT", bks=BRACKETS))
+    sim.push(raw("BTCUSDT", 5_000_000_000_000, cs="TRADING_HALT", bks=PUSHED))
     inbox.wait()
     market = live.market("BTCUSDT")
-    sim.push(raw("BTCUSDT", 5_000_000_000_001, cs="TRADING_HALT", bks=BRACKETS))
+    sim.push(raw("BTCUSDT", 5_000_000_000_001, cs="TRADING_HALT", bks=PUSHED))
     sim.push(raw("BTCUSDT", 5_000_000_000_002, cs="TRADING_HALT"))
     sim.set_status("ETHUSDT", "TRADING_HALT")
     assert ["BTCUSDT", "ETHUSDT"] == [update["id"] for update in inbox.wait(2)]
@@ -311,7 +307,7 @@ def test_a_push_behind_a_newer_one_is_dropped_and_counted(sim: BinanceSimulator,
 @pytest.mark.parametrize("bks", [[], None], ids=["empty", "absent"])
 def test_a_push_without_brackets_keeps_the_tiers(sim: BinanceSimulator, live: Any, inbox: Inbox, bks: Any) -> None:
     """No brackets in a push never means that the contract has none."""
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     (first,) = inbox.wait()
     push = raw("BTCUSDT", cs="TRADING_HALT", bks=bks)
     if bks is None:
@@ -355,13 +351,13 @@ def test_leverage_brackets_are_kept_in_step_where_loaded(sim: BinanceSimulator, 
     inbox = Inbox()
     exchange.on_contract_info(inbox)
     go_live(exchange)
-    sim.set_brackets("ETHUSDT", BRACKETS)
+    sim.set_brackets("ETHUSDT", PUSHED)
     inbox.wait()
     assert exchange.options["leverageBrackets"] is None
     exchange.load_leverage_brackets()
     count = len(exchange.options["leverageBrackets"])
     assert count > 500
-    sim.set_brackets("BTCUSDT", [{**BRACKETS[0], "mmr": 0.004}, {**BRACKETS[1], "mmr": 0.00001}])
+    sim.set_brackets("BTCUSDT", [{**PUSHED[0], "mmr": 0.004}, {**PUSHED[1], "mmr": 0.00001}])
     inbox.wait(2)
     assert [["0", "0.004"], ["5000", "0.00001"]] == exchange.options["leverageBrackets"]["BTC/USDT:USDT"]
     assert count == len(exchange.options["leverageBrackets"])
@@ -388,7 +384,7 @@ def test_every_contract_has_the_fields_after_loading(make: Make) -> None:
 
 def test_a_reload_keeps_tiers_and_later_pushes(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """load_markets(True) brings no tiers and an answer that may be older than a push: neither is lost."""
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     (update,) = inbox.wait()
     sim.hold_rest()
     requests = len(sim.requests)
@@ -518,7 +514,7 @@ def test_a_vanished_contract_does_not_take_the_symbol_of_another(sim: BinanceSim
 
 def test_no_reader_sees_a_half_loaded_table(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """While one thread reloads again and again, another never sees markets without tiers."""
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     inbox.wait()
     stop, wrong = threading.Event(), []
 
@@ -591,7 +587,7 @@ def test_a_listing_is_published_whole_and_then_told(sim: BinanceSimulator, live:
 
 def test_a_listing_with_brackets_has_tiers_at_once(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """Brackets that come with the first push are the contract's tiers from the beginning."""
-    sim.list_contract("NEWUSDT", status="TRADING", brackets=BRACKETS)
+    sim.list_contract("NEWUSDT", status="TRADING", brackets=PUSHED)
     (update,) = inbox.wait()
     assert ["listed", "tiers"] == update["kinds"]
     assert 2 == len(live.leverage_tiers("NEWUSDT"))
@@ -639,7 +635,7 @@ def test_a_listing_waits_until_rest_knows_it(sim: BinanceSimulator, live: Any, i
     """REST may lag: it is asked again. What comes meanwhile for the contract waits in order; others do not wait."""
     id = sim.list_contract("LATEUSDT", rest_after=3)
     sim.set_status(id, "TRADING")
-    sim.set_brackets(id, BRACKETS)
+    sim.set_brackets(id, PUSHED)
     sim.set_status("BTCUSDT", "TRADING_HALT")
     updates = inbox.wait(4)
     assert [
@@ -721,7 +717,7 @@ def test_a_reload_may_bring_a_contract_that_is_waited_for(
     go_live(live)
     # Otherwise it would ask REST, too, and might be the first to hear.
     mocker.patch.object(live._contract_info(), "compare", return_value=NOTHING)
-    sim.list_contract("NEWUSDT", brackets=BRACKETS)
+    sim.list_contract("NEWUSDT", brackets=PUSHED)
     eventually(lambda: live.contract_info_stream().health()["events"] == 1)
     sim.remove_contract("NEWUSDT")
     sim.list_contract("NEWUSDT", status="TRADING", push=False)
@@ -752,7 +748,7 @@ def test_what_a_reload_used_up_is_not_applied_again(sim: BinanceSimulator, make:
     stream = go_live(exchange)
     mocker.patch.object(exchange._contract_info(), "compare", return_value=NOTHING)
     sim.list_contract("NEWUSDT", status="TRADING")
-    sim.push(raw("NEWUSDT", bks=BRACKETS))
+    sim.push(raw("NEWUSDT", bks=PUSHED))
     eventually(lambda: stream.health()["events"] == 2)
     exchange.load_markets(True)
     assert ["listed", "tiers"] == inbox.wait()[0]["kinds"]
@@ -1526,7 +1522,7 @@ def test_partial_markets(sim: BinanceSimulator, live: Any, inbox: Inbox, change:
     """Markets that a user saved with less in them, as ccxt accepts them, are kept true as far as they go."""
     market = {**dict(live.market("BTCUSDT")), **change}
     live.set_markets([{name: value for name, value in market.items() if value is not ...}])
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     sim.set_status("BTCUSDT", "TRADING_HALT")
     inbox.wait(2)
     assert "TRADING_HALT" == live.market("BTC/USDT:USDT")["status"]
@@ -1566,7 +1562,7 @@ def test_settings_may_be_given_until_the_stream_is_made(sim: BinanceSimulator, m
 
 def test_updates_are_json(sim: BinanceSimulator, live: Any, inbox: Inbox) -> None:
     """An update is a plain dict that can be written down."""
-    sim.set_brackets("BTCUSDT", BRACKETS)
+    sim.set_brackets("BTCUSDT", PUSHED)
     (update,) = inbox.wait()
     assert update == json.loads(json.dumps(update))
 

@@ -16,15 +16,10 @@ import websocket
 
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-NEVER = 4133404800000
 STREAM = "!contractInfo"
 CANARY = "btcusdt@markPrice"
 NON_ASCII = "币安人生USDT"
 FOR_EVER = 3600.0
-TIERS = [
-    {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-    {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
-]
 
 
 class Client:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.simulator.clients import STREAM, TIERS, Client, signed
+from tests.samples import PUSHED
+from tests.simulator.clients import STREAM, Client, signed
 
 
 def test_brackets_are_consistent(sim: BinanceSimulator) -> None:
@@ -40,9 +41,9 @@ def test_brackets_are_consistent(sim: BinanceSimulator) -> None:
 @pytest.mark.parametrize("names", ["push", "notional", "qty", "least"])
 def test_brackets_are_pushed_whole_by_whatever_names_they_came(sim: BinanceSimulator, names: str) -> None:
     """Brackets may be given by the stream's names, by REST's, or with what can be worked out left out."""
-    given: list[dict[str, Any]] = TIERS
+    given: list[dict[str, Any]] = PUSHED
     if names == "least":
-        given = [{name: tier[name] for name in ("bnf", "bnc", "mmr", "ma")} for tier in TIERS]
+        given = [{name: tier[name] for name in ("bnf", "bnc", "mmr", "ma")} for tier in PUSHED]
     elif names != "push":
         renamed = {
             "bs": "bracket",
@@ -52,8 +53,8 @@ def test_brackets_are_pushed_whole_by_whatever_names_they_came(sim: BinanceSimul
             "cf": "cum",
         }
         renamed["ma"] = "initialLeverage"
-        given = [{renamed[name]: value for name, value in tier.items() if name != "mi"} for tier in TIERS]
-    expected = [dict(tier) for tier in TIERS]
+        given = [{renamed[name]: value for name, value in tier.items() if name != "mi"} for tier in PUSHED]
+    expected = [dict(tier) for tier in PUSHED]
     if names != "push":
         expected[-1]["mi"] = 1
         expected[0]["mi"] = 21

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 import pytest
 
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.simulator.clients import NEVER, STREAM, TIERS, Client, signed, symbols
+from tests.samples import NEVER, PUSHED
+from tests.simulator.clients import STREAM, Client, signed, symbols
 
 
 def eight_o_clock(year: int, month: int, day: int) -> int:
@@ -48,14 +49,14 @@ def test_a_bad_id_is_a_value_error(sim: BinanceSimulator, bad: str) -> None:
 
 def test_an_account_with_adjusted_brackets(sim: BinanceSimulator) -> None:
     """A coefficient is told by leverageBracket, with the floors and caps that it makes, and by no push."""
-    sim.set_brackets("ETHUSDT", TIERS)
+    sim.set_brackets("ETHUSDT", PUSHED)
     sim.set_coefficient("ETHUSDT", 1.5)
     (only,) = signed(sim, "/fapi/v1/leverageBracket", symbol="ETHUSDT").json()
     assert 1.5 == only["notionalCoef"]
     assert [(0, 7500, 0), (7500, 37500, 112.5)] == [
         (each["notionalFloor"], each["notionalCap"], each["cum"]) for each in only["brackets"]
     ]
-    assert TIERS == sim.brackets("ETHUSDT")
+    assert PUSHED == sim.brackets("ETHUSDT")
     sim.set_coefficient("ETHUSDT", None)
     (only,) = signed(sim, "/fapi/v1/leverageBracket", symbol="ETHUSDT").json()
     assert (None, 5000) == (only.get("notionalCoef"), only["brackets"][0]["notionalCap"])

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.simulator.clients import NEVER, STREAM, Client
+from tests.samples import NEVER
+from tests.simulator.clients import STREAM, Client
 
 
 def test_a_push_has_binances_fields(sim: BinanceSimulator) -> None:

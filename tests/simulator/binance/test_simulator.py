@@ -8,8 +8,9 @@ import pytest
 import websocket
 
 from ccxt_contractinfo.simulator import BinanceSimulator
+from tests.samples import NEVER, PUSHED
 from tests.simulator.binance.accounts import assets, risks, stated, with_round_numbers
-from tests.simulator.clients import CANARY, NEVER, NON_ASCII, STREAM, TIERS, Client, symbols
+from tests.simulator.clients import CANARY, NON_ASCII, STREAM, Client, symbols
 
 
 @pytest.fixture
@@ -41,11 +42,11 @@ def test_a_listing_takes_what_it_is_given(sim: BinanceSimulator) -> None:
             status="TRADING",
             onboard_time=5,
             delivery_time=7,
-            brackets=TIERS,
+            brackets=PUSHED,
         )
         event = client.json()
     assert (event["ct"], event["cs"], event["ot"], event["dt"]) == ("TRADIFI_PERPETUAL", "TRADING", 5, 7)
-    assert TIERS == event["bks"] == sim.brackets("NEWUSDT")
+    assert PUSHED == event["bks"] == sim.brackets("NEWUSDT")
 
 
 def test_rest_can_learn_of_a_listing_later_than_the_stream(sim: BinanceSimulator) -> None:
@@ -60,7 +61,7 @@ def test_unknown_ids_are_key_errors(sim: BinanceSimulator) -> None:
     for call in (
         lambda: sim.set_status("NONE", "TRADING"),
         lambda: sim.schedule_delisting("NONE", 1),
-        lambda: sim.set_brackets("NONE", TIERS),
+        lambda: sim.set_brackets("NONE", PUSHED),
         lambda: sim.remove_contract("NONE"),
         lambda: sim.brackets("NONE"),
     ):
@@ -109,7 +110,7 @@ def test_changes_can_be_kept_from_the_stream(sim: BinanceSimulator) -> None:
         sim.list_contract("NEWUSDT", push=False)
         sim.set_status("NEWUSDT", "TRADING", push=False)
         sim.schedule_delisting("NEWUSDT", 5, push=False)
-        sim.set_brackets("NEWUSDT", TIERS, push=False)
+        sim.set_brackets("NEWUSDT", PUSHED, push=False)
         client.assert_silent()
     assert (symbols(sim)["NEWUSDT"]["status"], symbols(sim)["NEWUSDT"]["deliveryDate"]) == ("TRADING", 5)
 

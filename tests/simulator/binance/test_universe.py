@@ -6,7 +6,8 @@ import time
 from collections import Counter
 
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.simulator.clients import NEVER, NON_ASCII, symbols
+from tests.samples import NEVER
+from tests.simulator.clients import NON_ASCII, symbols
 
 
 def test_the_universe_has_the_real_size_and_mix(sim: BinanceSimulator) -> None:

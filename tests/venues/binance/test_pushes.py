@@ -18,22 +18,8 @@ from ccxt_contractinfo.contracts.events import Bracket, ContractInfoEvent, Parti
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.venues.binance.pushes import decode, parse_event, read, salvage_event, unwrap
 from ccxt_contractinfo.venues.messages import Canary, InvalidPush, Message, Refusal, Reply, Shutdown
+from tests.samples import DOCUMENTED_STATUSES, IOTA, NEVER
 
-NEVER = 4133404800000
-IOTA: dict[str, Any] = {
-    "e": "contractInfo",
-    "E": 1669356423908,
-    "s": "IOTAUSDT",
-    "ps": "IOTAUSDT",
-    "ct": "PERPETUAL",
-    "dt": NEVER,
-    "ot": 1569398400000,
-    "cs": "TRADING",
-    "bks": [
-        {"bs": 1, "bnf": 0, "bnc": 5000, "mmr": 0.01, "cf": 0, "mi": 21, "ma": 50},
-        {"bs": 2, "bnf": 5000, "bnc": 25000, "mmr": 0.025, "cf": 75, "mi": 11, "ma": 20},
-    ],
-}
 BIGTIME = (
     b'{"e":"contractInfo","E":1697121000819,"s":"BIGTIMEUSDT","ps":"BIGTIMEUSDT","ct":"PERPETUAL","dt":4133404800000,'
     b'"ot":1697121000000,"cs":"PENDING_TRADING","bks":[]}'
@@ -210,21 +196,7 @@ def test_unknown_values_are_kept(changes: dict[str, Any], name: str) -> None:
     assert event.has_unknown_value
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        "PENDING_TRADING",
-        "TRADING",
-        "PRE_DELIVERING",
-        "DELIVERING",
-        "DELIVERED",
-        "PRE_SETTLE",
-        "SETTLING",
-        "CLOSE",
-        "TRADING_HALT",
-        "TRADING_CANCEL_ONLY",
-    ],
-)
+@pytest.mark.parametrize("status", DOCUMENTED_STATUSES)
 def test_known_statuses(status: str) -> None:
     """The statuses that Binance documents are known."""
     assert not parse_event(push(cs=status)).has_unknown_value
