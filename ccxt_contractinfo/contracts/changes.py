@@ -97,7 +97,7 @@ def keep_name(market: Mapping[str, Any], known: Mapping[str, Any] | None, words:
 
 
 def with_tiers(market: Mapping[str, Any], known: Mapping[str, Any], words: Words) -> Market:
-    """The market with the leverage tiers of `known`, which REST does not tell; with numbers of its own type."""
+    """The market with the leverage tiers of `known`, in its own number type. REST does not tell leverage tiers."""
     if "leverageTiers" not in known:
         return dict(market)
     tiers, leverage, number = known["leverageTiers"], known["limits"]["leverage"], number_of(market)

@@ -18,8 +18,8 @@ from .choices import proxy_setting, sub_types_of
 from .steps import Result
 
 SKEW_WARNED, SKEW_FAILED = 1000.0, 5000.0
-"""ms. Binance refuses signed requests that are more than 1 s ahead of its own clock, or older than their recvWindow,
-which is 5 s by default. The stream uses Binance's clock alone."""
+"""ms. Binance refuses a signed request whose time is more than 1 s ahead of its own clock, or more than recvWindow
+behind it: 5 s by default. The stream uses Binance's clock alone."""
 
 
 def rest_results(exchange: Any) -> Iterator[Result]:

@@ -73,15 +73,7 @@ class RestApi:
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], now: int, body: str = ""
     ) -> tuple[int, dict[str, str], str]:
-        """Answer one request.
-
-        :param method: of HTTP
-        :param target: the raw request target, query included: signatures are made from its bytes
-        :param headers: looks up names in any letter case
-        :param now: server time, ms
-        :param body: a form, signed like a query
-        :return: HTTP status, headers, JSON body
-        """
+        """Answer one request, as `Venue.answer` tells."""
         path, _, query = target.partition("?")
         used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
         try:
