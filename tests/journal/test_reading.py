@@ -86,7 +86,8 @@ def test_gzip_that_is_damaged_is_an_error(tmp_path: Path, opened: Callable[..., 
         each.journal.push(b'{"number":%d}' % number, 0.0)
     each.journal.close()
     data = path.read_bytes()
-    half = len(data) // 2
+    flushed = b"\0\0\xff\xff"  # here a new block begins; a block that begins with 0xff is invalid, whatever was before
+    half = data.index(flushed, len(data) // 2) + len(flushed)
     path.write_bytes(data[:half] + b"\xff" * 20 + data[half + 20 :])
     found: list[Any] = []
     with pytest.raises(cci.MalformedJournal, match="gzip cannot read on") as raised:
