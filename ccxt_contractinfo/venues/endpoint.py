@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..shown import shown_url
-from .stand_in import way_apart
+from .stand_in import as_synchronous, way_apart
 
 
 class Endpoint(NamedTuple):
@@ -48,7 +48,9 @@ def endpoint_at(url: str, exchange: Any, rest_url: str | None) -> Endpoint:
     :raises ccxt.InvalidProxySettings: where its proxy settings contradict each other
     """
     proxies: list[str | None] = exchange.check_ws_proxy_settings()
-    verify = exchange.verify if getattr(exchange, "validateServerSsl", True) else False
+    verify = as_synchronous(exchange).get("verify", exchange.verify)
+    if not getattr(exchange, "validateServerSsl", True):
+        verify = False
     proxy = next(filter(None, proxies), None)
     return Endpoint(url, proxy, verify, _headers(exchange), "" if proxy else _apart(exchange, rest_url))
 

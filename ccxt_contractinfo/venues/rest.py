@@ -14,7 +14,7 @@ from ..backoff import retry_after
 from ..contracts.events import SubType
 from ..shown import MESSAGE, shown
 from .snapshot import LeverageBrackets, Snapshot
-from .stand_in import StandIn, route_of
+from .stand_in import StandIn, completed, route_of
 
 _KEY = ("apiKey", "secret")
 _BEFORE_THE_KEY = (407, 511)
@@ -82,11 +82,19 @@ class Rest(ABC):
         """What public answers depend on: equal for exchanges that would be told the same."""
         return route_of(self._exchange, self.questions())
 
+    def markets(self) -> list[dict[str, Any]]:
+        """What the exchange's own ``fetch_markets()`` returns. Raises as `snapshot` does."""
+        markets: list[dict[str, Any]] = self._asked(lambda client: client.fetch_markets(), ())
+        return markets
+
     def ask(self, question: Question) -> str:
         """The text of the answer to a question. Raises as `snapshot` does."""
-        with StandIn(self._exchange, self.large) as stand_in:
+        return str(self._asked(lambda client: _text(completed(question(client))), self.large))
+
+    def _asked(self, question: Question, large: tuple[str, ...]) -> Any:
+        with StandIn(self._exchange, large) as stand_in:
             try:
-                return _text(question(stand_in.client))
+                return completed(question(stand_in.client))
             except Exception as error:  # ccxt's own, but for proxies that requests cannot read
                 failure: Any = error
                 failure.status = stand_in.status or getattr(error, "status", None)

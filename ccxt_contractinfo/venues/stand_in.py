@@ -1,11 +1,13 @@
 """A stand-in of an exchange, that asks REST as the exchange does, on a thread that is not the user's.
 
 It is of the exchange's own class and has the exchange's attributes, so that whatever ccxt or a user's class makes of
-them (proxies, headers, signatures, hosts) holds for it, too. Its session is made after the exchange's.
+them (proxies, headers, signatures, hosts) holds for it, too. Its session is made after the exchange's. That of an
+asyncio exchange sends by requests, too, and what it awaits runs in a loop that lasts for one question.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import inspect
@@ -15,11 +17,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import ccxt
+import certifi
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests.utils import select_proxy
 
+from ..ccxt_classes import is_async
 from ..shown import shown, shown_url
 
 _SENDS = ("fetch", "fetch2", "request")
@@ -80,28 +84,50 @@ def route_of(exchange: Any, questions: Iterable[Callable[[Any], Any]]) -> str:
     Each question is asked up to the moment in which it would be sent, so that nothing is left out that ccxt looks at.
     Where a user's own code sends it or reads the answer, that is unknown, and the exchange is equal to no other.
     """
-    kind, alone = _kind(exchange), f"alone {id(exchange)}"
+    kind, alone = type(exchange), f"alone {id(exchange)}"
     is_ccxts = all(_is_ccxts(kind, name) for name in _SEES_ANSWERS)
     if not is_ccxts or any(_is_users_code(value) for value in list(vars(exchange).values())):
         return alone
     asked = []
+    session = _translated(exchange) if is_async(kind) else exchange.session
     for question in questions:
-        session = _Witness(exchange.session)
-        client = _client(exchange, session)
+        client = _client(exchange, _Witness(session))
         client.verbose, client.logger = False, _SILENT
         try:
-            question(client)
+            completed(question(client))
         except _SeenError as seen:
             asked.append(seen.request)
         except Exception:  # the question itself will raise it
             return alone
-    return repr((asked, _session_route(exchange.session)))
+    return repr((asked, _session_route(session)))
+
+
+def completed(answer: Any) -> Any:
+    """An answer; of an asyncio exchange's method, what it returns. Blocks."""
+    if not inspect.iscoroutine(answer):
+        return answer
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(answer)
+    finally:
+        loop.close()
+
+
+def as_synchronous(exchange: Any) -> dict[str, Any]:
+    """The settings that only asyncio exchanges have, by the names and in the form of synchronous ones."""
+    settings: dict[str, Any] = {}
+    if is_async(type(exchange)):
+        if exchange.aiohttp_proxy:
+            settings["proxies"] = {"http": exchange.aiohttp_proxy, "https": exchange.aiohttp_proxy}
+        if exchange.verify is True and exchange.cafile not in (None, certifi.where()):
+            settings["verify"] = exchange.cafile
+    return settings
 
 
 def way_apart(exchange: Any, url: str) -> str | None:
     """How the session of an exchange leads requests to a URL by another way than this machine's usual one: in words, or
     None where it does not. Proxies that ccxt has settings for, WebSocket ones beside them, are left out."""
-    session = exchange.session
+    session = _translated(exchange) if is_async(type(exchange)) else exchange.session
     if not isinstance(session, requests.Session):
         return None
     adapter = session.get_adapter(url)
@@ -112,7 +138,7 @@ def way_apart(exchange: Any, url: str) -> str | None:
         return f"the source address {address[0] if isinstance(address, tuple) else address} of the session's adapter"
     if any(len(option) > 1 and option[1] == _BIND_TO_DEVICE for option in settings.get("socket_options") or ()):
         return "the network interface of the session's adapter"
-    proxies = dict(getattr(exchange, "proxies", None) or {})
+    proxies = dict(as_synchronous(exchange).get("proxies") or getattr(exchange, "proxies", None) or {})
     proxy = select_proxy(url, session.merge_environment_settings(url, proxies, None, None, None)["proxies"])
     return None if proxy is None else f"the proxy {shown_url(proxy)} of the session or the environment"
 
@@ -155,14 +181,8 @@ class _Client:
         return response
 
 
-def _kind(exchange: Any) -> Any:
-    """The class whose ways a stand-in has: the exchange's own, as long as that can be asked without an event loop."""
-    return type(exchange)
-
-
 def _client(exchange: Any, session: Any) -> Any:
-    kind = _kind(exchange)
-    client: Any = object.__new__(_client_class(kind))
+    client: Any = object.__new__(_client_class(type(exchange)))  # type: ignore[arg-type]
     attributes = vars(client)
     attributes.update(vars(exchange))
     attributes.pop("_contract_info_keeper", None)
@@ -186,13 +206,35 @@ def _client(exchange: Any, session: Any) -> Any:
         returnResponseHeaders=False,
         fetchHistoryCacheSize=0,
     )
+    if is_async(type(exchange)):
+        attributes.update(as_synchronous(exchange), asyncio_loop=None, throttler=None, markets_loading=None)
     return client
+
+
+class _AsyncClient(_Client):
+    """The same of an asyncio exchange."""
+
+    async def load_markets(self, *args: Any, **kwargs: Any) -> Any:
+        """They are there, or not needed."""
+        return vars(self)["markets"]
 
 
 @functools.cache
 def _client_class(kind: Any) -> Any:
     leaves_unparsed = all(_is_ccxts(kind, name) for name in _SEES_ANSWERS)
-    return type(kind.__name__, (_Client, kind), {"leaves_unparsed": leaves_unparsed})
+    bases = (_AsyncClient, kind, _sends_by_requests(kind)) if is_async(kind) else (_Client, kind)
+    return type(kind.__name__, bases, {"leaves_unparsed": leaves_unparsed})
+
+
+def _sends_by_requests(kind: Any) -> Any:
+    """A base class for asyncio exchanges: beneath what ccxt and users make of `fetch`, it sends as synchronous ones
+    do."""
+
+    async def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return ccxt.Exchange.fetch(self, *args, **kwargs)
+
+    lowest = next(each for each in reversed(kind.__mro__) if is_async(each))
+    return type(lowest.__name__, (lowest,), {"__module__": lowest.__module__, "fetch": fetch})
 
 
 def _is_ccxts(kind: type, name: str) -> bool:
@@ -212,11 +254,7 @@ def _own_session(exchange: Any, adapters: list[BaseAdapter]) -> Any:
     """A session like the exchange's; `adapters` gets those that are to be closed after use."""
     session = exchange.session
     if not isinstance(session, requests.Session):
-        own: requests.Session = _session_class(requests.Session)()
-        own.trust_env = bool(getattr(exchange, "requests_trust_env", False))
-        for name in _SESSION:
-            if hasattr(session, name):
-                setattr(own, name, getattr(session, name))
+        own = _translated(exchange, _session_class(requests.Session))
         adapters += own.adapters.values()
         return own
     kind: Any = type(session)
@@ -232,6 +270,47 @@ def _own_session(exchange: Any, adapters: list[BaseAdapter]) -> Any:
         if own.adapters[prefix] is not adapter:
             adapters.append(own.adapters[prefix])
     return own
+
+
+def _translated(exchange: Any, kind: Callable[[], requests.Session] = requests.Session) -> requests.Session:
+    """A session of requests' after one of another kind, or after none; aiohttp's has headers, a password and a local
+    address."""
+    session = exchange.session
+    own = kind()
+    own.trust_env = bool(exchange.aiohttp_trust_env if is_async(type(exchange)) else exchange.requests_trust_env)
+    for name in _SESSION:
+        if hasattr(session, name):
+            setattr(own, name, getattr(session, name))
+    if is_async(type(exchange)) and session is not None:
+        own.headers.update(session.headers)
+        if session.auth is not None:
+            own.auth = session.auth.login, session.auth.password
+        if address := local_address(session):
+            own.mount("https://", _BoundAdapter(address))
+            own.mount("http://", _BoundAdapter(address))
+    return own
+
+
+def local_address(session: Any) -> str | None:
+    """The address of this machine from which an aiohttp session connects, where that was set."""
+    connector = getattr(session, "connector", None)
+    for name in ("_local_addr_infos", "_local_addr"):  # by the version; there is no public name
+        found = getattr(connector, name, None)
+        if found:
+            return str(found[0][4][0] if name.endswith("infos") else found[0])
+    return None
+
+
+class _BoundAdapter(HTTPAdapter):
+    """Connects from one address of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As requests has it."""
+        super().init_poolmanager(*args, **{**kwargs, "source_address": (self._address, 0)})
 
 
 class _Session:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import ccxt
 
 from ... import clock
+from ...ccxt_classes import ccxts_own
 from ...contracts.events import SubType
 from ...shown import shown
 from ..rest import Question, Rest
@@ -77,4 +78,4 @@ def _exchange_info(client: Any, sub_type: SubType) -> Any:
 
 def _leverage_bracket(client: Any, sub_type: SubType) -> Any:
     # ccxt's own method knows the way, also that of portfolio margin accounts; a stand-in gives the answer as it came.
-    return ccxt.binance.fetch_leverage_tiers(client, None, {"subType": sub_type})
+    return ccxts_own(type(client), "fetch_leverage_tiers")(client, None, {"subType": sub_type})
