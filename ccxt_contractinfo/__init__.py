@@ -5,17 +5,20 @@
 >>> updates = exchange.watch_contract_info()  # doctest: +SKIP
 """
 
-from typing import get_type_hints
+import importlib
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from . import log
 from .contracts.events import Bracket, ContractInfoEvent
 from .contracts.kinds import KINDS, Kind
 from .contracts.tier_changes import TierChange
 from .contracts.updates import ContractInfo
-from .delivery.threads import Subscription
+from .delivery.subscription import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
+from .exchange.asyncio import AsyncContractInfoMixin
+from .exchange.attaching import attach
 from .exchange.ready_made import binance, binancecoinm, binanceusdm
-from .exchange.sync import ContractInfoMixin, attach
+from .exchange.sync import ContractInfoMixin
 from .journal.reading import read_journal
 from .positions.impact import PositionImpact
 from .positions.leverage_tiers import LeverageTiers
@@ -24,10 +27,15 @@ from .replay.replay import Replay, replay
 from .stream.stream import ContractInfoStream
 from .venues.binance.pushes import parse_event
 
+if TYPE_CHECKING:
+    from . import async_support as async_support
+    from . import pro as pro
+
 __version__ = "0.1.0"
 
 __all__ = [
     "KINDS",
+    "AsyncContractInfoMixin",
     "Bracket",
     "ConnectionLost",
     "ContractInfo",
@@ -54,6 +62,16 @@ __all__ = [
 ]
 
 
+_LAZY = ("async_support", "pro")
+"""Modules that are imported when they are first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _show_public_places() -> None:
     """Let a traceback or a repr show where users find a thing, and not the module it is written in."""
     for name in __all__:
@@ -73,4 +91,4 @@ log.prepare()
 
 def __dir__() -> list[str]:
     """The public names, and those that each module has; not the modules within."""
-    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])
+    return sorted({*__all__, *_LAZY, *(name for name in globals() if name.startswith("__"))})

@@ -8,11 +8,20 @@ import inspect
 import ccxt
 
 
-def check_callback(callback: object, what: str) -> None:
-    """Refuse what cannot be called, and what a thread would call without running it.
+def check_callback(
+    callback: object,
+    what: str,
+    *,
+    may_be_coroutine: bool = False,
+    instead: str = "asyncio.run_coroutine_threadsafe() leads into a loop",
+) -> None:
+    """Refuse what cannot be called, and what would be called without being run.
 
     :param what: what it is, for the error
-    :raises ccxt.BadRequest: for what cannot be called, and for coroutine and generator functions
+    :param may_be_coroutine: a loop calls it, which awaits coroutines; otherwise a thread does
+    :param instead: what to do with a coroutine function, for the error
+    :raises ccxt.BadRequest: for what cannot be called, for generator functions, and for coroutine functions that a
+        thread would call
     """
     if not callable(callback):
         raise ccxt.BadRequest(f"contractInfo: {what} should be callable, not {callback!r}")
@@ -20,12 +29,12 @@ def check_callback(callback: object, what: str) -> None:
         callback = callback.func
     own = None if isinstance(callback, type) else getattr(callback, "__call__", None)  # noqa: B004 (an object's)
     for function in (callback, own):
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        if inspect.iscoroutinefunction(function) and not may_be_coroutine:
             raise ccxt.BadRequest(
                 f"contractInfo: {what} should be a plain function, not the coroutine function {name_of(callback)}: "
-                "a thread calls it, and nothing would await it; asyncio.run_coroutine_threadsafe() leads into a loop"
+                f"a thread calls it, and nothing would await it; {instead}"
             )
-        if inspect.isgeneratorfunction(function):
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise ccxt.BadRequest(
                 f"contractInfo: {what} should be a plain function, not the generator {name_of(callback)}"
             )

@@ -22,6 +22,7 @@ from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance import endpoint
 from tests.constants import FAST, PATIENCE
+from tests.faces import ASYNC, Blocking, LoopThread
 from tests.universe import small_simulator
 
 Make = Callable[..., Any]
@@ -91,19 +92,45 @@ def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Ite
         exchange.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked `both_faces` that makes exchanges runs with synchronous ones, and with asyncio's."""
+    marked = metafunc.definition.get_closest_marker
+    if "make" in metafunc.fixturenames and marked("both_faces") and not marked("sync_face"):
+        metafunc.parametrize("face", ["sync", "asyncio"])
+
+
 @pytest.fixture
-def make(sim: BinanceSimulator) -> Iterator[Callable[..., Any]]:
+def face() -> str:
+    """Which exchanges `make` makes: "sync" or "asyncio"."""
+    return "sync"
+
+
+@pytest.fixture
+def loop_thread() -> Iterator[LoopThread]:
+    """A loop that runs on its own thread."""
+    thread = LoopThread()
+    yield thread
+    thread.close()
+
+
+@pytest.fixture
+def make(sim: BinanceSimulator, face: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Makes exchanges that are connected to the simulator, and closes them."""
     made = []
 
     def make(kind: type = cci.binanceusdm, load: bool = True, **config: Any) -> Any:
         settings = {**FAST, **config.pop("contractInfo", {})}
+        kind = kind if face == "sync" else ASYNC[kind]
         exchange = sim.connect(kind({**config, "options": {"contractInfo": settings, **config.get("options", {})}}))
+        if face == "asyncio":
+            exchange = Blocking(exchange, request.getfixturevalue("loop_thread"))
         made.append(exchange)
         if load:
             exchange.load_markets()
         return exchange
 
+    if face == "asyncio":
+        request.getfixturevalue("loop_thread")  # ends after the exchanges
     yield make
     for exchange in made:
         exchange.close()

@@ -18,6 +18,9 @@ ROWS = ("cli", "replay", "exchange", "stream", "positions", "markets", "journal"
 """The folders, from what users call down to what everything may use. A module imports from its own folder, from those
 below it, and from the modules beside the folders, which import none of them."""
 
+PUBLIC = ("__init__", "__main__", "async_support", "pro")
+"""Modules beside the folders that users import; they may import everything."""
+
 PURE = (
     "contracts",
     "venues",
@@ -85,7 +88,7 @@ def row(module: str) -> int:
     """How far up a module stands."""
     if folder(module) in ROWS:
         return ROWS.index(folder(module))
-    return -1 if folder(module) in ("__init__", "__main__") else len(ROWS)
+    return -1 if folder(module) in PUBLIC else len(ROWS)
 
 
 def is_pure(module: str) -> bool:

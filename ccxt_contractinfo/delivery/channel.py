@@ -3,7 +3,9 @@ the markets nor the others."""
 
 from __future__ import annotations
 
+import builtins
 import threading
+from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,7 +16,10 @@ from ..callable_check import check_callback
 from ..forking import renew_after_fork
 from ..weak_list import WeakList
 from .backlog import Backlog, Key
-from .threads import Concerns, Filter, Make, Receiver, Subscription, Updates, Watcher
+from .receiver import Filter, Make, Receiver
+from .subscription import Concerns, Subscription
+from .tasks import TaskSubscription
+from .threads import ThreadSubscription, Watcher
 
 R = TypeVar("R", bound=Receiver)
 
@@ -27,7 +32,7 @@ class Channel:
     :param key: gives an item's key, for the backlogs
     :param limit: how many items a backlog keeps
     :param failed: called with each exception that a callback raises
-    :param history: how many items `watch` and `iterate` can reach back into
+    :param history: how many items `receive` can reach back into
     :param make: makes what one receiver gets of an item, so that receivers share nothing; None: the item itself
     """
 
@@ -76,6 +81,7 @@ class Channel:
         filter: Filter | None = None,
         concerns: Concerns | None = None,
         begin: Callable[[], object] = lambda: None,
+        loop: AbstractEventLoop | None = None,
     ) -> Subscription:
         """Call `callback` with each item from now on that `filter` accepts (None: all). A tuple becomes
         its arguments.
@@ -84,12 +90,12 @@ class Channel:
         :param concerns: makes a second filter, on the callback's thread right before the call, so it may wait; it must
             not raise. Items that were waiting together share one filter
         :param begin: called once the callback is subscribed; if it raises, the subscription is undone
+        :param loop: where to call it, and `concerns`; both may be coroutine functions then. None: on its own thread
         :raises ccxt.BadRequest: for a callback that cannot be called, or that a call would not run
         """
-        check_callback(callback, f"a callback for {self.name}")
-        subscription = Subscription(
-            self.name, callback, filter, concerns, Backlog(self.limit, self.key), self.make, self.failed
-        )
+        check_callback(callback, f"a callback for {self.name}", may_be_coroutine=loop is not None)
+        how = self.name, callback, filter, concerns, Backlog(self.limit, self.key), self.make, self.failed
+        subscription = ThreadSubscription(*how) if loop is None else TaskSubscription(loop, *how)
         try:
             with self._lock:
                 self._subscriptions = (*self._not_cancelled(), subscription)
@@ -100,31 +106,34 @@ class Channel:
         return subscription
 
     def watch(self, filter: Filter | None = None, reach_back: Filter | None = None) -> Watcher:
-        """A watcher for each item from now on that `filter` accepts, and for those in the history that `reach_back`
-        accepts, too. It lasts for as long as the caller holds it."""
-        return self._received(Watcher(filter, Backlog(self.limit, self.key), self.make), reach_back)
+        """A `receive` by which a thread waits."""
+        return self.receive(Watcher, filter, reach_back)
 
-    def iterate(self, owner: object, filter: Filter | None = None, reach_back: Filter | None = None) -> Updates[Any]:
-        """The same as an iterator.
+    def receive(
+        self,
+        kind: Callable[[Filter | None, Backlog, Make], R],
+        filter: Filter | None = None,
+        reach_back: Filter | None = None,
+    ) -> R:
+        """A receiver of each item from now on that `filter` accepts, and of those in the history that `reach_back`
+        accepts, too. It lasts for as long as the caller holds it.
 
-        :param owner: is kept alive for as long as the iterator is open
+        :param kind: makes the receiver
         """
-        return self._received(Updates(owner, filter, Backlog(self.limit, self.key), self.make), reach_back)
-
-    def _received(self, receiver: R, reach_back: Filter | None) -> R:
+        receiver = kind(filter, Backlog(self.limit, self.key), self.make)
         with self._lock:
             if reach_back is not None:
-                for item in filter(reach_back, self._history):
+                for item in builtins.filter(reach_back, self._history):
                     self.dropped += receiver.offer(item)
             self._watchers.add(receiver)
         return receiver
 
     def close(self, error: ccxt.BaseError) -> None:
-        """Make every watcher raise `error` as soon as it has nothing left to give, except the calling thread's own:
-        that thread waits for none of them now. Iterators end."""
+        """Make every watcher raise `error` as soon as it has nothing left to give, except the caller's own: the caller
+        waits for none of them now. Iterators end."""
         with self._lock:
             for watcher in self._watchers:
-                if not watcher.is_of_this_thread():
+                if not watcher.is_callers_own():
                     watcher.end(error)
 
     def finish(self, deadline: float) -> None:

@@ -39,6 +39,7 @@ from ..venues.snapshot import LeverageBrackets
 from .ccxt_markets import CcxtMarkets, SetMarkets
 from .ccxt_tiers import CcxtTiers
 from .filters import Filter, update_filter
+from .loading import current_loading
 from .rest_answers import RestAnswers
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -57,9 +58,10 @@ class MarketKeeper:
 
     :param exchange: any ccxt exchange of Binance's futures
     :param set_markets: ccxt's own ``set_markets(exchange, markets, currencies)``, beneath the one that replaces it
+    :param cursors: what keeps the cursors of waiting callers, by threads or by tasks
     """
 
-    def __init__(self, exchange: Any, set_markets: SetMarkets) -> None:
+    def __init__(self, exchange: Any, set_markets: SetMarkets, cursors: Any) -> None:
         self.exchange = exchange
         self.venue = venue_of(exchange)
         self._words, self._entries = self.venue.words, self.venue.entries
@@ -72,8 +74,9 @@ class MarketKeeper:
             failed=self._callback_failed,
             make=UpdateRecord.update,
         )
-        self.local = threading.local()
-        """State of the calling thread: `watchers` by their ids, and `asked` while it loads markets."""
+        self.cursors = cursors
+        self.must_load = False
+        """Whether the next comparison has to load the markets, if they are not loaded."""
         self.is_following = False
         self._was_stopped = False
         self._has_own_stream = False
@@ -122,6 +125,12 @@ class MarketKeeper:
                 self.ask_again()  # their age is unknown
         return self.table
 
+    def have_loaded(self) -> None:
+        """Have the markets loaded by the next comparison, if they are not loaded."""
+        if not self.exchange.markets:
+            self.must_load = True
+            self.ask_again()
+
     def locked_table(self) -> contextlib.AbstractContextManager[MarketTable]:
         """The table behind `exchange.markets`, locked; see `in_step`."""
         return self._locked(self.in_step)
@@ -143,8 +152,10 @@ class MarketKeeper:
     def parse_market(self, entry: Any, parse: Callable[[Any], Any]) -> Any:
         """Do what ``exchange.parse_market`` does; while markets are being loaded, note an invalid entry of a contract,
         and leave it out."""
-        sick: list[Any] | None = getattr(self.local, "sick", None)
-        return parse(entry) if sick is None else self._ccxt_markets.parsed(entry, parse, sick, self.table)
+        loading = current_loading(self)
+        if loading is None or loading.sick is None:
+            return parse(entry)
+        return self._ccxt_markets.parsed(entry, parse, loading.sick, self.table)
 
     def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: Collection[Any] = ()) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
@@ -446,7 +457,7 @@ class MarketKeeper:
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
         self._creation = threading.RLock()
-        self.local = threading.local()  # the old one has the parent's cursors
+        self.cursors.after_fork()
         self.rest_answers.account.after_fork()
         self.is_following = False
         self.table.told.discard(self.updates)

@@ -29,6 +29,11 @@ class Keeper(Protocol):
     exchange: Any
     table: MarketTable
     stream: ContractInfoStream | None
+    must_load: bool
+
+    def set_markets(self, markets: Any, currencies: Any, asked: float | None) -> Any:
+        """Publish markets that were asked for at `asked` (s by `clock.now`)."""
+        ...
 
     @property
     def has_account(self) -> bool:
@@ -75,6 +80,9 @@ class RestAnswers:
 
     def compare(self, answers: Answers, settle_time: float, is_over: Callable[[], bool]) -> ResyncResult:
         """Compare the markets with REST, and apply what was missed; but not if `is_over()`. Blocks."""
+        if self._keeper.must_load and not self._keeper.in_step().markets:
+            asked = clock.now()
+            self._keeper.set_markets(self.rest.markets(), None, asked)
         results, snapshots = [], []
         for sub_type in sorted(self._keeper.sub_types() if self._keeper.in_step().markets else ()):
             try:

@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
-import json
-import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from functools import partial
+from typing import Any, TypeVar, overload
 
 import ccxt
 
 from .. import clock
 from ..callable_check import check_callback
-from ..contracts.kinds import Kind
-from ..contracts.tier_changes import Direction
-from ..contracts.tiers import LeverageTier
-from ..contracts.updates import ContractInfo, UpdateRecord, own
-from ..delivery.threads import Subscription, Updates, Watcher
-from ..forking import renew_after_fork
+from ..contracts.updates import ContractInfo
+from ..delivery.subscription import Subscription
+from ..delivery.threads import ThreadCursors, Updates, Watcher
 from ..positions.impact import Position, PositionImpact
-from ..stream.stream import ContractInfoStream
-from .filters import all_pass
-from .keeper import NOTED, MarketKeeper
+from .face import (
+    Callback,
+    ContractInfoFace,
+    Kinds,
+    Positions,
+    Symbols,
+    check_key,
+    check_number,
+    raise_or_report,
+    reach_back,
+    young,
+)
+from .keeper import MarketKeeper
+from .loading import loading
 
-Callback = Callable[[ContractInfo], object]
-Symbols = str | Iterable[str] | None
-Kinds = Kind | Direction | Iterable[Kind | Direction] | None
-Positions = Callable[[], Iterable[Position]]
 Self = TypeVar("Self", bound="ContractInfoMixin")
 
 
-class _Creation:
-    """The lock under which an exchange gets its keeper."""
-
-    def __init__(self) -> None:
-        self.after_fork()
-        renew_after_fork(self)
-
-    def after_fork(self) -> None:
-        self.lock = threading.RLock()  # a signal handler may take it on the same thread
-
-
-_creation = _Creation()
-
-
-class ContractInfoMixin:
+class ContractInfoMixin(ContractInfoFace):
     """Keeps a sync ccxt exchange for Binance's futures true from ``!contractInfo``, and tells each change.
 
     Put it before the exchange's class: ``class Mine(ContractInfoMixin, ccxt.binanceusdm): ...``. All its methods may be
@@ -54,10 +40,7 @@ class ContractInfoMixin:
     `ContractInfoStream`.
     """
 
-    def describe(self) -> Any:
-        """ccxt's description, with ``has['watchContractInfo']``."""
-        base: Any = super().describe()  # type: ignore[misc]
-        return {**base, "has": {**base.get("has", {}), **_HAS}}
+    _contract_info_cursors = ThreadCursors
 
     def watch_contract_info(
         self, symbols: Symbols = None, since: int | None = None, limit: int | None = None, params: dict[str, Any] = {}
@@ -82,20 +65,19 @@ class ContractInfoMixin:
         """
         timeout = params.get("timeout")
         for name, value in (("since", since), ("limit", limit), ("timeout", timeout)):
-            _check_number("watch_contract_info", name, value)
+            check_number("watch_contract_info", name, value)
         keeper = self._loaded_keeper()
         keeper.own_stream()
         watcher = self._watcher(keeper, symbols, since)
         try:
             keeper.follow(watcher.check)  # a stop by another thread is told before anything is started again
             updates: list[ContractInfo] = watcher.wait(
-                lambda record: since is None or record.timestamp >= since,
+                young(since, None),
                 None if timeout is None else timeout / 1000,
                 keeper.own_stream().shortcomings,
             )
         except (ccxt.ExchangeClosedByUser, ccxt.RestrictedLocation):
-            for each in keeper.local.watchers.values():  # this thread has been told
-                each.forget()
+            keeper.cursors.told()
             raise
         return updates[-int(limit) :] if limit else updates
 
@@ -173,15 +155,11 @@ class ContractInfoMixin:
         :raises ccxt.BadRequest: for a kind that does not exist
         :raises ccxt.RestrictedLocation: if the stream has failed for good
         """
-        _check_number("contract_info_updates", "since", since)
+        check_number("contract_info_updates", "since", since)
         keeper = self._loaded_keeper()
-        filter = keeper.filter(symbols, kinds)
-
-        def is_young(record: UpdateRecord) -> bool:
-            return (since is None or record.timestamp >= since) and (filter is None or filter(record))
-
+        filter = young(since, keeper.filter(symbols, kinds))
         keeper.own_stream()
-        updates: Updates[ContractInfo] = keeper.updates.iterate(self, is_young, None if since is None else is_young)
+        updates = keeper.updates.receive(partial(Updates[ContractInfo], self), filter, reach_back(since, filter))
         keeper.follow()
         return updates
 
@@ -190,25 +168,6 @@ class ContractInfoMixin:
         Subscriptions are kept, and go on when the stream starts again: by hand, or by this exchange's next ``watch`` or
         ``on`` call."""
         self._contract_info().leave(may_return=True)
-
-    def contract_info_stream(self) -> ContractInfoStream:
-        """The `ContractInfoStream` behind this exchange, made if needed, but not started by this call.
-
-        :raises ccxt.BadRequest: for a setting in ``options['contractInfo']`` that does not exist or has an invalid
-            value
-        :raises ccxt.InvalidProxySettings: for proxies that contradict each other or cannot be read
-        :raises ccxt.NotSupported: if the exchange has no `!contractInfo`, or a library for its proxy is missing
-        """
-        return self._contract_info().own_stream()
-
-    def leverage_tiers(self, symbol: str) -> list[LeverageTier] | None:
-        """A contract's leverage tiers as last known, in ccxt's structure, ascending; None if never seen. It is a copy.
-
-        :param symbol: a symbol, as ``market()`` resolves it, or contract id
-        :raises ccxt.BadSymbol: for a contract that the exchange does not have
-        """
-        tiers: list[LeverageTier] | None = self._loaded_keeper().contract(symbol).get("leverageTiers")
-        return own(tiers)
 
     def contract_info_impact(self, positions: Iterable[Position] | None = None) -> list[PositionImpact]:
         """What has changed for the held positions: one `PositionImpact` for each position whose contract's leverage
@@ -229,14 +188,12 @@ class ContractInfoMixin:
         keeper = self._loaded_keeper()
         keeper.follow_at_first()
         if positions is None:
-            if not keeper.has_key:
-                raise ccxt.ArgumentsRequired("contract_info_impact(): give it positions, or the exchange an apiKey")
+            check_key(keeper)
             return keeper.held.impacts(self._positions(keeper), are_fresh=True)
         return keeper.held.impacts(positions)
 
     def _positions(self, keeper: MarketKeeper) -> list[Position]:
-        """The positions of the sub-types in which something has changed. If one sub-type cannot be fetched, its error
-        is reported, and the next call asks for it again; if none can, the error is raised."""
+        """The positions of the sub-types in which something has changed; see `raise_or_report` for errors."""
         positions: list[Position] = []
         sub_types, errors = keeper.held.unasked(), []
         for sub_type in sub_types:
@@ -244,13 +201,7 @@ class ContractInfoMixin:
                 positions += self.fetch_positions(None, {"subType": sub_type})  # type: ignore[attr-defined]
             except ccxt.BaseError as error:
                 errors.append(error)
-        if errors and len(errors) == len(sub_types):
-            try:
-                raise errors[0]
-            finally:
-                errors.clear()  # its traceback holds this frame: a cycle, which would keep REST's connection open
-        for each in errors:
-            keeper.report(each)
+        raise_or_report(keeper, errors, len(sub_types))
         return positions
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
@@ -270,40 +221,13 @@ class ContractInfoMixin:
 
     def load_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt, but what is newer than REST's answer stays, and readers see no moment without it."""
-        local = self._contract_info().local
-        local.is_loading = True
-        try:
+        with loading(self._contract_info()):
             return super().load_markets(*args, **kwargs)  # type: ignore[misc]
-        finally:
-            local.is_loading, local.asked, local.sick = False, None, None
 
     def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt; when `load_markets` calls this, what is newer than the answer is not undone."""
-        local = self._contract_info().local
-        is_loading = getattr(local, "is_loading", False)
-        local.asked, local.sick = (clock.now(), []) if is_loading else (None, None)
+        self._begin_asking()
         return super().fetch_markets(*args, **kwargs)  # type: ignore[misc]
-
-    def parse_market(self, market: Any) -> Any:
-        """As in ccxt; when `load_markets` calls this, an entry that no contract can be made of does not spoil the
-        others, and does not mean that its contract is gone."""
-        keeper, parse = self._own_keeper(), super().parse_market  # type: ignore[misc]
-        return parse(market) if keeper is None else keeper.parse_market(market, parse)
-
-    def parse_json(self, http_response: Any) -> Any:
-        """As in ccxt; when `load_markets` calls this, NaN or half of a character somewhere does not spoil the whole
-        answer, as it does with ccxt's quicker parser."""
-        parsed, keeper = super().parse_json(http_response), self._own_keeper()  # type: ignore[misc]
-        if parsed is None and keeper is not None and getattr(keeper.local, "is_loading", False):
-            with contextlib.suppress(TypeError, ValueError, RecursionError):
-                parsed = json.loads(http_response)
-        return parsed
-
-    def set_markets(self, markets: Any, currencies: Any = None) -> Any:
-        """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
-        keeper = self._contract_info()
-        loaded = vars(keeper.local)
-        return keeper.set_markets(markets, currencies, loaded.pop("asked", None), loaded.pop("sick", None) or ())
 
     def load_leverage_brackets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but brackets that were pushed since the request stay, and readers see the new ones only when all
@@ -333,147 +257,23 @@ class ContractInfoMixin:
         asked = clock.now()
         return tiers.with_pushed(ccxts(self, symbols, params), asked)
 
-    def set_markets_from_exchange(self, sourceExchange: Any) -> Any:  # noqa: N803 (ccxt's name)
-        """As in ccxt: both exchanges have the same markets from now on, until one of them loads them again."""
-        keeper = self._contract_info()
-        result = super().set_markets_from_exchange(sourceExchange)  # type: ignore[misc]
-        keeper.share(sourceExchange)
-        return result
-
-    # What happens to an exchange as an object
-
-    def __getstate__(self) -> Any:
-        """The state of a copy: everything but what follows the stream."""
-        parents = getattr(super(), "__getstate__", None)  # Python has its own from 3.11 on
-        state = vars(self) if parents is None else parents()
-        if not isinstance(state, dict):
-            return state
-        return {name: value for name, value in state.items() if name != "_contract_info_keeper"}
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in NOTED and (keeper := self._own_keeper()) is not None:
-            keeper.attribute_set(name)
-
-    def __del__(self) -> None:
-        # A collected exchange has no subscribers, or the stream would keep it alive; and a finalizer must take no lock.
-        vars(self).pop("_contract_info_keeper", None)
-        super().__del__()  # type: ignore[misc]
-
-    def _contract_info(self) -> MarketKeeper:
-        keeper = self._own_keeper()
-        if keeper is None:
-            with _creation.lock:
-                keeper = self._own_keeper()
-                if keeper is None:
-                    check_supported(self)
-                    made = MarketKeeper(self, super(ContractInfoMixin, type(self)).set_markets)  # type: ignore[misc]
-                    keeper = self._own_keeper() or made
-                    vars(self)["_contract_info_keeper"] = keeper
-        return keeper
-
-    def _own_keeper(self) -> MarketKeeper | None:
-        """The keeper; None if there is none yet, or if a user's way of copying brought another exchange's keeper."""
-        keeper: MarketKeeper | None = vars(self).get("_contract_info_keeper")
-        return keeper if keeper is not None and keeper.exchange is self else None
-
     def _loaded_keeper(self) -> MarketKeeper:
         self.load_markets()
         return self._contract_info()
 
     def _watcher(self, keeper: MarketKeeper, symbols: Symbols, since: int | None) -> Watcher:
         ids = keeper.ids(symbols)
-        watchers: dict[frozenset[str], Watcher] = vars(keeper.local).setdefault("watchers", {})
-        if ids not in watchers:
-            filter = keeper.filter(ids, None)
-            watchers[ids] = keeper.updates.watch(filter, None if since is None else filter or all_pass)
-        return watchers[ids]
+        filter = keeper.filter(ids, None)
+        watcher: Watcher = keeper.cursors.find(ids, lambda: keeper.updates.watch(filter, reach_back(since, filter)))
+        return watcher
 
-    # ccxt gives its own classes such names when an instance is made; `attach` comes later than that.
+    # See `ContractInfoFace`.
     loadMarkets = load_markets  # noqa: N815
     fetchMarkets = fetch_markets  # noqa: N815
-    parseJson = parse_json  # noqa: N815
-    parseMarket = parse_market  # noqa: N815
-    setMarkets = set_markets  # noqa: N815
-    setMarketsFromExchange = set_markets_from_exchange  # noqa: N815
     loadLeverageBrackets = load_leverage_brackets  # noqa: N815
     watchContractInfo = watch_contract_info  # noqa: N815
     onContractInfo = on_contract_info  # noqa: N815
     unWatchContractInfo = un_watch_contract_info  # noqa: N815
-    contractInfoStream = contract_info_stream  # noqa: N815
     contractInfoUpdates = contract_info_updates  # noqa: N815
-    leverageTiers = leverage_tiers  # noqa: N815
     fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
     contractInfoImpact = contract_info_impact  # noqa: N815
-
-
-if TYPE_CHECKING:
-
-    class AttachedExchange(ContractInfoMixin, ccxt.binance):
-        """What `attach` makes of an exchange, for type checkers: the mixin's methods beside ccxt's. At runtime, the
-        exchange has its own class with the mixin before it."""
-
-
-_HAS = {"watchContractInfo": True, "unWatchContractInfo": True}
-
-
-def check_supported(exchange: Any) -> None:
-    """Raise ccxt.NotSupported if an exchange is not one of Binance's futures, or is an async one."""
-    if not isinstance(exchange, ccxt.binance) or isinstance(exchange, ccxt.binanceus):
-        is_async = inspect.iscoroutinefunction(getattr(exchange, "fetch_markets", None))
-        raise ccxt.NotSupported(
-            f"contractInfo: needs a sync exchange of Binance's futures (ccxt.binance, binanceusdm, binancecoinm); "
-            f"{getattr(exchange, 'id', exchange)!r} is {'an async one' if is_async else 'another one'}"
-        )
-
-
-def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedExchange:
-    """Give the methods of `ContractInfoMixin` to an existing exchange, and return the same object.
-
-    Its markets are kept true from now on, whenever the stream runs; plain dicts of them from before are kept in step,
-    listings included. Contracts that the venue had before `attach`, and that these markets lack, count as left out:
-    ``load_markets(True)`` brings them in. The exchange can be pickled and copied; the copy follows no stream.
-
-    :param stream: the stream of another exchange, to share its connection; one connection carries USDⓈ-M and COIN-M.
-        The stream is 'live' once the markets of all its exchanges have been compared with REST
-    :raises ccxt.NotSupported: if the exchange is not one of Binance's futures, or is an async one
-    :raises ccxt.BadRequest: if the exchange has another stream already
-    """
-    check_supported(exchange)
-    plain, has = type(exchange), exchange.has
-    is_new = not isinstance(exchange, ContractInfoMixin)
-    try:
-        if is_new:
-            exchange.__class__ = _mixed_class(plain)  # type: ignore[arg-type]
-            exchange.has = {**has, **_HAS}
-        keeper = exchange._contract_info()
-        if stream is not None:
-            keeper.use(stream)
-    except BaseException:
-        if is_new:  # the exchange stays what it was
-            vars(exchange).pop("_contract_info_keeper", None)
-            exchange.__class__, exchange.has = plain, has
-        raise
-    attached: AttachedExchange = exchange
-    return attached
-
-
-@functools.cache
-def _mixed_class(plain: Any) -> Any:
-    """The class of an attached exchange. Another process could not find it by name, so copies are made through the
-    plain class."""
-
-    def reduce(self: Any, protocol: Any) -> Any:
-        return _bare, (plain,), self.__getstate__()
-
-    return type(plain.__name__, (ContractInfoMixin, plain), {"__module__": plain.__module__, "__reduce_ex__": reduce})
-
-
-def _bare(plain: Any) -> Any:
-    """An attached exchange that has no attributes yet."""
-    return object.__new__(_mixed_class(plain))
-
-
-def _check_number(method: str, name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-        raise ccxt.BadRequest(f"{method}(): {name} should be a number >= 0, not {value!r}")

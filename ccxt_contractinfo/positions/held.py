@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 import ccxt
 
 from ..contracts.changes import Market, market_sub_type
 from ..contracts.events import SubType
 from ..contracts.updates import UpdateRecord
-from ..delivery.threads import Concerns
+from ..delivery.receiver import Filter
+from ..delivery.subscription import Concerns
 from ..markets.table import MarketTable
 from .impact import FIELDS, Before, Position, PositionImpact, impact_of, is_open
 
@@ -77,17 +80,33 @@ class HeldPositions:
         """Makes filters of updates: whether an update concerns an open position that `positions` returns. If that
         raises, or returns what cannot be read, this is reported as a callback's error, and all updates pass: better
         once too often than not at all."""
+        return lambda: self._concerned(positions)
 
-        def concerned() -> Callable[[UpdateRecord], bool]:
+    def concerns_awaited(self, positions: Callable[[], Any]) -> Concerns:
+        """The same for a loop, in which `positions` may return an awaitable."""
+
+        async def concerned() -> Filter:
             try:
-                ids = {id for _, id in self._held(positions())}
-            except BaseException as error:  # as with a callback
-                logger.exception("contractInfo: the positions could not be had, so all is told")
-                self._failed(error)
-                return lambda record: True
-            return lambda record: record.id in ids
+                held = positions()
+                if inspect.isawaitable(held):
+                    held = await held
+            except Exception as error:
+                return self._unknown(error)
+            return self._concerned(lambda: held)
 
         return concerned
+
+    def _concerned(self, positions: Callable[[], Iterable[Position]]) -> Filter:
+        try:
+            ids = {id for _, id in self._held(positions())}
+        except BaseException as error:  # as with a callback
+            return self._unknown(error)
+        return lambda record: record.id in ids
+
+    def _unknown(self, error: BaseException) -> Filter:
+        logger.error("contractInfo: the positions could not be had, so all is told", exc_info=error)
+        self._failed(error)
+        return lambda record: True
 
     def unasked(self) -> list[SubType]:
         """The sub-types with changes that `impacts` was not asked about yet."""

@@ -17,7 +17,7 @@ from ..clock import FOREVER
 from ..contracts.changes import Market
 from ..contracts.events import SubType
 from ..contracts.updates import ContractInfo
-from ..exchange.sync import attach
+from ..exchange.attaching import attach
 from ..forking import renew_after_fork
 from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import Line, read_lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -9,10 +10,12 @@ from typing import Any
 
 import ccxt
 
+from .. import clock
 from ..contracts.events import ContractInfoEvent
 from ..contracts.updates import own_event
 from ..delivery.channel import Channel
-from ..delivery.threads import Subscription
+from ..delivery.subscription import Subscription
+from ..delivery.tasks import TaskWatcher
 from ..journal.recorder import Recorder
 from ..weak_list import WeakList
 from .follower import Follower
@@ -20,6 +23,10 @@ from .intake import Intake
 from .reports import Reports
 
 logger = logging.getLogger("ccxt_contractinfo")
+
+
+ENDS = ("live", "stopped", "failed")
+"""The states that end a wait for 'live'."""
 
 
 class StreamFace:
@@ -66,8 +73,22 @@ class StreamFace:
         :return: True once it is; False after the timeout, or if the stream is stopped or has failed
         """
         with self._lock:
-            self._condition.wait_for(lambda: self._state in ("live", "stopped", "failed"), timeout)
+            self._condition.wait_for(lambda: self._state in ENDS, timeout)
             return self._state == "live"
+
+    async def live(self, timeout: float | None = None) -> bool:
+        """What `wait_until_live` is to threads: the loop goes on meanwhile. For any stream, in any loop.
+
+        :param timeout: s, or None to wait for ever
+        :return: True once it is 'live'; False after the timeout, or if the stream is stopped or has failed
+        """
+        deadline = clock.FOREVER if timeout is None else clock.now() + timeout
+        states = self._states.receive(TaskWatcher)
+        with contextlib.suppress(ccxt.RequestTimeout):
+            while self._state not in ENDS:
+                left = None if timeout is None else max(0.0, deadline - clock.now())
+                await states.wait(lambda _: True, left)
+        return self._state == "live"
 
     # News
 

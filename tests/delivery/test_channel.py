@@ -13,9 +13,11 @@ from typing import Any, NoReturn
 import ccxt
 import pytest
 
+from ccxt_contractinfo.delivery import subscription
 from ccxt_contractinfo.delivery import threads as module
 from ccxt_contractinfo.delivery.channel import Channel
-from ccxt_contractinfo.delivery.threads import Subscription, Watcher
+from ccxt_contractinfo.delivery.subscription import Subscription
+from ccxt_contractinfo.delivery.threads import Watcher
 from tests.conftest import PATIENCE, Inbox, eventually, held_by_another_thread
 from tests.delivery.items import Item, contract_of, item
 
@@ -671,7 +673,7 @@ def test_a_second_filter_is_made_once_for_what_waits_together(
     channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Items that wait together share one filter, and one that came after it was made has another."""
-    monkeypatch.setattr(module, "FRESH", float("inf"))
+    monkeypatch.setattr(subscription, "FRESH", float("inf"))
     entered, release, inbox = threading.Event(), threading.Event(), Inbox()
     made: list[int] = []
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ccxt
-import ccxt.async_support
+import ccxt.pro
 import pytest
 from pytest_mock import MockerFixture
 
@@ -23,8 +23,11 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.resync import NOTHING
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
+from tests.faces import attach, itself
 from tests.samples import NEVER, PUSHED
 from tests.universe import is_inverse
+
+pytestmark = pytest.mark.both_faces
 
 Make = Callable[..., Any]
 SOON = 1_900_000_000_000
@@ -988,6 +991,7 @@ def test_watch_blocks_until_there_is_something(sim: BinanceSimulator, live: Any)
     assert {"BTCUSDT"} == {update["id"] for update in result}
 
 
+@pytest.mark.sync_face
 def test_cursors_are_per_thread_and_set_of_symbols(sim: BinanceSimulator, live: Any) -> None:
     """What one caller was given, another one, or the same one with other symbols, is still given."""
     calls = [None, "BTCUSDT", ["BTC/USDT:USDT"], ["ETHUSDT", "BTCUSDT"]]
@@ -1112,6 +1116,7 @@ def test_what_is_left_after_a_stop_is_given_and_starts_nothing(sim: BinanceSimul
     assert 1 == len(sim.handshakes)
 
 
+@pytest.mark.sync_face
 def test_a_stop_is_told_once_to_each_thread(sim: BinanceSimulator, live: Any) -> None:
     """A thread that watches two sets of symbols hears of a stop once, and not again while the stream is live."""
     begun, closed = threading.Event(), threading.Event()
@@ -1154,6 +1159,7 @@ def test_a_final_failure_wakes_who_waits(sim: BinanceSimulator, make: Make) -> N
 # Ways in, life and settings
 
 
+@pytest.mark.sync_face
 def test_markets_are_loaded_first_with_ccxts_errors(sim: BinanceSimulator, make: Make) -> None:
     """Where markets are not loaded, watch and on load them in the caller's thread; what fails there is raised there."""
     exchange, count = make(load=False), sum(not is_inverse(id) for id in sim.contracts)
@@ -1172,7 +1178,7 @@ def test_has_and_aliases(exchange: Any) -> None:
     """ccxt's ways to ask for the feature work."""
     assert exchange.has["watchContractInfo"] is True
     assert exchange.has["fetchMarkets"] is True
-    assert exchange.watchContractInfo == exchange.watch_contract_info
+    assert itself(exchange).watchContractInfo == itself(exchange).watch_contract_info
     assert "binanceusdm" == exchange.id
 
 
@@ -1186,6 +1192,7 @@ def test_making_an_exchange_starts_nothing(sim: BinanceSimulator) -> None:
     exchange.close()
 
 
+@pytest.mark.sync_face
 def test_with_closes(sim: BinanceSimulator, make: Make) -> None:
     """`with exchange:` stops the stream."""
     with make() as exchange:
@@ -1193,6 +1200,7 @@ def test_with_closes(sim: BinanceSimulator, make: Make) -> None:
     assert "stopped" == exchange.contract_info_stream().state
 
 
+@pytest.mark.sync_face
 def test_the_mixin_on_a_class_of_ones_own(sim: BinanceSimulator, make: Make) -> None:
     """The mixin works on a user's subclass, whose own methods are used."""
 
@@ -1241,12 +1249,21 @@ def test_attach_before_markets_are_loaded(sim: BinanceSimulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [ccxt.kraken, ccxt.binanceus, ccxt.async_support.binanceusdm, ccxt.async_support.kraken, dict]
+    "kind",
+    [
+        ccxt.kraken,
+        ccxt.binanceus,
+        ccxt.async_support.binanceus,
+        ccxt.pro.binanceus,
+        ccxt.async_support.kraken,
+        ccxt.pro.okx,
+        dict,
+    ],
 )
 def test_attach_refuses_what_has_no_contract_info(kind: type) -> None:
-    """Other exchanges, and async ones, raise NotSupported and stay as they were."""
+    """Other exchanges, of each face, raise NotSupported and stay as they were."""
     exchange = kind()
-    with pytest.raises(ccxt.NotSupported, match="sync exchange of Binance's futures"):
+    with pytest.raises(ccxt.NotSupported, match="an exchange of Binance's futures"):
         cci.attach(exchange)
     assert type(exchange) is kind
 
@@ -1275,13 +1292,13 @@ def test_two_exchanges_share_one_connection(sim: BinanceSimulator, make: Make) -
     inverse.close()
     assert "stopped" == stream.state
     with pytest.raises(ccxt.BadRequest):
-        cci.attach(linear, stream=cci.ContractInfoStream(sim.ws_url))
+        attach(linear, stream=cci.ContractInfoStream(sim.ws_url))
 
 
 def test_what_a_user_puts_into_a_market_stays_there(sim: BinanceSimulator, make: Make) -> None:
     """Two exchanges on one stream, with markets that are alike: what a user writes into one's, the other never gets."""
     first, second, inboxes = make(), make(), (Inbox(), Inbox())
-    cci.attach(second, stream=first.contract_info_stream())
+    attach(second, stream=first.contract_info_stream())
     for each, inbox in zip((first, second), inboxes, strict=True):
         each.on_contract_info(inbox)
     go_live(first)
@@ -1309,7 +1326,7 @@ def test_shared_markets_are_told_of_on_both_exchanges(sim: BinanceSimulator, mak
     second.set_markets_from_exchange(first)
     assert first.markets is second.markets
     assert first.markets_by_id is second.markets_by_id
-    cci.attach(second, stream=first.contract_info_stream())
+    attach(second, stream=first.contract_info_stream())
     seen = Inbox(), Inbox()
     first.on_contract_info(seen[0])
     second.on_contract_info(seen[1])
@@ -1380,7 +1397,7 @@ def test_one_leaves_a_shared_stream_while_another_joins(sim: BinanceSimulator, m
     assert entered.wait(PATIENCE)
     leaving = raised_in_thread(first.un_watch_contract_info)
     eventually(lambda: stream.state == "stopped")
-    cci.attach(second, stream=stream).on_contract_info(inbox)
+    attach(second, stream=stream).on_contract_info(inbox)
     release.set()
     assert leaving() is None
     assert stream.wait_until_live(PATIENCE)
@@ -1393,7 +1410,7 @@ def test_leaving_does_not_wait_for_what_others_wait_for(sim: BinanceSimulator, m
     nor is it told of anything after that."""
     first, second = make(), make(load=False)
     second.set_markets_from_exchange(first)
-    cci.attach(second, stream=first.contract_info_stream())
+    attach(second, stream=first.contract_info_stream())
     seen = Inbox(), Inbox()
     first.on_contract_info(seen[0])
     second.on_contract_info(seen[1])
@@ -1484,6 +1501,7 @@ def test_helpers_of_ccxts_work_on_the_markets(exchange: Any) -> None:
     plain.close()
 
 
+@pytest.mark.sync_face
 def test_copies_of_an_exchange(sim: BinanceSimulator, live: Any) -> None:
     """An exchange can be copied and pickled as ccxt's can; a copy has nothing to do with the stream of the original."""
     assert copy.deepcopy(live).market("BTCUSDT")["id"] == "BTCUSDT"
@@ -1497,6 +1515,7 @@ def test_copies_of_an_exchange(sim: BinanceSimulator, live: Any) -> None:
     assert "live" == live.contract_info_stream().state
 
 
+@pytest.mark.sync_face
 def test_a_users_close_is_called_by_nobody_else(sim: BinanceSimulator, make: Make) -> None:
     """Loading markets and completing listings make no instance that is closed behind the user's back."""
     closed = []

@@ -14,11 +14,14 @@ from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import Inbox, Make, eventually, go_live, held_by_another_thread
 from tests.constants import FAST, PATIENCE
+from tests.faces import attach
 from tests.samples import CUT, NEVER, ONBOARD, PUSHED, entry
 
 BTC, ETH, SOL, IOTA, IDOL = (f"{base}/USDT:USDT" for base in ("BTC", "ETH", "SOL", "IOTA", "IDOL"))
 DATE = 1_797_206_400_000
 QUIET = {"resync_interval": None, "settle_time": 0.0}
+
+pytestmark = pytest.mark.both_faces
 
 
 @pytest.fixture
@@ -181,6 +184,7 @@ def count_of(sim: BinanceSimulator) -> int:
 DELIVERING = {"contractType": "PERPETUAL_DELIVERING", "deliveryDate": DATE, "status": "SETTLING"}
 
 
+@pytest.mark.sync_face
 @pytest.mark.parametrize("way", ["set_markets_from_exchange", "assigned", "set_markets", "reload"])
 def test_markets_from_elsewhere_keep_the_names_that_users_know(
     sim: BinanceSimulator, bot: Make, inbox: Inbox, way: str
@@ -189,7 +193,7 @@ def test_markets_from_elsewhere_keep_the_names_that_users_know(
     and the contract is not told as delisted."""
     others = [entry("BTCUSDT"), entry("ETHUSDT")]
     serve(sim, *others, entry("IOTAUSDT"))
-    exchange = cci.attach(bot(ccxt.binanceusdm, before=cci.attach))
+    exchange = attach(bot(ccxt.binanceusdm, before=cci.attach))
     serve(sim, *others, entry("IOTAUSDT", **DELIVERING))
     plain = sim.connect(ccxt.binanceusdm())
     plain.load_markets()
@@ -212,6 +216,7 @@ def test_markets_from_elsewhere_keep_the_names_that_users_know(
     assert [["delisting", "settling", "status"]] == [each["kinds"] for each in items if each["id"] == "IOTAUSDT"]
 
 
+@pytest.mark.sync_face
 @pytest.mark.parametrize(
     ("kind", "options", "symbol", "id"),
     [
@@ -308,6 +313,7 @@ def opened(exchange: Any) -> set[str]:
     return {market["id"] for market in exchange.markets.values() if market["created"] <= now}
 
 
+@pytest.mark.sync_face
 def test_what_is_left_out_stays_out(sim: BinanceSimulator, few: Any, inbox: Inbox) -> None:
     """Contracts that the user left out are not listed, and no push and no comparison tells of them."""
     for _ in range(2):
@@ -321,6 +327,7 @@ def test_what_is_left_out_stays_out(sim: BinanceSimulator, few: Any, inbox: Inbo
     assert [] == [each for each in told if sim.contracts[each[0]]["onboardDate"] <= few.milliseconds()]
 
 
+@pytest.mark.sync_face
 def test_what_is_new_at_the_venue_comes_in(sim: BinanceSimulator, few: Any, inbox: Inbox) -> None:
     """A contract that the venue gets afterwards is listed, by a push or a comparison, and stays through reloads."""
     resynced(few)
@@ -347,6 +354,7 @@ def test_what_is_loaded_is_in_again_and_no_news(sim: BinanceSimulator, bot: Make
     assert [("XRPUSDT", ["resumed", "status"])] == told(inbox, 2)[1:]
 
 
+@pytest.mark.sync_face
 def test_a_choice_that_varies_is_neither_listing_nor_delisting(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """Where a user's fetch_markets chooses others at each load, as by volume, what comes and goes is no news; what is
     really gone is."""
@@ -366,6 +374,7 @@ def test_a_choice_that_varies_is_neither_listing_nor_delisting(sim: BinanceSimul
     assert {"BTCUSDT", "ETHUSDT", "XRPUSDT"} == opened(exchange)
 
 
+@pytest.mark.sync_face
 @pytest.mark.parametrize("choice", ["an overridden fetch_markets", "a filter"])
 def test_a_choice_is_replayed(
     sim: BinanceSimulator, bot: Make, make: Make, inbox: Inbox, tmp_path: Path, choice: str
@@ -394,7 +403,7 @@ def test_markets_that_were_loaded_before_attaching(sim: BinanceSimulator, make: 
     left out, and what is listed afterwards comes in, pushed or not."""
     plain = make(ccxt.binanceusdm)
     sim.list_contract("OLDUSDT", status="TRADING", push=False, onboard_time=plain.milliseconds() - 1000)
-    exchange = cci.attach(plain)
+    exchange = attach(plain)
     exchange.options["contractInfo"] = QUIET
     sim.list_contract("NEWUSDT", status="TRADING", push=False, onboard_time=plain.milliseconds() + 1000)
     exchange.on_contract_info(inbox)
@@ -433,8 +442,8 @@ def test_exchanges_that_had_one_dict_share_one(sim: BinanceSimulator, make: Make
     held, held_by_id = first.markets, first.markets_by_id
     for exchange in (first, second):
         exchange.options["contractInfo"] = QUIET
-    cci.attach(first)
-    cci.attach(second, stream=first.contract_info_stream())
+    attach(first)
+    attach(second, stream=first.contract_info_stream())
     assert (first.markets, first.markets_by_id) == (second.markets, second.markets_by_id)
     assert first.markets is second.markets
     second.on_contract_info(inbox)
@@ -452,6 +461,7 @@ class Empty(cci.ContractInfoMixin, ccxt.binanceusdm):
     """A class of a user's own that leaves ccxt's loading as it is."""
 
 
+@pytest.mark.sync_face
 @pytest.mark.parametrize("kind", [cci.binanceusdm, Empty], ids=["ready-made", "a class of one's own"])
 def test_ccxts_own_loading_leaves_nothing_out(sim: BinanceSimulator, make: Make, inbox: Inbox, kind: Any) -> None:
     """Where the loading is ccxt's, what appears after it is news, whatever its onboard time says."""
@@ -462,6 +472,7 @@ def test_ccxts_own_loading_leaves_nothing_out(sim: BinanceSimulator, make: Make,
     assert [("NEWUSDT", ["listed"])] == told_until(sim, inbox)
 
 
+@pytest.mark.sync_face
 def test_a_loading_that_a_user_puts_in_place_later(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:
     """Where a user sets another fetch_markets on the exchange itself, what that leaves out is not told as delisted."""
     exchange = bot()
@@ -473,6 +484,7 @@ def test_a_loading_that_a_user_puts_in_place_later(sim: BinanceSimulator, bot: M
     assert [] == told_until(sim, inbox)
 
 
+@pytest.mark.sync_face
 @pytest.mark.parametrize("status", ["TRADING", "PENDING_TRADING"])
 def test_a_reload_of_a_choice_hides_no_listing(sim: BinanceSimulator, bot: Make, inbox: Inbox, status: str) -> None:
     """A contract that the venue gets between a comparison and a reload of the user's choice is told all the same."""
@@ -573,7 +585,7 @@ def test_attaching_and_starting_is_enough(sim: BinanceSimulator, make: Make, whe
     """Where the stream was started by hand, without a callback, the markets are kept true all the same."""
     exchange = make(ccxt.binanceusdm, load=when == "before")
     exchange.options["contractInfo"] = QUIET
-    cci.attach(exchange)
+    attach(exchange)
     stream = exchange.contract_info_stream()
     stream.start()
     exchange.load_markets()
@@ -612,7 +624,7 @@ def test_who_unwatched_comes_back_with_a_start_by_hand(sim: BinanceSimulator, ma
     """On a stream that a user made himself, an exchange that was unwatched is kept true again once he starts it."""
     exchange = make(ccxt.binanceusdm)
     with cci.ContractInfoStream(sim.ws_url, **FAST) as stream:
-        cci.attach(exchange, stream=stream)
+        attach(exchange, stream=stream)
         assert stream.wait_until_live(PATIENCE)
         exchange.un_watch_contract_info()
         sim.set_status("BTCUSDT", "TRADING_HALT")
@@ -626,7 +638,7 @@ def test_a_closed_owner_is_not_resumed_by_others(sim: BinanceSimulator, make: Ma
     owner.on_contract_info(inbox)
     stream = go_live(owner)
     owner.close()
-    other, later = cci.attach(make(ccxt.binanceusdm), stream=stream), Inbox()
+    other, later = attach(make(ccxt.binanceusdm), stream=stream), Inbox()
     other.on_contract_info(later)
     assert stream.wait_until_live(PATIENCE)
     sim.set_status("BTCUSDT", "TRADING_HALT")
@@ -638,7 +650,7 @@ def test_a_closed_owner_is_not_resumed_by_others(sim: BinanceSimulator, make: Ma
 def test_who_left_is_not_resumed_by_others(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
     """An exchange that was closed is told nothing when another one starts the stream that they shared."""
     first, second = make(), make(ccxt.binancecoinm)
-    cci.attach(second, stream=first.contract_info_stream())
+    attach(second, stream=first.contract_info_stream())
     second.on_contract_info(inbox)
     go_live(first)
     second.close()

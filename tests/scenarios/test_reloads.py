@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import ccxt
+import ccxt.async_support
 import pytest
 
 import ccxt_contractinfo as cci
@@ -16,7 +16,11 @@ from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import Inbox, Make, eventually, go_live, raised_in_thread, time_stands_still
 from tests.constants import PATIENCE
+from tests.faces import ASYNC
+from tests.loops import until
 from tests.samples import NEVER, PUSHED
+
+pytestmark = pytest.mark.both_faces
 
 KEPT = [["0", "0.01"], ["5000", "0.025"]]
 
@@ -40,6 +44,31 @@ class Slow(cci.binanceusdm):
             self.has_asked.set()
             assert self.may_go_on.wait(PATIENCE)
         return answer
+
+
+class SlowAsync(cci.async_support.binanceusdm):
+    """The same of asyncio."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.has_asked, self.may_go_on = threading.Event(), threading.Event()
+        self.may_go_on.set()
+
+    async def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
+        return await self.later(await super().fetch_markets(*args, **kwargs))
+
+    async def fapiPrivateGetLeverageBracket(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 (ccxt's name)
+        kind = ccxt.async_support.binanceusdm
+        return await self.later(await kind.fapiPrivateGetLeverageBracket(self, *args, **kwargs))
+
+    async def later(self, answer: Any) -> Any:
+        if not threading.current_thread().name.startswith("ccxt-contractinfo"):
+            self.has_asked.set()
+            await until(self.may_go_on.is_set)
+        return answer
+
+
+ASYNC[Slow] = SlowAsync
 
 
 @pytest.fixture
@@ -205,6 +234,7 @@ def test_a_reload_that_is_cut_off(sim: BinanceSimulator, make: Make, inbox: Inbo
     assert [] == inbox.items
 
 
+@pytest.mark.sync_face
 def test_one_universe_that_brings_nothing(sim: BinanceSimulator, make: Make, inbox: Inbox) -> None:
     """Where one of two exchangeInfos cannot be had, the contracts of the other are loaded, and its own stay."""
     exchange = make(cci.binance, options={"fetchMarkets": {"types": ["linear", "inverse"]}})

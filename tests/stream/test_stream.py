@@ -654,7 +654,7 @@ def test_a_forked_child_has_an_exchange_that_works(sim: BinanceSimulator) -> Non
         FORK
         + """
 import ccxt, orjson
-from ccxt_contractinfo.exchange import sync
+from ccxt_contractinfo.exchange import face
 
 base = sys.argv[1]
 exchange = cci.binanceusdm({"options": {"contractInfo": {"url": base.replace("http", "ws")}}})
@@ -673,7 +673,7 @@ keeper = exchange._contract_info()
 held, release = threading.Event(), threading.Event()
 
 def hold():
-    with sync._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._lock:
+    with face._creation.lock, keeper.table.lock, keeper.updates._lock, exchange.contract_info_stream()._lock:
         held.set()
         release.wait()
 
