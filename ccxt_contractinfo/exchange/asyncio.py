@@ -35,6 +35,7 @@ from .loading import loading
 Callback = Callable[[ContractInfo], object]
 Positions = Callable[[], Any]
 F = TypeVar("F", bound=Callable[..., Any])
+Self = TypeVar("Self", bound="AsyncContractInfoMixin")
 
 
 def _coroutine_function(function: F) -> F:
@@ -260,6 +261,10 @@ class AsyncContractInfoMixin(ContractInfoFace):
         finally:
             closed = await super().close(*args, **kwargs)  # type: ignore[misc]
         return closed
+
+    async def __aenter__(self: Self) -> Self:
+        await super().__aenter__()  # type: ignore[misc]
+        return self
 
     # What ccxt calls when markets come from elsewhere than the stream
 

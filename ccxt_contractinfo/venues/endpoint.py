@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..shown import shown_url
-from .stand_in import as_synchronous, way_apart
+from .session import as_synchronous, way_apart
 
 
 class Endpoint(NamedTuple):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import ccxt
+import ccxt.async_support
 from typing_extensions import assert_type
 
 import ccxt_contractinfo as cci
@@ -50,6 +50,27 @@ def ways_in() -> None:
     held.cancel()
     bare.cancel()
     chosen.cancel()
+
+
+async def awaited() -> None:
+    async with cci.pro.binanceusdm({"options": {"contractInfo": {"canary_timeout": 5.0}}}) as exchange:
+        updates: list[cci.ContractInfo] = await exchange.watch_contract_info("BTCUSDT", params={"timeout": 1000})
+        print(updates, await exchange.contract_info_impact())
+
+        @exchange.on_contract_info(kinds="halted", positions=exchange.fetch_positions)
+        async def chosen(update: cci.ContractInfo) -> None: ...
+
+        chosen.cancel()
+        async for update in exchange.contract_info_updates(kinds="delisting"):
+            told(update)
+        is_live: bool = await exchange.contract_info_stream().live(10)
+        print(is_live)
+        await exchange.un_watch_contract_info()
+
+
+class MineInALoop(cci.AsyncContractInfoMixin, ccxt.async_support.binance):
+    def depth(self) -> int:
+        return 5
 
 
 class Mine(cci.ContractInfoMixin, ccxt.binanceusdm):
