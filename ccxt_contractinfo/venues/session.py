@@ -39,7 +39,12 @@ def as_synchronous(exchange: Any) -> dict[str, Any]:
 def way_apart(exchange: Any, url: str) -> str | None:
     """How the session of an exchange leads requests to a URL by another way than this machine's usual one: in words, or
     None where it does not. Proxies that ccxt has settings for, WebSocket ones beside them, are left out."""
-    session = synchronous_session(exchange) if is_async(type(exchange)) else exchange.session
+    session = exchange.session
+    if is_async(type(exchange)):
+        connector = type(getattr(session, "connector", None)).__name__
+        if connector not in ("NoneType", "TCPConnector"):  # requests cannot follow it, either
+            return f"the session's connector {connector}"
+        session = synchronous_session(exchange)
     if not isinstance(session, requests.Session):
         return None
     adapter = session.get_adapter(url)
@@ -88,8 +93,8 @@ def synchronous_session(exchange: Any, kind: Callable[[], requests.Session] = re
             setattr(own, name, getattr(session, name))
     if is_async(type(exchange)) and session is not None:
         own.headers.update(session.headers)
-        if session.auth is not None:
-            own.auth = session.auth.login, session.auth.password
+        if (auth := getattr(session, "auth", None)) is not None:  # a newer aiohttp wants a header instead
+            own.auth = auth.login, auth.password
         if address := local_address(session):
             own.mount("https://", _BoundAdapter(address))
             own.mount("http://", _BoundAdapter(address))

@@ -167,7 +167,10 @@ def _client(exchange: Any, session: Any) -> Any:
         fetchHistoryCacheSize=0,
     )
     if is_async(type(exchange)):
-        attributes.update(as_synchronous(exchange), asyncio_loop=None, throttler=None, markets_loading=None)
+        settings = as_synchronous(exchange)
+        if "verify" in settings:
+            settings["validateServerSsl"] = settings["verify"]  # ccxt asks with ``verify and validateServerSsl``
+        attributes.update(settings, asyncio_loop=None, throttler=None, markets_loading=None)
     return client
 
 
