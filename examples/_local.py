@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
+import inspect
 import io
 import itertools
 import os
@@ -42,7 +43,8 @@ def parsed(about: str | None, *, trades: bool = False) -> argparse.Namespace:
 
 @contextlib.contextmanager
 def connected(options: argparse.Namespace, play: Play, *exchanges: Any) -> Iterator[None]:
-    """Connect exchanges as the options say, and close them at the end."""
+    """Connect exchanges as the options say, and close them at the end. Of an asyncio exchange, only the stream is
+    stopped: the example closes the rest, in its loop."""
     try:
         with _on_binance(exchanges) if options.binance else _on_simulator(play, exchanges):
             yield
@@ -94,7 +96,10 @@ def _played(expected: Iterable[str], heard: _Heard, exchanges: Iterable[Any]) ->
 
 def _close(exchanges: Iterable[Any]) -> None:
     for exchange in exchanges:
-        exchange.close()
+        if inspect.iscoroutinefunction(exchange.close):
+            exchange.contract_info_stream().stop()
+        else:
+            exchange.close()
 
 
 class _Heard(io.TextIOBase):
@@ -184,6 +189,18 @@ def leverage_cuts(sim: BinanceSimulator) -> Iterator[str]:
     yield "LTC/USDT:USDT"
     sim.set_brackets("ETHUSDT", _brackets((50_000, 0.04, 20), (1_000_000, 0.12, 8)))
     yield " by 25: "
+
+
+def a_halt_and_a_delisting(sim: BinanceSimulator) -> Iterator[str]:
+    """For asyncio_bot.py."""
+    yield "trades ADA/USDT:USDT, ETH/USDT:USDT"
+    yield "ETH/USDT:USDT is worth "
+    sim.set_status("ETHUSDT", "TRADING_HALT")
+    yield "ETH/USDT:USDT is halted"
+    sim.set_status("ETHUSDT", "TRADING")
+    yield "ETH/USDT:USDT is worth "
+    sim.schedule_delisting("ADAUSDT", _in_three_days())
+    yield "ADA/USDT:USDT will be delisted"
 
 
 def _in_three_days() -> int:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ccxt.async_support
+import ccxt.pro
 import pytest
 
-from ccxt_contractinfo import ContractInfoMixin, clock
+import ccxt_contractinfo as cci
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 from .conftest import eventually
@@ -50,10 +54,26 @@ def played(
     is_enough: Callable[[str], bool],
 ) -> str:
     """What a block prints until that `is_enough`. Meanwhile, as soon as its streams are live, `happen` is called again
-    and again. Then its exchanges are closed, by which it has to end.
+    and again. Then its exchanges are closed, by which it has to end. Of those of asyncio, only the streams are stopped:
+    the block has to close them itself, in its loop.
 
-    :param made: the exchanges that it makes: see `conftest.local_binance`
+    :param made: the exchanges that it makes, but for those of asyncio: see `conftest.local_binance`
     """
+    with _local_asyncio(sim) as made_async:
+        printed = _played(block, made, made_async, sim, happen, capsys, is_enough)
+    assert [] == [exchange for exchange in made_async if exchange.session is not None or exchange.clients]
+    return printed
+
+
+def _played(
+    block: Block,
+    made: list[Any],
+    made_async: list[Any],
+    sim: BinanceSimulator,
+    happen: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+    is_enough: Callable[[str], bool],
+) -> str:
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -71,7 +91,8 @@ def played(
         printed += capsys.readouterr().out
         if failures or is_enough(printed.rpartition("\n")[0]):
             return True
-        is_live = all(map(_is_live, made)) if made else sim.connections
+        exchanges = [*made, *made_async]
+        is_live = all(map(_is_live, exchanges)) if exchanges else sim.connections
         if is_live and clock.now() >= due:
             happen()
             due = clock.now() + PAUSE
@@ -82,6 +103,8 @@ def played(
     except AssertionError as error:
         raise AssertionError(f"{block} has only printed:\n{printed}") from error
     finally:
+        for exchange in filter(_is_ours, made_async):
+            exchange.contract_info_stream().stop()
         for exchange in made:
             exchange.close()
         thread.join(PATIENCE)
@@ -91,9 +114,34 @@ def played(
     return printed
 
 
-def _is_live(exchange: Any) -> bool:
+@contextlib.contextmanager
+def _local_asyncio(sim: BinanceSimulator) -> Iterator[list[Any]]:
+    """Meanwhile, asyncio exchanges connect to the simulator, whoever makes them; gives those that were made."""
+    made: list[Any] = []
+
+    def connected(kind: Any) -> Any:
+        def connect(self: Any, config: Any = {}) -> None:
+            key = {"apiKey": sim.api_key, "secret": sim.secret} if "apiKey" in config else {}
+            kind.__init__(self, {**config, **key})
+            sim.connect(self)
+            made.append(self)
+
+        return type(kind.__name__, (kind,), {"__init__": connect})
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (ccxt.async_support, ccxt.pro, cci.async_support, cci.pro):
+            for name in ("binanceusdm", "binancecoinm"):
+                patch.setattr(module, name, connected(getattr(module, name)))
+        yield made
+
+
+def _is_ours(exchange: Any) -> bool:
     # One of ccxt's own may not be attached yet.
-    return isinstance(exchange, ContractInfoMixin) and exchange.contract_info_stream().state == "live"
+    return isinstance(exchange, cci.ContractInfoMixin | cci.AsyncContractInfoMixin)
+
+
+def _is_live(exchange: Any) -> bool:
+    return _is_ours(exchange) and exchange.contract_info_stream().state == "live"
 
 
 def shows(expected: str) -> Callable[[str], bool]:

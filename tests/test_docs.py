@@ -55,11 +55,12 @@ NEXT_YEAR = 1_830_000_000_000
 
 @pytest.fixture
 def happen(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Something of every kind that the examples wait for; the account has a position."""
+    """Something of every kind that the examples wait for; the account has positions."""
     monkeypatch.setenv("ALERT_URL", f"{sim.url}/alerts")
     sim.set_price("ETHUSDT", 2_000)
     sim.set_brackets("ETHUSDT", TIERS)
     sim.open_position("ETHUSDT", -50, leverage=20)
+    sim.open_position("SOLUSDT", 10)
 
     def happen() -> None:
         halt_and_resume(sim, "BTCUSDT", "BTCUSD_PERP")
@@ -227,9 +228,9 @@ def test_the_reference_has_all_public_names() -> None:
     """Each public name stands in the reference, and nothing that is none."""
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     names = re.findall(r"^::: ccxt_contractinfo\.([\w.]+)$", text, re.MULTILINE)
-    assert sorted({*cci.__all__, "errors", "simulator.BinanceSimulator", "simulator.Handshake"}) == sorted(
-        {*names, *(name for name in cci.__all__ if hasattr(errors, name))}
-    )
+    for_asyncio = {f"{module}.{name}" for module in ("async_support", "pro") for name in cci.async_support.__all__}
+    public = {*cci.__all__, *for_asyncio, "errors", "simulator.BinanceSimulator", "simulator.Handshake"}
+    assert sorted(public) == sorted({*names, *(name for name in cci.__all__ if hasattr(errors, name))})
 
 
 def test_the_reference_has_all_of_the_simulator() -> None:

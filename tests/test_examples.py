@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import functools
 import importlib
 import subprocess
@@ -33,6 +34,13 @@ TOLD = {
         "may trade ETH/USDT:USDT",
         "may trade nothing",
         "may trade ETH/USDT:USDT",
+    ],
+    "asyncio_bot": [
+        "live: trades ADA/USDT:USDT, ETH/USDT:USDT",
+        "ETH/USDT:USDT is worth ",
+        "ETH/USDT:USDT is halted, so its task ends",
+        "ETH/USDT:USDT is worth ",
+        "ADA/USDT:USDT will be delisted, so its task ends",
     ],
     "several_exchanges": [
         "live: 3 exchanges on <ContractInfoStream ws://127.0.0.1:",
@@ -177,6 +185,22 @@ def test_on_binance_ctrl_c_closes_and_ends(local: Any, monkeypatch: pytest.Monke
         interrupted()
     assert 130 == raised.value.code
     assert "stopped" == exchange.contract_info_stream().state
+
+
+def test_on_binance_ctrl_c_ends_an_example_with_a_loop(local: Any, sim: BinanceSimulator) -> None:
+    """Ctrl-C ends an asyncio example with 130, too, with its stream stopped and its session closed."""
+    exchange = sim.connect(cci.pro.binanceusdm())  # which stands in for Binance
+
+    async def main() -> None:
+        async with exchange:
+            await exchange.load_markets()
+            exchange.contract_info_updates()
+            raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as raised, local.connected(argparse.Namespace(binance=True), None, exchange):
+        asyncio.run(main())
+    assert 130 == raised.value.code
+    assert ("stopped", None) == (exchange.contract_info_stream().state, exchange.session)
 
 
 def test_an_example_that_does_not_tell_fails(local: Any) -> None:
