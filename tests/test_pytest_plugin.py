@@ -39,7 +39,7 @@ def test_the_document_is_true(users: pytest.Pytester) -> None:
     blocks = re.findall(r"```python\n# (\w+)\.py\n(.*?)```", DOCUMENT, re.DOTALL)
     assert DOCUMENT.count("```python") == len(blocks)
     users.makepyfile(**dict(blocks))
-    users.runpytest_inprocess(*OPTIONS).assert_outcomes(passed=6)
+    users.runpytest_inprocess(*OPTIONS).assert_outcomes(passed=8)
 
 
 def test_the_simulator_is_the_tests_own(users: pytest.Pytester) -> None:
@@ -100,9 +100,121 @@ def test_a_class_without_the_mixin_is_attached(users: pytest.Pytester) -> None:
     run(users, source, passed=1)
 
 
-def test_an_exchange_that_does_not_go_live_says_why(users: pytest.Pytester) -> None:
-    """The test errs with the state, the errors and the health of the stream; nothing of it stays behind."""
+def test_an_asyncio_exchange_is_ready_without_a_loop(users: pytest.Pytester) -> None:
+    """The asyncio exchange is the one that its marker names, live, with loaded markets and the simulator's key, before
+    any loop runs; by default it is of `async_support`."""
     source = """
+        import ccxt_contractinfo, pytest
+
+        def test_default(binance_simulator, async_contract_info_exchange):
+            exchange = async_contract_info_exchange
+            assert type(exchange) is ccxt_contractinfo.async_support.binanceusdm
+            assert exchange.contract_info_stream().is_fresh()
+            assert exchange.market("BTC/USDT:USDT")["active"]
+            assert exchange.leverage_tiers("BTC/USDT:USDT")
+            assert binance_simulator.connections == 1
+
+        @pytest.mark.contract_info_exchange("binance")
+        @pytest.mark.async_contract_info_exchange("pro.binancecoinm", timeout=1234, apiKey=None)
+        def test_marked(async_contract_info_exchange):
+            exchange = async_contract_info_exchange
+            assert type(exchange) is ccxt_contractinfo.pro.binancecoinm
+            assert (exchange.timeout, exchange.apiKey) == (1234, None)
+            assert exchange.options["contractInfo"] == {"backoff_base": 0.01, "backoff_max": 0.05}
+        """
+    run(users, source, passed=2)
+
+
+def test_an_asyncio_class_without_the_mixin_is_attached(users: pytest.Pytester) -> None:
+    """The class of the asyncio exchange may come from a parametrization, too, and be ccxt's own."""
+    source = """
+        import ccxt.pro, ccxt_contractinfo, pytest
+
+        @pytest.mark.parametrize("async_contract_info_exchange_class", [ccxt.pro.binance])
+        def test_it(async_contract_info_exchange):
+            assert isinstance(async_contract_info_exchange, ccxt.pro.binance)
+            assert isinstance(async_contract_info_exchange, ccxt_contractinfo.AsyncContractInfoMixin)
+        """
+    run(users, source, passed=1)
+
+
+@pytest.mark.parametrize("loop", ["closed", "standing", "running"])
+def test_what_an_asyncio_test_leaves_open_is_closed(users: pytest.Pytester, loop: str) -> None:
+    """Whether its loop is closed, stands still or runs on another thread, and whether it closes its exchange or not: a
+    test leaves no session, connection, thread or socket."""
+    source = f'''
+        import asyncio, pytest, threading
+
+        @pytest.fixture
+        def run(binance_simulator):
+            loop, exchanges = asyncio.new_event_loop(), []
+            thread = threading.Thread(target=loop.run_forever)
+
+            def run(exchange, body):
+                exchanges.append(exchange)
+                if "{loop}" == "closed":
+                    asyncio.run(body(exchange))
+                elif "{loop}" == "standing":
+                    loop.run_until_complete(body(exchange))
+                else:
+                    thread.start()
+                    asyncio.run_coroutine_threadsafe(body(exchange), loop).result(60)
+
+            yield run  # what follows comes after the end of the exchange
+            assert [(None, {{}})] == [(exchange.session, exchange.clients) for exchange in exchanges]
+            binance_simulator.wait_until(lambda: binance_simulator.connections == 0)
+            if thread.is_alive():
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+            loop.close()
+
+        async def use(exchange):
+            assert [] == await exchange.fetch_positions()
+            assert (await exchange.watch_mark_price("BTC/USDT:USDT"))["markPrice"]
+
+        async def use_and_close(exchange):
+            async with exchange:
+                await use(exchange)
+
+        @pytest.mark.parametrize("body", [use, use_and_close])
+        @pytest.mark.async_contract_info_exchange("pro.binanceusdm")
+        def test_it(run, async_contract_info_exchange, body):
+            run(async_contract_info_exchange, body)
+        '''
+    run(users, source, passed=2)
+
+
+@pytest.mark.parametrize(
+    ("fixture", "kind", "expected"),
+    [
+        (
+            "contract_info_exchange",
+            "ccxt.pro.binance",
+            "is one of asyncio*; use the fixture async_contract_info_exchange",
+        ),
+        (
+            "async_contract_info_exchange",
+            "ccxt.binance",
+            "is no asyncio exchange; use the fixture contract_info_exchange",
+        ),
+    ],
+)
+def test_a_class_for_the_other_fixture_is_told(users: pytest.Pytester, fixture: str, kind: str, expected: str) -> None:
+    """An asyncio class for the synchronous exchange, or the other way round, makes an error that names the fixture."""
+    source = f'''
+        import ccxt.pro, pytest
+
+        @pytest.mark.parametrize("{fixture}_class", [{kind}])
+        def test_it({fixture}):
+            pass
+        '''
+    run(users, source, errors=1).stdout.fnmatch_lines([f"{fixture}: binance {expected}"])
+
+
+@pytest.mark.parametrize("fixture", ["contract_info_exchange", "async_contract_info_exchange"])
+def test_an_exchange_that_does_not_go_live_says_why(users: pytest.Pytester, fixture: str) -> None:
+    """The test errs with the state, the errors and the health of the stream; nothing of it stays behind."""
+    source = f"""
         import pytest
 
         @pytest.fixture
@@ -110,12 +222,12 @@ def test_an_exchange_that_does_not_go_live_says_why(users: pytest.Pytester) -> N
             binance_simulator.refuse(451)
             return binance_simulator
 
-        def test_it(contract_info_exchange):
+        def test_it({fixture}):
             pass
         """
     result = run(users, source, errors=1)
     expected = [
-        "contract_info_exchange: the stream is 'failed', not 'live'*",
+        f"{fixture}: the stream is 'failed', not 'live'*",
         "Errors: *HTTP 451*",
         "stream.health(): {*",
     ]
@@ -131,9 +243,17 @@ def test_a_name_that_is_none_is_told(users: pytest.Pytester) -> None:
         @pytest.mark.contract_info_exchange("kraken")
         def test_it(contract_info_exchange):
             pass
+
+        @pytest.mark.async_contract_info_exchange("pro.kraken")
+        def test_asyncio(async_contract_info_exchange):
+            pass
         """
-    result = run(users, source, errors=1)
-    result.stdout.fnmatch_lines(["*names no exchange 'kraken'; there are 'binanceusdm', 'binancecoinm', 'binance';*"])
+    result = run(users, source, errors=2)
+    expected = [
+        "*names no exchange 'kraken'; there are 'binanceusdm', 'binancecoinm', 'binance';*",
+        "*names no exchange 'pro.kraken'; there are 'binanceusdm', *, 'pro.binanceusdm', *override async_*_class",
+    ]
+    result.stdout.fnmatch_lines(expected)
 
 
 def test_a_suite_that_does_not_use_it_pays_nothing(users: pytest.Pytester) -> None:
@@ -153,9 +273,11 @@ def test_a_suite_that_does_not_use_it_pays_nothing(users: pytest.Pytester) -> No
 def test_the_markers_are_told(users: pytest.Pytester) -> None:
     """`pytest --markers` and `--fixtures` say what there is."""
     result = users.runpytest_inprocess("-p", PLUGIN, "--markers")
-    result.stdout.fnmatch_lines([f"@pytest.mark.{name}(*" for name in ("binance_simulator", "contract_info_exchange")])
+    markers = ["binance_simulator", "contract_info_exchange", "async_contract_info_exchange"]
+    result.stdout.fnmatch_lines([f"@pytest.mark.{name}(*" for name in markers])
     shown = users.runpytest_inprocess("-p", PLUGIN, "--fixtures").stdout
-    names = ["binance_simulator", "contract_info_exchange_class", "contract_info_exchange"]
+    exchanges = ["contract_info_exchange_class", "contract_info_exchange"]
+    names = [*(f"async_{name}" for name in exchanges), "binance_simulator", *exchanges]
     shown.fnmatch_lines([f"{name} -- *pytest_ccxt_contractinfo.py:*" for name in names])
 
 
