@@ -155,6 +155,12 @@ def go_live(exchange: Any) -> cci.ContractInfoStream:
     return stream
 
 
+def no_comparison_ahead(stream: Any) -> None:
+    """Wait until no comparison with REST will come by itself. For streams with ``resync_interval=None``."""
+    eventually(lambda: stream._run.schedule._due == clock.FOREVER)  # none is asked for...
+    assert stream.resync()  # ...and none is on its way
+
+
 class Inbox:
     """A callback that keeps what it is given, and lets a test wait for it."""
 

@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import Inbox, Make, eventually, go_live, time_stands_still
+from tests.conftest import Inbox, Make, eventually, go_live, no_comparison_ahead, time_stands_still
 from tests.constants import PATIENCE
 from tests.samples import CUT, NEVER, PUSHED
 
@@ -635,6 +635,7 @@ def test_what_is_left_out_stays_out(sim: BinanceSimulator, bot: Make, inbox: Inb
     else:
         exchange.set_markets(few)
     assert exchange.contract_info_stream().resync()
+    no_comparison_ahead(exchange.contract_info_stream())  # it asks once more, because their age is unknown
     sim.set_status("SOLUSDT", "TRADING_HALT")
     sim.set_status("BTCUSDT", "TRADING_HALT")
     assert [("BTCUSDT", ["halted", "status"], "stream")] == told(inbox)

@@ -12,9 +12,8 @@ import ccxt.async_support
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
-from tests.conftest import Inbox, Make, eventually, go_live, raised_in_thread, time_stands_still
+from tests.conftest import Inbox, Make, eventually, go_live, no_comparison_ahead, raised_in_thread, time_stands_still
 from tests.constants import PATIENCE
 from tests.faces import ASYNC
 from tests.loops import until
@@ -77,9 +76,7 @@ def slow(sim: BinanceSimulator, make: Make, inbox: Inbox) -> Any:
         Slow, apiKey=sim.api_key, secret=sim.secret, contractInfo={"settle_time": 0.2, "resync_interval": None}
     )
     exchange.on_contract_info(inbox)
-    stream = go_live(exchange)
-    eventually(lambda: stream._run.schedule._due == clock.FOREVER)  # no comparison is to come by itself...
-    assert stream.resync()  # ...nor on its way
+    no_comparison_ahead(go_live(exchange))
     exchange.has_asked.clear()
     exchange.may_go_on.clear()
     return exchange
