@@ -205,12 +205,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_speed_is_that_of_the_journal_times_a_factor(path: Path) -> None:
-    """With a speed, updates come at distances; without one, at once."""
+    """With a speed, no update comes before its time."""
     began = clock.now()
-    assert 3 == len([clock.now() for _ in cci.replay(path, cci.binanceusdm(), speed=600)])
-    assert clock.now() - began >= 0.2
-    came = [clock.now() - began for _ in cci.replay(path, cci.binanceusdm(), speed=600)]
-    assert came[2] - came[0] >= 0.15
+    first, second, third = [clock.now() - began for _ in cci.replay(path, cci.binanceusdm(), speed=600)]
+    assert 0 <= first <= second <= third
+    assert second >= 0.1
+    assert third >= 0.2
 
 
 def test_a_replay_is_ended_while_it_waits(path: Path) -> None:
