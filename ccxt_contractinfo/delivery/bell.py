@@ -44,12 +44,13 @@ class Bell:
 
     def ring(self, wake: Callable[[], object]) -> bool:
         """Call `wake()` in the loop soon; it must not raise. Returns False if the loop is closed."""
-        with self._lock:
-            self._woken.append(wake)
-            if self._is_rung:
-                return True
-            self._is_rung = True
         loop = self._loop()
+        with self._lock:
+            if loop is not None and not loop.is_closed():
+                self._woken.append(wake)
+                if self._is_rung:
+                    return True
+                self._is_rung = True
         try:
             if loop is not None:
                 loop.call_soon_threadsafe(self._wake)

@@ -54,6 +54,16 @@ def test_a_closed_loop_is_not_rung(make_loop: MakeLoop) -> None:
     assert not bell.ring(lambda: None)
 
 
+def test_a_loop_that_is_closed_before_it_wakes(make_loop: MakeLoop) -> None:
+    """A loop that was rung while it stood still, and then closed, is closed for whoever rings next."""
+    loop = make_loop()
+    bell = Bell.of(loop)
+    assert bell.ring(lambda: None)
+    loop.close()
+    assert not bell.ring(lambda: None)
+    assert [] == bell._woken
+
+
 def test_the_child_of_a_fork_can_ring(make_loop: MakeLoop) -> None:
     """After a fork, a lock that another thread held blocks nothing."""
     loop = make_loop()
