@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import weakref
 from asyncio import AbstractEventLoop
@@ -50,16 +51,12 @@ class Bell:
                 self._woken.append(wake)
                 if self._is_rung:
                     return True
-                self._is_rung = True
-        try:
-            if loop is not None:
-                loop.call_soon_threadsafe(self._wake)
-                return True
-        except RuntimeError:  # it is closed
-            pass
-        with self._lock:
+                with contextlib.suppress(RuntimeError):  # it was closed just now
+                    loop.call_soon_threadsafe(self._wake)
+                    self._is_rung = True
+                    return True
             self._woken, self._is_rung = [], False
-        return False
+            return False
 
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""

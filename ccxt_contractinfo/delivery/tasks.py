@@ -117,8 +117,10 @@ class _Waiting(Receiver):
 
     def _notify(self) -> None:
         while self._waiters:
-            bell, news = self._waiters.popleft()
-            if bell.ring(functools.partial(_resolve, news)):  # else its loop is closed
+            bell, news = self._waiters[0]
+            is_rung = bell.ring(functools.partial(_resolve, news))  # else its loop is closed
+            self._waiters.popleft()  # not before: Ctrl-C may come at any moment, and would lose it
+            if is_rung:
                 return
 
     def _notify_all(self) -> None:

@@ -318,7 +318,8 @@ class AsyncContractInfoMixin(ContractInfoFace):
         return tiers.with_pushed(await ccxts(self, symbols, params), asked)
 
     async def _keeper_with_markets(self) -> MarketKeeper:
-        await self.load_markets()
+        if not self.markets:  # a reload that runs, and may fail, is no matter of the caller's
+            await self.load_markets()
         return self._contract_info()
 
     def _loaded_keeper(self) -> MarketKeeper:

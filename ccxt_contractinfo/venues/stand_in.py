@@ -99,7 +99,11 @@ def completed(answer: Any) -> Any:
     """An answer; of an asyncio exchange's method, what it returns. Blocks."""
     if not inspect.iscoroutine(answer):
         return answer
-    loop = asyncio.new_event_loop()
+    try:
+        loop = asyncio.new_event_loop()
+    except BaseException:  # such as too many open files
+        answer.close()
+        raise
     try:
         return loop.run_until_complete(answer)
     finally:

@@ -549,6 +549,28 @@ def test_a_cancelled_caller_does_not_end_the_loading(sim: BinanceSimulator, made
     run(main())
 
 
+def test_a_reload_that_fails_is_not_told_to_others(sim: BinanceSimulator, made: Make) -> None:
+    """A call that waits for updates does not hear of a reload that fails beside it."""
+
+    async def main() -> None:
+        async with made() as exchange:
+            await exchange.load_markets()
+            await live(exchange)
+            sim.hold_rest()
+            requests = len(sim.requests)
+            reloading = asyncio.create_task(exchange.load_markets(True))
+            await until(lambda: len(sim.requests) > requests)
+            watching = asyncio.create_task(exchange.watch_contract_info())
+            await asyncio.sleep(0)
+            reloading.cancel()
+            await exchange.session.close()  # the reload fails
+            sim.set_status("BTCUSDT", "TRADING_HALT")
+            assert ["halted", "status"] == (await watching)[0]["kinds"]
+            sim.recover()
+
+    run(main())
+
+
 def test_a_loading_whose_loop_was_closed(sim: BinanceSimulator, made: Make) -> None:
     """A loading that can never end, because its loop is closed, does not stop the next one."""
     exchange, loop = made(), asyncio.new_event_loop()
