@@ -71,6 +71,17 @@ class BinanceSimulator(Simulator):
         """
         return urls.connect(exchange, self.url)
 
+    def ccxt_config(self) -> dict[str, Any]:
+        """A new ccxt config whose urls lead here, for programs that make their own exchanges: ``ccxt.binance(config)``.
+
+        It is the same as `connect`, for any of ccxt's Binance exchanges, sync, async or pro, and can be written as
+        JSON. Programs that load markets as soon as they have made an exchange can only be connected in this way, such
+        as freqtrade (``"exchange": {"ccxt_config": ...}``). It has no credentials; use `api_key` and `secret`.
+
+        :raises RuntimeError: before the first start, if the system is to choose the port
+        """
+        return urls.ccxt_config(self.url)
+
     # ---- contracts
 
     @property

@@ -19,7 +19,32 @@ def connect(exchange: _Exchange, url: str) -> _Exchange:
     api: dict[str, Any] = {
         name: url + urlsplit(each).path if isinstance(each, str) else each for name, each in target.urls["api"].items()
     }
-    stream = f"ws{url.removeprefix('http')}/ws"
+    stream = f"{_websocket(url)}/ws"
     api["ws"] = {"linear": stream, "inverse": stream}
     target.urls = {**target.urls, "api": api}
     return exchange
+
+
+def ccxt_config(url: str) -> dict[str, Any]:
+    """The config that has a ccxt Binance exchange connect to a simulator; see `BinanceSimulator.ccxt_config`.
+
+    :param url: base of the simulator's REST urls, such as 'http://127.0.0.1:8600'
+    """
+    import ccxt.pro  # takes a second, and only this needs it
+
+    return {"urls": {"api": _led_to(url, ccxt.pro.binance().urls["api"])}}  # it has the urls of all Binance exchanges
+
+
+def _led_to(url: str, urls: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _led_to(url, each) if isinstance(each, dict) else _with_path(url, each) for name, each in urls.items()
+    }
+
+
+def _with_path(url: str, original: str) -> str:
+    parts = urlsplit(original)
+    return (_websocket(url) if parts.scheme in ("ws", "wss") else url) + parts.path
+
+
+def _websocket(url: str) -> str:
+    return f"ws{url.removeprefix('http')}"
