@@ -28,6 +28,9 @@ class Contract:
     brackets: list[Bracket]
     inverse: bool
     price: float
+    """The mark price."""
+    first_price: float
+    """The mark price that it was made with; its past is made up around it."""
     hidden: int = 0
     """How many more exchangeInfo answers do not have it."""
     pinned: bool = False
@@ -102,7 +105,7 @@ def make_contract(
     entry |= {"contractType": contract_type, "deliveryDate": delivery, "onboardDate": onboard}
     entry["contractStatus" if inverse else "status"] = status
     made = seeded_brackets(base, inverse, price, rng)
-    return Contract(entry, made if brackets is None else normalise_brackets(brackets), inverse, price)
+    return Contract(entry, made if brackets is None else normalise_brackets(brackets), inverse, price, price)
 
 
 def rest_brackets(contract: Contract) -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..json_text import compact
 from .contract import Contract
-from .times import HOUR
+from .prices import FUNDING_RATE, next_funding
 
 
 class Pushes:
@@ -57,7 +57,7 @@ class Pushes:
                 "p": price,
                 "i": f"{contract.price * (1 + self._rng.uniform(-0.0002, 0.0002)):.8f}",
                 "P": price,
-                "r": "" if contract.dated else "0.00010000",
-                "T": 0 if contract.dated else (time // (8 * HOUR) + 1) * 8 * HOUR,
+                "r": "" if contract.dated else FUNDING_RATE,
+                "T": next_funding(contract, time),
             }
         )

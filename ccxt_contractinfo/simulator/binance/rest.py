@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from ..json_text import compact
-from . import statements
+from . import market_data, statements
 from .account import Account, number
+from .api_error import ApiError, named
 from .contract import Contract, rest_brackets
 from .universe import Universe
 
@@ -44,20 +45,6 @@ class Credentials:
     secret: str
 
 
-class ApiError(Exception):
-    """An answer in Binance's form for errors: HTTP `status`, and `code` and message in the JSON."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-    @property
-    def body(self) -> str:
-        """The JSON of the answer."""
-        return compact({"code": self.code, "msg": str(self)})
-
-
 class RestApi:
     """Binance's REST endpoints over a universe and an account. For the server's thread only."""
 
@@ -69,6 +56,8 @@ class RestApi:
         self._orders = 0
         self._minute = -1
         self._used: dict[str, int] = {}
+        self._actions = {f"/{api}/v1/order": self._order for api in ("fapi", "dapi")}
+        """What a POST does, by its path."""
 
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], now: int, body: str = ""
@@ -77,8 +66,10 @@ class RestApi:
         path, _, query = target.partition("?")
         used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
         try:
-            if method == "POST" and path in ("/fapi/v1/order", "/dapi/v1/order"):
-                return 200, used, self._order(path.startswith("/dapi"), self._signed(body or query, headers, now), now)
+            if method == "POST" and path in self._actions:
+                contracts = self._universe.visible(inverse=path.startswith("/dapi"))
+                params = self._signed(body or query, headers, now)
+                return 200, used, self._actions[path](named(contracts, params.get("symbol")), params, now)
             if method != "GET":
                 raise ApiError(404, -5000, f"Path {path}, Method {method} is invalid")
             return 200, used, self._get(path, query, headers, now)
@@ -105,6 +96,9 @@ class RestApi:
         if path in ("/fapi/v1/positionSide/dual", "/dapi/v1/positionSide/dual"):
             self._signed(query, headers, now)
             return compact({"dualSidePosition": self._account.hedged})
+        if path in market_data.PATHS:
+            contracts = self._universe.visible(inverse=False)
+            return compact(market_data.answer(path, contracts, dict(parse_qsl(query)), now))
         if path in _BRACKETS:
             return self._leverage_bracket(_BRACKETS[path], self._signed(query, headers, now))
         if path in _ACCOUNTS:
@@ -114,7 +108,7 @@ class RestApi:
             symbol = self._signed(query, headers, now).get("symbol")
             contracts = self._universe.visible(inverse=False)
             if symbol is not None:
-                _named(contracts, symbol)
+                named(contracts, symbol)
             return compact(_RISKS[path](self._account, contracts, symbol))
         if path == "/dapi/v1/positionRisk":
             return self._inverse_risk(self._signed(query, headers, now))
@@ -137,7 +131,7 @@ class RestApi:
     def _leverage_bracket(self, inverse: bool, params: Mapping[str, str]) -> str:
         contracts = self._universe.visible(inverse=inverse)
         if "symbol" in params:
-            contracts = [_named(contracts, params["symbol"])]
+            contracts = [named(contracts, params["symbol"])]
         return compact([_bracket_entry(contract) for contract in contracts])
 
     def _inverse_risk(self, params: Mapping[str, str]) -> str:
@@ -149,9 +143,8 @@ class RestApi:
             raise ApiError(400, -1121, "Invalid symbol.")
         return compact(statements.risk_inverse(self._account, contracts, pair, asset))
 
-    def _order(self, inverse: bool, params: Mapping[str, str], now: int) -> str:
+    def _order(self, contract: Contract, params: Mapping[str, str], now: int) -> str:
         """Fill a market order that closes a position, at the mark price; the simulator has no other orders."""
-        contract = _named(self._universe.visible(inverse=inverse), params.get("symbol"))
         if params.get("side") not in ("BUY", "SELL"):
             raise ApiError(400, -1117, "Invalid side.")
         if params.get("type") != "MARKET" or not self._closes(params):
@@ -222,17 +215,6 @@ class RestApi:
 def _bracket_entry(contract: Contract) -> dict[str, object]:
     adjusted = {} if contract.coefficient is None else {"notionalCoef": contract.coefficient}
     return {"symbol": contract.id, **adjusted, "brackets": rest_brackets(contract)}
-
-
-def _named(contracts: Iterable[Contract], symbol: str | None) -> Contract:
-    """The contract of a symbol that a request names.
-
-    :raises ApiError: if there is none
-    """
-    for contract in contracts:
-        if contract.id == symbol:
-            return contract
-    raise ApiError(400, -1121, "Invalid symbol.")
 
 
 _COINS = (
