@@ -185,6 +185,8 @@ class Holding:
     maintenance_margin: Decimal
     liquidation_price: Decimal = ZERO
     hedged: bool = False
+    will_be_isolated: bool = False
+    """Without a position: whether the next one is to be isolated."""
 
     @property
     def side(self) -> str:
@@ -200,6 +202,11 @@ class Holding:
     def wallet(self) -> Decimal | None:
         """The isolated wallet; None for cross margin."""
         return self.position.isolated_wallet
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether the margin is isolated, or is to be for the next position."""
+        return self.wallet is not None or self.will_be_isolated
 
 
 def margin_asset(contract: Contract) -> str:
@@ -226,6 +233,9 @@ class Account:
         self._balances: dict[str, Decimal] = {}
         self._updated: dict[str, int] = {}
         self._positions: dict[str, Position] = {}
+        self._leverages: dict[str, int] = {}
+        self._isolated: set[str] = set()
+        """What clients have chosen for contracts, for when there is no position."""
 
     def balance(self, asset: str) -> Decimal:
         """The cross wallet balance of an asset."""
@@ -255,6 +265,37 @@ class Account:
         if self._positions and hedged != self.hedged:
             raise ValueError(f"the mode cannot be changed while positions are open: {', '.join(self._positions)}")
         self.hedged = hedged
+
+    def set_leverage(self, contract: Contract, leverage: int) -> Decimal:
+        """Choose the leverage of a contract, and of its position if there is one.
+
+        :return: the notional up to which it may be used
+        :raises ValueError: if no bracket allows it
+        :raises RuntimeError: if none does that has room for the position
+        """
+        largest = largest_notional(contract, leverage)
+        if not 1 <= leverage <= largest_leverage(contract, ZERO):
+            raise ValueError(f"{contract.id} allows no leverage of {leverage}")
+        position = self._positions.get(contract.id)
+        if position is not None:
+            if abs(notional(contract, position.amount, mark_price(contract))) > largest:
+                raise RuntimeError(f"the position in {contract.id} is too large for a leverage of {leverage}")
+            self._positions[contract.id] = replace(position, leverage=leverage)
+        self._leverages[contract.id] = leverage
+        return largest
+
+    def set_isolated(self, contract: Contract, *, isolated: bool) -> bool:
+        """Choose the margin of the next position in a contract.
+
+        :return: whether it was another one
+        :raises RuntimeError: if a position is open
+        """
+        if contract.id in self._positions:
+            raise RuntimeError(f"there is a position in {contract.id}")
+        if isolated == (contract.id in self._isolated):
+            return False
+        self._isolated ^= {contract.id}
+        return True
 
     def open(
         self,
@@ -343,9 +384,11 @@ class Account:
         mark = mark_price(contract)
         position = self._positions.get(contract.id)
         if position is None:
-            leverage = min(USUAL_LEVERAGE, max((int(bracket["ma"]) for bracket in contract.brackets), default=1))
-            none = Position(contract.id, ZERO, ZERO, leverage, None, 0)
-            return Holding(contract, none, mark, ZERO, ZERO, ZERO, ZERO, hedged=self.hedged)
+            chosen = self._leverages.get(contract.id, USUAL_LEVERAGE)
+            leverage = min(chosen, max((int(bracket["ma"]) for bracket in contract.brackets), default=1))
+            none, isolated = Position(contract.id, ZERO, ZERO, leverage, None, 0), contract.id in self._isolated
+            zeros = (ZERO, ZERO, ZERO, ZERO)
+            return Holding(contract, none, mark, *zeros, hedged=self.hedged, will_be_isolated=isolated)
         worth = notional(contract, position.amount, mark)
         return Holding(
             contract,

@@ -1,6 +1,7 @@
 """Pure: Binance's answers to REST requests. Knows no socket.
 
-Two requests change something: exchangeInfo counts `rest_after` down, and an order changes the account.
+Some requests change something: exchangeInfo counts `rest_after` down; orders, leverage and margin types change the
+account.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl
 from ..json_text import compact
 from . import market_data, statements
 from .account import Account, number
-from .api_error import ApiError, named
+from .api_error import ApiError, named, whole
 from .contract import Contract, rest_brackets
 from .universe import Universe
 
@@ -56,7 +57,8 @@ class RestApi:
         self._orders = 0
         self._minute = -1
         self._used: dict[str, int] = {}
-        self._actions = {f"/{api}/v1/order": self._order for api in ("fapi", "dapi")}
+        actions = {"order": self._order, "leverage": self._set_leverage, "marginType": self._set_margin_type}
+        self._actions = {f"/{api}/v1/{name}": act for api in ("fapi", "dapi") for name, act in actions.items()}
         """What a POST does, by its path."""
 
     def answer(
@@ -99,6 +101,9 @@ class RestApi:
         if path in market_data.PATHS:
             contracts = self._universe.visible(inverse=False)
             return compact(market_data.answer(path, contracts, dict(parse_qsl(query)), now))
+        if path == "/fapi/v1/multiAssetsMargin":
+            self._signed(query, headers, now)
+            return compact({"multiAssetsMargin": False})
         if path in _BRACKETS:
             return self._leverage_bracket(_BRACKETS[path], self._signed(query, headers, now))
         if path in _ACCOUNTS:
@@ -142,6 +147,29 @@ class RestApi:
         if pair is not None and all(contract.entry["pair"] != pair for contract in contracts):
             raise ApiError(400, -1121, "Invalid symbol.")
         return compact(statements.risk_inverse(self._account, contracts, pair, asset))
+
+    def _set_leverage(self, contract: Contract, params: Mapping[str, str], now: int) -> str:
+        leverage = whole(params, "leverage")
+        try:
+            largest = self._account.set_leverage(contract, leverage or 0)
+        except ValueError:
+            raise ApiError(400, -4028, f"Leverage {leverage} is not valid") from None
+        except RuntimeError:
+            raise ApiError(400, -2027, "Exceeded the maximum allowable position at current leverage.") from None
+        limit = "maxQty" if contract.inverse else "maxNotionalValue"
+        return compact({"symbol": contract.id, "leverage": leverage, limit: f"{largest.normalize():f}"})
+
+    def _set_margin_type(self, contract: Contract, params: Mapping[str, str], now: int) -> str:
+        kind = params.get("marginType")
+        if kind not in ("ISOLATED", "CROSSED"):
+            raise ApiError(400, -1102, "Mandatory parameter 'marginType' was not sent, was empty/null, or malformed.")
+        try:
+            is_new = self._account.set_isolated(contract, isolated=kind == "ISOLATED")
+        except RuntimeError:
+            raise ApiError(400, -4048, "Margin type cannot be changed if there exists position.") from None
+        if not is_new:
+            raise ApiError(400, -4046, "No need to change margin type.")
+        return compact({"code": 200, "msg": "success"})
 
     def _order(self, contract: Contract, params: Mapping[str, str], now: int) -> str:
         """Fill a market order that closes a position, at the mark price; the simulator has no other orders."""

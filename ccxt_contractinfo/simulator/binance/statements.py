@@ -51,7 +51,7 @@ def risk_v2(account: Account, contracts: Sequence[Contract], symbol: str | None)
     return [
         {
             **_risk(holding, "maxNotionalValue", "notional"),
-            "isolated": holding.wallet is not None,
+            "isolated": holding.is_isolated,
             "adlQuantile": 2 if holding.position.amount else 0,
         }
         for holding in account.holdings(contracts)
@@ -81,7 +81,7 @@ def _risk(holding: Holding, limit: str, worth: str) -> Row:
         "liquidationPrice": _short(holding.liquidation_price),
         "leverage": str(position.leverage),
         limit: _limit(holding),
-        "marginType": "cross" if holding.wallet is None else "isolated",
+        "marginType": "isolated" if holding.is_isolated else "cross",
         "isolatedMargin": _eight(_isolated_margin(holding)),
         "isAutoAddMargin": "false",
         "positionSide": holding.side,
@@ -158,7 +158,7 @@ def _stated(holding: Holding, limit: str, worth: str) -> Row:
         **_margins(holding),
         "unrealizedProfit": _eight(holding.profit),
         "leverage": str(position.leverage),
-        "isolated": holding.wallet is not None,
+        "isolated": holding.is_isolated,
         "entryPrice": _price(position.entry_price),
         "breakEvenPrice": _price(position.entry_price),
         limit: _limit(holding),
