@@ -14,7 +14,19 @@ PACKAGE = "ccxt_contractinfo"
 SIMULATOR = f"{PACKAGE}.simulator"
 ROOT = Path(ccxt_contractinfo.__file__).parent
 
-ROWS = ("cli", "replay", "exchange", "stream", "positions", "markets", "journal", "delivery", "venues", "contracts")
+ROWS = (
+    "cli",
+    "integrations",
+    "replay",
+    "exchange",
+    "stream",
+    "positions",
+    "markets",
+    "journal",
+    "delivery",
+    "venues",
+    "contracts",
+)
 """The folders, from what users call down to what everything may use. A module imports from its own folder, from those
 below it, and from the modules beside the folders, which import none of them."""
 

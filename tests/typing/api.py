@@ -10,6 +10,7 @@ import ccxt.async_support
 from typing_extensions import assert_type
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.integrations.freqtrade import follow
 from ccxt_contractinfo.simulator import BinanceSimulator
 
 
@@ -71,6 +72,13 @@ async def awaited() -> None:
 class MineInALoop(cci.AsyncContractInfoMixin, ccxt.async_support.binance):
     def depth(self) -> int:
         return 5
+
+
+def followed(freqtrades: Any) -> cci.ContractInfoStream:
+    exchange = follow(freqtrades)
+    exchange.on_contract_info(told, kinds="delisting").cancel()
+    assert_type(exchange.contract_info_stream(), cci.ContractInfoStream)
+    return follow(freqtrades, guard=None).contract_info_stream()
 
 
 class Mine(cci.ContractInfoMixin, ccxt.binanceusdm):
