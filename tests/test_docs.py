@@ -7,14 +7,11 @@ import contextlib
 import logging
 import re
 import shlex
-import sys
-import types
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
@@ -25,8 +22,7 @@ from ccxt_contractinfo.settings import Settings
 from ccxt_contractinfo.simulator import BinanceSimulator, scenario
 
 from .blocks import Block, blocks, halt_and_resume, played, shows
-from .conftest import Inbox, go_live
-from .constants import PATIENCE, ROOT
+from .constants import ROOT
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -84,8 +80,8 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 def test_each_example_says_what_it_prints() -> None:
-    """A block of Python is followed by one of text; the strategy for freqtrade, and the suites that show the pytest
-    plugin, are tested by themselves."""
+    """A block of Python is followed by one of text; the strategies for freqtrade (tests/integrations), and the suites
+    that show the pytest plugin, are tested by themselves."""
     told = {code for code, _ in EXAMPLES}
     untold = {block.page for block in BLOCKS if block.language == "python" and block not in told}
     assert {FREQTRADE, TESTING} == untold
@@ -111,54 +107,6 @@ def test_examples_print_what_is_said(
 def test_code_is_not_cut(block: Block) -> None:
     """Code is as narrow as the column of a page."""
     assert [] == [line for line in block.text.splitlines() if len(line) > 79]
-
-
-class Freqtrade:
-    """What freqtrade holds of ccxt, and how its `reload_markets()` goes."""
-
-    def __init__(self, sim: BinanceSimulator) -> None:
-        config = {"options": {"defaultType": "swap"}}
-        self.exchanges = [sim.connect(ccxt.binance(dict(config))) for _ in range(3)]
-        self._api, self._api_async, self._ws_async = self.exchanges
-        self.messages = Inbox()
-        self.reload_markets()
-
-    def reload_markets(self) -> None:
-        self._api_async.load_markets(True)
-        self._markets = self._api_async.markets
-        for each in (self._api, self._ws_async):
-            each.set_markets_from_exchange(self._api_async)
-            each.options = self._api_async.options
-
-    def strategy(self, kind: Any) -> Any:
-        strategy = kind()
-        strategy.config = {"runmode": types.SimpleNamespace(value="dry_run")}
-        strategy.dp = types.SimpleNamespace(_exchange=self, send_msg=lambda text, always_send: self.messages(text))
-        return strategy
-
-
-def test_freqtrade(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The strategy keeps true what freqtrade holds, before its next reload and after it, and sends its messages."""
-    module = types.ModuleType("freqtrade.strategy")
-    module.IStrategy = object  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "freqtrade", types.ModuleType("freqtrade"))
-    monkeypatch.setitem(sys.modules, "freqtrade.strategy", module)
-    (code,) = [block for block in BLOCKS if (block.page, block.language) == (FREQTRADE, "python")]
-    names: dict[str, Any] = {}
-    exec(compile(code.text, str(code), "exec"), names)
-    freqtrade = Freqtrade(sim)
-    freqtrade.strategy(names["Strategy"]).bot_start()
-    go_live(freqtrade._api)
-    for id, symbol in (("SOLUSDT", "SOL/USDT:USDT"), ("XRPUSDT", "XRP/USDT:USDT")):
-        held = [freqtrade._markets, *(each.markets for each in freqtrade.exchanges)]
-        sim.schedule_delisting(id, NEXT_YEAR)
-        freqtrade.messages.wait_for(lambda text=f"{symbol}: delisting": text in freqtrade.messages.items)
-        assert {NEXT_YEAR} == {markets[symbol]["info"]["deliveryDate"] for markets in held}
-        freqtrade.reload_markets()
-    sim.list_contract("NEWUSDT")
-    freqtrade._api.watch_contract_info(since=0, params={"timeout": PATIENCE * 1000})
-    for each in freqtrade.exchanges:
-        each.close()
 
 
 @pytest.mark.parametrize(("block", "command"), COMMANDS, ids=lambda each: str(each))
@@ -229,7 +177,8 @@ def test_the_reference_has_all_public_names() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     names = re.findall(r"^::: ccxt_contractinfo\.([\w.]+)$", text, re.MULTILINE)
     for_asyncio = {f"{module}.{name}" for module in ("async_support", "pro") for name in cci.async_support.__all__}
-    public = {*cci.__all__, *for_asyncio, "errors", "simulator.BinanceSimulator", "simulator.Handshake"}
+    others = {"errors", "integrations.freqtrade.follow", "simulator.BinanceSimulator", "simulator.Handshake"}
+    public = {*cci.__all__, *for_asyncio, *others}
     assert sorted(public) == sorted({*names, *(name for name in cci.__all__ if hasattr(errors, name))})
 
 
