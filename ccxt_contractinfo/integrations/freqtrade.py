@@ -87,6 +87,8 @@ def follow(source: Any, guard: Mapping[str, Any] | None = None) -> AttachedExcha
     stream = api.contract_info_stream()
     for other in _others(exchange):
         attach(other, stream)
+        if not other.markets:
+            other.set_markets_from_exchange(api)
     exchange._markets = api.markets
     if not isinstance(exchange._leverage_tiers, FollowedTiers):
         exchange._leverage_tiers = FollowedTiers(exchange)

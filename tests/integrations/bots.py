@@ -84,6 +84,12 @@ def loaded(folder: Path, config: dict[str, Any], run_mode: RunMode | None = None
     return Configuration(arguments(folder, config), run_mode).get_config()
 
 
-def make_exchange(folder: Path, config: dict[str, Any], run_mode: RunMode | None = None) -> Any:
-    """freqtrade's `Exchange`, as its bot makes it."""
-    return ExchangeResolver.load_exchange(loaded(folder, config, run_mode), load_leverage_tiers=True)
+def make_exchange(
+    folder: Path, config: dict[str, Any], run_mode: RunMode | None = None, *, validate: bool = True
+) -> Any:
+    """freqtrade's `Exchange`, as its bot makes it.
+
+    :param validate: whether it loads its markets at once
+    """
+    config = loaded(folder, config, run_mode)
+    return ExchangeResolver.load_exchange(config, validate=validate, load_leverage_tiers=True)

@@ -74,8 +74,8 @@ def make(sim: BinanceSimulator, tmp_path: Path) -> Iterator[Make]:
     """Makes freqtrade's `Exchange` objects, and closes them."""
     made: list[Any] = []
 
-    def make(run_mode: RunMode | None = None, **settings: Any) -> Any:
-        exchange = make_exchange(tmp_path, configuration(sim, **settings), run_mode)
+    def make(run_mode: RunMode | None = None, *, validate: bool = True, **settings: Any) -> Any:
+        exchange = make_exchange(tmp_path, configuration(sim, **settings), run_mode, validate=validate)
         made.append(exchange)
         return exchange
 
@@ -371,6 +371,21 @@ def test_a_dropped_exchange_ends(sim: BinanceSimulator, tmp_path: Path) -> None:
     del exchange
     eventually(lambda: gc.collect() >= 0 and sim.connections == 0)
     session.close()
+
+
+def test_markets_are_loaded_if_they_are_not(make: Make, sim: BinanceSimulator) -> None:
+    """An exchange without markets gets them; while REST fails, the error is ccxt's, and a later try succeeds."""
+    exchange = make(validate=False)
+    sim.fail_rest()
+    with pytest.raises(ccxt.OperationFailed):
+        follow(exchange)
+    sim.recover()
+    go_live(exchange)
+    assert exchange.markets[PAIR]["active"]
+    sim.set_status(ID, "TRADING_HALT")
+    eventually(lambda: not exchange.markets[PAIR]["active"])
+    exchange.reload_markets(force=True)
+    assert exchange.markets is exchange._api.markets is exchange._api_async.markets
 
 
 # ---- what cannot be followed
