@@ -107,7 +107,9 @@ def contracts_filter(exchange: Any) -> Wanted:
 
     :raises ccxt.BadRequest: if ``options['contractInfo']['contracts']`` is neither None nor a plain function
     """
-    return Settings.of(exchange).contracts or (lambda market: True)
+    # Asked for each market of a loading, most of the time without a filter.
+    chosen = Settings.of(exchange).contracts if _options(exchange).get("contracts") is not None else None
+    return chosen or (lambda market: True)
 
 
 def _options(exchange: Any) -> dict[str, Any]:

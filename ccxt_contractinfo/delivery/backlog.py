@@ -53,6 +53,15 @@ class Backlog:
         """Remove and return all items."""
         return [self.take() for _ in range(len(self))]
 
+    def put_back(self, items: list[Any]) -> None:
+        """Undo a `take_all`: these items are older than those that are here."""
+        if self._latest is None:
+            self._items.extendleft(reversed(items))
+        else:
+            newer, self._latest = self._latest, {}
+            for item in (*items, *newer.values()):
+                self._put(item)
+
     def _put(self, item: Any) -> None:
         assert self._latest is not None
         key = self._key(item)

@@ -97,16 +97,15 @@ class Cursor(Receiver):
             self._raise_if_ended()
         return items
 
-    def _given(self, items: list[Any], timeout: float | None, about: Callable[[], str]) -> list[Any]:
-        """What the caller gets of these items. Raises ccxt.RequestTimeout if there is none."""
-        if not items:
-            raise ccxt.RequestTimeout(f"no contract info within {timeout:g} s{about()}")
-        return list(map(self._make, items))
-
     def _raise_if_ended(self) -> None:
         error, self._error = self._error, None
         if error is not None:
             raise copy.copy(error)  # every cursor raises its own copy
+
+
+def timed_out(timeout: float | None, about: str) -> ccxt.RequestTimeout:
+    """The error where nothing came in time."""
+    return ccxt.RequestTimeout(f"no contract info within {timeout:g} s{about}")
 
 
 class Iteration(Receiver):

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from .. import clock
 from ..callable_check import name_of
 from .backlog import Backlog
-from .receiver import Cursor, Filter, Iteration, Make, Receiver
+from .receiver import Cursor, Filter, Iteration, Make, Receiver, timed_out
 from .subscription import Subscription, calling
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -139,7 +139,9 @@ class Watcher(_Waiting, Cursor):
                 if left is not None and left <= 0:
                     break
                 self._lock.wait(left)
-        return self._given(items, timeout, about)  # without the lock, because `about` may take others
+        if not items:  # without the lock, because `about` may take others
+            raise timed_out(timeout, about())
+        return list(map(self._make, items))
 
 
 class ThreadCursors:

@@ -105,7 +105,8 @@ class AsyncContractInfoMixin(ContractInfoFace):
             ids, lambda: keeper.updates.receive(TaskWatcher, filter, reach_back(since, filter)), caller
         )
         try:
-            keeper.follow(watcher.check)  # a stop by another task is told before anything is started again
+            if not keeper.go_on(watcher.check):  # a stop by another task is told before anything is started again
+                await in_thread(lambda: keeper.follow(watcher.check))
             updates: list[ContractInfo] = await watcher.wait(
                 young(since, None),
                 None if timeout is None else timeout / 1000,
@@ -280,9 +281,16 @@ class AsyncContractInfoMixin(ContractInfoFace):
         return self.markets  # ccxt returns the dict of the last loading, although another one is there
 
     async def load_markets_helper(self, *args: Any, **kwargs: Any) -> Any:
-        """As in ccxt, which makes one task of it for all that wait."""
-        with loading(self._contract_info()):
-            return await super().load_markets_helper(*args, **kwargs)  # type: ignore[misc]
+        """As in ccxt, which makes one task of it for all that wait. What takes this package long is done on a thread,
+        so that the loop goes on."""
+        keeper = self._contract_info()
+        with loading(keeper) as begun:
+            begun.is_put_off = keeper.sets_all
+            loaded = await super().load_markets_helper(*args, **kwargs)  # type: ignore[misc]
+            if begun.put_off is None:
+                return loaded
+            (markets, currencies), (asked, sick) = begun.put_off, begun.end()
+            return await in_thread(lambda: keeper.set_markets(markets, currencies, asked, sick))
 
     async def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt; when `load_markets` calls this, what is newer than the answer is not undone."""

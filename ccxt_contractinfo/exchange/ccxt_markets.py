@@ -32,8 +32,16 @@ class CcxtMarkets:
     @property
     def loads_all(self) -> bool:
         """Whether ``fetch_markets()`` is ccxt's own, so that the venue lacks whatever it does not bring."""
+        return self._are_ccxts("fetch_markets", "fetchMarkets")
+
+    @property
+    def sets_all(self) -> bool:
+        """Whether ``set_markets()`` is ccxt's own and this package's, so that nothing of the user's runs in it."""
+        return self._are_ccxts("set_markets", "setMarkets")
+
+    def _are_ccxts(self, *names: str) -> bool:
         places = (self._exchange, *type(self._exchange).__mro__)
-        found = (vars(place).get(name) for place in places for name in ("fetch_markets", "fetchMarkets"))
+        found = (vars(place).get(name) for place in places for name in names)
         return all(map(_is_ccxts, filter(None, found)))
 
     def built(self, markets: list[Market], currencies: Any) -> dict[str, Any]:

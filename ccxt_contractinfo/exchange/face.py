@@ -99,6 +99,9 @@ class ContractInfoFace:
         """As in ccxt, but readers see the new markets only when they are complete with tiers, status and dates."""
         keeper = self._contract_info()
         loading = current_loading(keeper)
+        if loading is not None and loading.is_put_off:
+            loading.put_off = markets, currencies
+            return self.markets
         asked, sick = (None, []) if loading is None else loading.end()
         return keeper.set_markets(markets, currencies, asked, sick)
 

@@ -157,6 +157,11 @@ class MarketKeeper:
             return parse(entry)
         return self._ccxt_markets.parsed(entry, parse, loading.sick, self.table)
 
+    @property
+    def sets_all(self) -> bool:
+        """See `CcxtMarkets.sets_all`."""
+        return self._ccxt_markets.sets_all
+
     def set_markets(self, markets: Any, currencies: Any, asked: float | None, sick: Collection[Any] = ()) -> Any:
         """Do what ``exchange.set_markets`` does, and publish the result only when it is complete.
 
@@ -281,6 +286,11 @@ class MarketKeeper:
         """Follow the stream from now on, and start it, but not if `is_over()`: see `ContractInfoStream.follow`. Raises
         the stream's error if it has failed for good."""
         self.own_stream().follow(self, is_over)
+
+    def go_on(self, is_over: Callable[[], bool]) -> bool:
+        """Whether the stream is followed already, and not over; takes no lock, for a call that many threads or a loop
+        repeat. Otherwise `follow` has to be called. `is_over` is asked, and may raise, once it is followed."""
+        return self.is_following and not is_over()
 
     def follow_at_first(self) -> None:
         """The same as `follow`, but a stream that its user has stopped is not started again."""
@@ -438,6 +448,7 @@ class MarketKeeper:
 
     def stopped(self, error: ccxt.BaseError) -> None:
         """The stream was stopped, or failed for good, or was left: wake the waiting calls. Does not wait."""
+        self.is_following = False  # first, so that a call that begins now sees this or the error: see `go_on`
         self.updates.close(error)
         with self._locked(lambda: self.table) as table:
             self.is_following = False

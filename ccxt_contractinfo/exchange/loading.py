@@ -25,6 +25,11 @@ class Loading:
         self.sick: list[Any] | None = None
         """The entries that ccxt could not make markets of; None before REST is asked, and after all is published."""
 
+        self.is_put_off = False
+        """Whether `set_markets` only keeps what it gets, for a thread that publishes it."""
+        self.put_off: tuple[Any, Any] | None = None
+        """The markets and the currencies that were kept."""
+
     def begin(self, now: float) -> None:
         """REST is asked for markets."""
         self.asked, self.sick = now, []
@@ -37,11 +42,12 @@ class Loading:
 
 
 @contextlib.contextmanager
-def loading(keeper: object) -> Iterator[None]:
+def loading(keeper: object) -> Iterator[Loading]:
     """A context in which the exchange of this keeper loads markets."""
-    before = _current.set(Loading(keeper))
+    loading = Loading(keeper)
+    before = _current.set(loading)
     try:
-        yield
+        yield loading
     finally:
         _current.reset(before)
 

@@ -70,7 +70,8 @@ class ContractInfoMixin(ContractInfoFace):
         keeper.own_stream()
         watcher = self._watcher(keeper, symbols, since)
         try:
-            keeper.follow(watcher.check)  # a stop by another thread is told before anything is started again
+            if not keeper.go_on(watcher.check):  # a stop by another thread is told before anything is started again
+                keeper.follow(watcher.check)
             updates: list[ContractInfo] = watcher.wait(
                 young(since, None),
                 None if timeout is None else timeout / 1000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,3 +89,18 @@ def test_a_backlog_is_its_model(limit: int, steps: list[str]) -> None:
             taken += 1
         assert len(model.items) == len(backlog)
         assert added == taken + dropped + len(backlog)
+
+
+@pytest.mark.parametrize("limit", [10, 2])
+def test_what_is_put_back_is_older(limit: int) -> None:
+    """Items that are put back come before those that came meanwhile; beyond the limit, each contract's latest stays."""
+    backlog = Backlog(limit, contract_of)
+    for number in range(2):
+        backlog.add(item("A", number))
+    taken = backlog.take_all()
+    for number, id in enumerate(["B", "C", "A"], start=2):
+        backlog.add(item(id, number))
+    backlog.put_back(taken)
+    expected = [0, 1, 2, 3, 4] if limit == 10 else [2, 3, 4]
+    assert expected == [each["number"] for each in backlog.take_all()]
+    assert 0 == len(backlog)

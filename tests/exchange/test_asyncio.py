@@ -287,11 +287,13 @@ def test_the_iterator(sim: BinanceSimulator, made: Make) -> None:
             async with exchange.contract_info_updates(kinds=["halted", "resumed"]) as updates:
                 got.extend([update["status"] async for update in updates])
 
+        inbox = Inbox()
+        exchange.on_contract_info(inbox)
         drawing = asyncio.create_task(draw())
         await until(lambda: len(exchange._contract_info().updates._watchers) == 1)
         for status in ("TRADING_HALT", "SETTLING", "TRADING_HALT", "TRADING"):
             sim.set_status("BTCUSDT", status)
-        await until(lambda: exchange.market("BTCUSDT")["status"] == "TRADING")
+        await until(lambda: len(inbox.items) == 4)
         await exchange.close()
         await drawing
         assert ["TRADING_HALT", "TRADING_HALT", "TRADING"] == got
@@ -526,6 +528,75 @@ def test_five_reloads_are_one(sim: BinanceSimulator, made: Make) -> None:
             loaded = await asyncio.gather(*(exchange.load_markets(True) for _ in range(5)))
             assert 1 == len(sim.requests) - requests
             assert all(each is exchange.markets for each in loaded)
+
+    run(main())
+
+
+@pytest.mark.parametrize("is_users", [False, True])
+def test_markets_are_published_on_a_thread(sim: BinanceSimulator, made: Make, is_users: bool) -> None:
+    """A loading publishes the markets on a thread of the plugin; a user's own set_markets() runs in the loop."""
+    where: list[str] = []
+
+    class Mine(cci.async_support.binanceusdm):
+        def set_markets(self, *args: Any) -> Any:
+            published = super().set_markets(*args)
+            where.append(threading.current_thread().name)
+            assert published is self.markets
+            return published
+
+    async def main() -> None:
+        async with made(Mine if is_users else cci.async_support.binanceusdm) as exchange:
+            keeper = exchange._contract_info()
+            set_markets = keeper.set_markets
+
+            def watched(*args: Any) -> Any:
+                where.append(threading.current_thread().name)
+                return set_markets(*args)
+
+            keeper.set_markets = watched
+            assert await exchange.load_markets() is exchange.markets
+            before = exchange.markets
+            assert await exchange.load_markets(True) is exchange.markets
+            assert before is not exchange.markets
+
+    run(main())
+    names = [threading.current_thread().name] * 2 if is_users else ["ccxt-contractinfo-wait"]
+    assert names * 2 == where
+
+
+def test_many_updates_do_not_hold_the_loop(sim: BinanceSimulator, made: Make) -> None:
+    """Between the updates that wait together, the loop does other things; a call cancelled there loses none."""
+
+    async def main() -> None:
+        async with made() as exchange:
+            await exchange.load_markets()
+            await live(exchange)
+            with pytest.raises(ccxt.RequestTimeout):
+                await exchange.watch_contract_info(params={"timeout": 0})
+            updates, inbox = exchange.contract_info_updates(), Inbox()
+            exchange.on_contract_info(inbox)
+            for number in range(200):
+                sim.set_status("BTCUSDT", "TRADING" if number % 2 else "TRADING_HALT")
+            await until(lambda: len(inbox.items) == 200)
+            steps = 0
+
+            def step() -> None:
+                nonlocal steps
+                steps += 1
+                asyncio.get_running_loop().call_soon(step)
+
+            step()
+            waiting = asyncio.create_task(exchange.watch_contract_info())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            waiting.cancel()
+            assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], asyncio.CancelledError)
+            before = steps
+            assert inbox.items == await exchange.watch_contract_info()
+            assert steps - before >= 3
+            before = steps
+            assert inbox.items == [await anext(updates) for _ in range(200)]
+            assert steps - before >= 3
 
     run(main())
 
