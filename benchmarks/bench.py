@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .processes import Process
+from .processes import Process, SubjectError
 
 CONTRACTS = 600
 """About as many as Binance has in USDⓈ-M."""
@@ -41,7 +41,7 @@ class Bench:
     ) -> dict[str, Any]:
         """Run a subject once over a burst of pushes.
 
-        :return: `cpu` and `wall` are in us a push
+        :return: `cpu`, `own` and `wall` are in us a push; `own` is the CPU of the loop's thread, if the subject has one
         :raises SubjectError: if the subject fails or is skipped
         """
         if rate is None:
@@ -52,24 +52,29 @@ class Bench:
         """Run a subject once at a steady rate.
 
         :param rate: pushes a second
-        :raises SubjectError: if the subject fails or is skipped
+        :raises SubjectError: if the subject fails, is skipped, or loses pushes
         """
         contracts = self.size(CONTRACTS, 20)
-        return self._run(subject, kind, count, contracts, {"do": "pace", "rate": rate}, latency=True, **job)
+        result = self._run(subject, kind, count, contracts, {"do": "pace", "rate": rate}, latency=True, **job)
+        if result["lost"]:
+            raise SubjectError(f"{subject} has lost {result['lost']} of {count} pushes at {rate} a second")
+        return result
 
     def _run(
         self, subject: str, kind: str, count: int, contracts: int, order: dict[str, Any], **job: Any
     ) -> dict[str, Any]:
         self.server.ask(do="reset", contracts=contracts)
         rate = order["rate"] or 1000
-        job |= {"port": self.port, "kind": kind, "count": count, "contracts": contracts, "patience": 60 + count / rate}
+        job = {"patience": 60 + count / rate, **job}
+        job |= {"port": self.port, "kind": kind, "count": count, "contracts": contracts}
         with Process(f"benchmarks.subjects.{subject}", job, patience=600 + 2 * count / rate) as process:
             process.heard()  # it is ready
             sent = self.server.ask(**order, kind=kind, count=count)
             result = process.heard()
         result["lost"] = count - result["count"]
         pushes = max(1, result["count"])
-        result["cpu"] *= 1e6 / pushes
+        for name in ("cpu", "own"):
+            result[name] *= 1e6 / pushes
         if "began" in sent:
             result["wall"] = (result.pop("ended") - sent["began"]) / 1e3 / pushes
         return result

@@ -15,6 +15,8 @@ from typing import Any
 Entry = dict[str, Any]
 
 KINDS = ("status", "brackets")
+MARK_PRICE = "mark price"
+"""A further kind, which ccxt.pro itself reads: the pushes of the canary's stream."""
 STREAM = "!contractInfo"
 CANARY = "btcusdt@markPrice"
 STATUSES = ("TRADING_HALT", "TRADING")
@@ -64,12 +66,14 @@ def expected(kind: str, pushes: int, contracts: int, index: int) -> str | int | 
 class Pushes:
     """The frames of one kind of push, about each of the contracts in turn.
 
-    :param kind: 'status': the status alternates; 'brackets': one table of 8 brackets, then the other
+    :param kind: 'status': the status alternates; 'brackets': one table of 8 brackets, then the other; 'mark price': two
+        prices of the first contract alone
     :param is_combined: whether each is in the envelope of a combined stream
     """
 
     def __init__(self, kind: str, listed: list[Entry], is_combined: bool) -> None:
-        self._templates = [[_template(kind, entry, turn, is_combined) for turn in (0, 1)] for entry in listed]
+        about = listed[:1] if kind == MARK_PRICE else listed
+        self._templates = [[_template(kind, entry, turn, is_combined) for turn in (0, 1)] for entry in about]
 
     def frame(self, index: int, event_time: int, sent: int) -> bytes:
         """The push of this index, counted from 0, as a frame of a WebSocket.
@@ -114,13 +118,25 @@ def _frame(stream: str, push: Entry, is_combined: bool) -> bytes:
 
 
 def _template(kind: str, entry: Entry, turn: int, is_combined: bool) -> bytes:
+    push = _mark_price(entry, turn) if kind == MARK_PRICE else _contract_info(kind, entry, turn)
+    stream = CANARY if kind == MARK_PRICE else STREAM
+    text = _text({"stream": stream, "data": push} if is_combined else push)
+    return text.replace('"%d"', "%d").encode()
+
+
+def _contract_info(kind: str, entry: Entry, turn: int) -> Entry:
     push = {"e": "contractInfo", "E": "%d", "s": entry["symbol"], "ps": entry["pair"], "ct": entry["contractType"]}
     push |= {"dt": entry["deliveryDate"], "ot": entry["onboardDate"]}
     push |= {"cs": STATUSES[turn] if kind == "status" else "TRADING", "st": 1, "x": "%d"}
     if kind == "brackets":
         push["bks"] = brackets(turn)
-    text = _text({"stream": STREAM, "data": push} if is_combined else push)
-    return text.replace('"%d"', "%d").encode()
+    return push
+
+
+def _mark_price(entry: Entry, turn: int) -> Entry:
+    price = f"9102{turn}.10000000"
+    push = {"e": "markPriceUpdate", "E": "%d", "s": entry["symbol"], "p": price, "i": price, "P": price}
+    return {**push, "r": "0.00010000", "T": entry["onboardDate"], "x": "%d"}
 
 
 def _text(value: Entry) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .frames import MARK_PRICE
+from .heartbeat import LOCK, LONG, MACHINE, OWN, THREADS
+from .measures.asyncio_push import RIVAL, THREAD
+from .measures.loop_held import NOTHING, PLAIN, RELOADS
 from .subjects.profiled import what_it_is
 
 Results = dict[str, Any]
@@ -33,6 +38,8 @@ def markdown(results: Results) -> str:
         "growth": _growth,
         "start": _start,
         "profile": _profile,
+        "asyncio_push": _asyncio_push,
+        "loop_held": _loop_held,
     }
     for name, section in sections.items():
         if name in results:
@@ -44,7 +51,7 @@ def _section(found: Results, section: Any, name: str) -> str:
     body = f"Failed: {found['failed']}\n" if "failed" in found else section(found)
     machine = found["machine"]
     where = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {machine['system']}"
-    return f"## {name.capitalize()}\n\n{body}\n{found['runs']} runs, {where}, {machine['date']}.\n"
+    return f"## {name.capitalize().replace('_', ' ')}\n\n{body}\n{found['runs']} runs, {where}, {machine['date']}.\n"
 
 
 # The sections
@@ -191,6 +198,105 @@ ones, too; then the update is made, and handed to the callback's thread.
 {_table(["module", "what it is", "status", "8 brackets"], rows)}"""
 
 
+def _asyncio_push(found: Results) -> str:
+    receivers, latency = found["receivers"], found["latency"]
+    rows = []
+    for name, each in receivers.items():
+        for kind, of_kind in each["kinds"].items():
+            rival, thread = (_of_kind(receivers.get(base), kind) for base in (RIVAL, THREAD))
+            cpu, own = of_kind["cpu"], of_kind.get("own")
+            row = [name, kind, _spread(cpu), _times(cpu, rival and rival["cpu"]), _times(cpu, thread and thread["cpu"])]
+            row += ["–", "–"] if own is None else [_spread(own), _times(own, rival and rival["own"])]
+            rows.append([*row, _spread(of_kind["wall"]), f"{100 * of_kind['given']['median']:.1f} %"])
+            rows[-1].append(_faults(each["faults"]))
+    names = ["what gets it", "push", "CPU", "of ccxt.pro's", "of the thread's", "on the loop's thread", "of ccxt.pro's"]
+    names += ["wall", "given", "faults"]
+    does = [
+        [name, each["does"], ", ".join(f"{package} {version}" for package, version in each["versions"].items())]
+        for name, each in receivers.items()
+    ]
+    late = []
+    for name, each in latency["receivers"].items():
+        row = [name]
+        for what in ("median", "p99"):
+            base = latency["receivers"].get(RIVAL)
+            row += [_spread(each[what]), _times(each[what], base and base[what])]
+        late.append([*row, _number(each["p99_of_all"])])
+    late_names = ["what gets it", "median", "of ccxt.pro's", "99th percentile", "of ccxt.pro's", "of all runs"]
+    skipped = "".join(f"\n{name} was skipped: {why}.\n" for name, why in found["skipped"].items())
+    count, contracts, slow, rate = found["pushes"], found["contracts"], latency["pushes"], latency["rate"]
+    return f"""A burst of {count} pushes about {contracts} contracts in turn, in µs a push; each push changes something.
+CPU: of all threads of the process, from when it was ready to the last push that was given. On the loop's thread: the
+part of it that other tasks have to wait for. Wall: from the first byte sent. Given: how many of the pushes the user's
+code was called with, or had returned; ccxt.pro keeps the newest of a burst. contractinfo has its default settings, but
+for a `settle_time` that keeps comparisons with REST out of the burst. ccxt.pro's are beside it as what a loop pays to
+read a push at all: they keep no markets.
+
+{_table(names, rows)}
+{_table(["what gets it", "what happens to each push", "versions"], does)}{skipped}
+From the server's send until the user's code has it, in µs, at {rate} pushes a second, {slow} in each run:
+
+{_table(late_names, late)}"""
+
+
+def _of_kind(receiver: Results | None, kind: str) -> Results | None:
+    """What was found of a receiver for a kind of push; mark prices are set beside pushes of a status."""
+    return None if receiver is None else receiver["kinds"]["status" if kind == MARK_PRICE else kind]
+
+
+def _loop_held(found: Results) -> str:
+    rows, plain = [], _dig(found, "events", PLAIN)
+    long: dict[tuple[str, str], list[Results]] = {}
+    for event, each in found["events"].items():
+        row = [event, _spread(each["late"]), _number(each["beyond_idle"]), _spread(each["own"])]
+        row += [_number(each["worst"][name]) for name in ("late", "own", "collected", "took")]
+        causes = Counter(one["cause"] for one in each["long"])
+        over = ", ".join(f"{count} by {cause}" for cause, count in causes.most_common()) or "never"
+        rows.append([*row, over, str(each["windows"])])
+        for one in each["long"]:
+            if one["cause"] != MACHINE:
+                long.setdefault((event, one["cause"]), []).append(one)
+    names = ["event", "held", "beyond an idle loop's", "own CPU", "held at worst", "own CPU at worst"]
+    names += ["collecting garbage at worst", "took at most, s", "over 50 ms", "in all"]
+    reloads = []
+    for event in RELOADS:
+        if plain and (each := found["events"].get(event)):
+            row = [event]
+            for name in ("late", "own"):
+                row += [_times(each[name], plain[name]), f"{each[name]['median'] - plain[name]['median']:.1f}"]
+            reloads.append(row)
+    reload_names = ["event", "held, of plain ccxt's", "more than that", "own CPU, of plain ccxt's", "more than that"]
+    ways = []
+    for (event, cause), each in long.items():
+        worst = max(each, key=_late)
+        line, calls = worst["line"], " < ".join(f"`{place}`" for place in worst["stack"])
+        ways.append([event, cause, str(len(each)), _number(_late(worst)), f"`{line}`" if line else "", calls])
+    held = "Only the machine held the loop for more than 50 ms.\n"
+    if ways:
+        held = (
+            "What else held the loop for more than 50 ms, and of the worst, the line that the loop's thread was at:\n\n"
+        )
+        held += _table(["event", "by", "times", "held at worst", "line", "calls"], ways)
+    return f"""A handle in the bot's loop is due each ms, and notes how late it runs. Held: the longest delay in the
+time around an event. Own CPU: the most that the loop's own thread took from one run of the handle to the next. Both are
+in ms, as medians of some events; "{NOTHING}" is none, so what the machine itself does, and the handle's own
+inexactness. {found["contracts"]} contracts; the bot has a callback, a coroutine function and a waiting task. A delay of
+more than 50 ms is put down to the loop's own work if its thread took more than 25 ms of CPU for that; else to a lock if
+the thread stood at one; else to collecting garbage if Python took more than 25 ms for that, on any thread; else to
+other threads, which hold Python's lock, if the process took more than 25 ms; else to the machine.
+
+{_table(names, rows)}
+ccxt itself makes {found["contracts"]} markets in one step of the loop. Beside that, in ms:
+
+{_table(reload_names, reloads)}
+{held}"""
+
+
+def _late(one: Results) -> float:
+    late: float = one["late"]
+    return late
+
+
 # The aims
 
 
@@ -237,6 +343,20 @@ def _found_aims(results: Results) -> Iterable[tuple[str, str, bool]]:
         if memory:
             ratio = memory[-1] / memory[1]
             yield f"memory is flat ({kind}): within 2 % {aim}", f"{ratio:.3f} times", ratio <= 1.02
+    yield from _found_of_loops(_dig(results, "loop_held", "events") or {})
+
+
+def _found_of_loops(events: Results) -> Iterable[tuple[str, str, bool]]:
+    """The aim is the plugin's own part: beyond what an idle loop shows, and for a reload, beyond what ccxt does."""
+    others = {event: each for event, each in events.items() if event not in (NOTHING, PLAIN, *RELOADS)}
+    if others:
+        long = [one for each in others.values() for one in each["long"] if one["cause"] in (OWN, LOCK, THREADS)]
+        longest = f", at worst {max(map(_late, long)):.0f} ms" if long else ""
+        yield "contractinfo never holds a loop for more than 50 ms", f"{len(long)} times{longest}", not long
+    for event in RELOADS:
+        if event in events and PLAIN in events:
+            more = events[event]["own"]["median"] - events[PLAIN]["own"]["median"]
+            yield f"less than 50 ms of the loop's CPU beyond ccxt's: {event}", f"{more:.1f} ms", more < LONG * 1e3
 
 
 # The forms

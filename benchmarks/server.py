@@ -64,7 +64,7 @@ class Server:
         """Begin again with this number of contracts, all TRADING."""
         self._entries = frames.entries(contracts)
         self._pushed = list(self._entries)
-        self._next = dict.fromkeys(frames.KINDS, 0)
+        self._next = dict.fromkeys((*frames.KINDS, frames.MARK_PRICE), 0)
         self._parts = [json.dumps(entry, separators=(",", ":")) for entry in self._entries]
         self._statuses = ["TRADING"] * contracts
         self._made: dict[tuple[str, bool], frames.Pushes] = {}
@@ -85,6 +85,7 @@ class Server:
         do = request.pop("do")
         actions: dict[str, Callable[..., dict[str, Any]]]
         actions = {"reset": self.reset, "burst": self.burst, "pace": self.pace, "add": self.add, "sent": self.sent}
+        actions["change"] = self.change
         return actions[do](**request)
 
     def burst(self, kind: str, count: int, rate: int | None = None) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class Server:
 
         :param rate: pushes a second, sent in small chunks; None: as fast as possible
         """
-        peers, first, first_time = self._listeners(), self._next[kind], self._next_time()
+        peers, first, first_time = self._listeners(kind), self._next[kind], self._next_time()
         begin = time.monotonic()
         step = 1.0 if rate is None else 1000 / rate
         self._last_time = first_time + int(count * step)
@@ -119,7 +120,7 @@ class Server:
         for index in range(count):
             time.sleep(max(0.0, begin + index / rate - time.monotonic()))
             self._last_time = self._next_time()
-            for peer in self._listeners():
+            for peer in self._listeners(kind):
                 pushes = self._frames(kind, peer.is_combined)
                 peer.send(pushes.frame(self._next[kind], self._last_time, time.monotonic_ns()))
             self._note(kind, 1)
@@ -138,6 +139,12 @@ class Server:
             pushes = frames.Pushes("status", new, peer.is_combined)
             # The second of the two turns is the one with the status TRADING.
             peer.send(b"".join([pushes.frame(count + index, first + index, 0) for index in range(count)]))
+        return {}
+
+    def change(self) -> dict[str, Any]:
+        """Change the status of all contracts in REST alone: no push tells."""
+        halted, trading = frames.STATUSES
+        self._statuses = [halted if status == trading else trading for status in self._statuses]
         return {}
 
     def sent(self) -> dict[str, Any]:
@@ -159,14 +166,17 @@ class Server:
     def _note(self, kind: str, count: int) -> None:
         """Let REST show what the pushes did that were just sent."""
         contracts, first = len(self._pushed), self._next[kind]
+        self._next[kind] += count
+        if kind == frames.MARK_PRICE:
+            return
         for index in range(first, first + count):
             status = frames.STATUSES[index // contracts % 2] if kind == "status" else "TRADING"
             self._statuses[index % contracts] = status
-        self._next[kind] += count
 
-    def _listeners(self) -> list[Peer]:
+    def _listeners(self, kind: str = "status") -> list[Peer]:
+        names = {frames.CANARY} if kind == frames.MARK_PRICE else {frames.STREAM, f"{frames.STREAM}@arr"}
         with self._lock:
-            return [peer for peer in self._peers if peer.streams & {frames.STREAM, f"{frames.STREAM}@arr"}]
+            return [peer for peer in self._peers if peer.streams & names]
 
     # The sockets
 

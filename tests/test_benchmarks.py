@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
+import time
 from typing import Any
 
 import pytest
 
 import ccxt_contractinfo as cci
 from benchmarks import bench, frames, processes, report
-from benchmarks.measures import throughput
+from benchmarks.heartbeat import Heartbeat
+from benchmarks.measures import asyncio_push, loop_held, throughput
 from ccxt_contractinfo.contracts.tiers import is_continuous
 
 
@@ -36,17 +40,94 @@ def test_a_push_of_8_brackets_has_about_700_bytes() -> None:
     assert 600 < len(frames.Pushes("brackets", frames.entries(1), False).frame(0, 1, 1)) < 850
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the driver has been tried on POSIX only")
+def test_mark_prices_are_about_the_first_contract_and_alternate() -> None:
+    pushes = frames.Pushes(frames.MARK_PRICE, frames.entries(3), False)
+    prices = [json.loads(payload(pushes.frame(index, 1000 + index, 7))) for index in range(3)]
+    assert [(price["e"], price["s"], price["x"]) for price in prices] == [("markPriceUpdate", "BTCUSDT", 7)] * 3
+    assert prices[0]["p"] != prices[1]["p"]
+    assert prices[0]["p"] == prices[2]["p"]
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="the driver has been tried on POSIX only")
+
+
+def reported(name: str, found: dict[str, Any]) -> str:
+    about = {"runs": 1, "is_quick": True}
+    machine = dict.fromkeys(("cpu", "cores", "python", "system", "date"), "?")
+    return report.markdown({name: {**found, **about, "machine": machine}})
+
+
+@POSIX
 def test_a_run_without_faults_is_reported() -> None:
     with processes.server() as (server, port):
         found = throughput.measure(bench.Bench(server, port, ["floor", "contractinfo"], 1, True))
     assert found["skipped"] == {}
     assert [each["faults"] for each in found["subjects"].values()] == [{}, {}]
-    about = {"runs": 1, "is_quick": True}
-    machine = dict.fromkeys(("cpu", "cores", "python", "system", "date"), "?")
-    text = report.markdown({"throughput": {**found, **about, "machine": machine}})
+    text = reported("throughput", found)
     assert "| contractinfo |" in text
     assert "too small" in text
+
+
+@POSIX
+def test_pushes_to_a_loop_are_reported_beside_those_of_ccxt_pro(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = "contractinfo: a task awaits `watch_contract_info()`"
+    few = {name: asyncio_push.RECEIVERS[name]._replace(kinds=("status",)) for name in (watch, asyncio_push.RIVAL)}
+    monkeypatch.setattr(asyncio_push, "RECEIVERS", few)
+    with processes.server() as (server, port):
+        found = asyncio_push.measure(bench.Bench(server, port, ["contractinfo", "ccxt_pro"], 1, True))
+    assert found["skipped"] == {}
+    assert {name: each["faults"] for name, each in found["receivers"].items()} == {watch: {}, asyncio_push.RIVAL: {}}
+    assert found["receivers"][watch]["kinds"]["status"]["given"]["median"] == 1
+    assert found["latency"]["receivers"].keys() == few.keys()
+    assert f"| {watch} | status |" in reported("asyncio_push", found)
+
+
+@POSIX
+def test_a_slow_rate_is_no_reason_to_lose_pushes() -> None:
+    with processes.server() as (server, port), pytest.raises(processes.SubjectError, match="lost"):
+        bench.Bench(server, port, [], 1, True).pace("floor", frames.MARK_PRICE, 1, 10, patience=0.5)
+
+
+@POSIX
+def test_what_holds_a_loop_is_reported() -> None:
+    with processes.server() as (server, port):
+        found = loop_held.measure(bench.Bench(server, port, [], 1, True))
+    events = found["events"]
+    assert {loop_held.NOTHING, loop_held.FIRST, loop_held.PLAIN, *loop_held.RELOADS} < events.keys()
+    assert all(each["windows"] == 1 for each in events.values())
+    text = reported("loop_held", found)
+    assert f"| {loop_held.RELOAD} |" in text
+    assert "| contractinfo never holds a loop for more than 50 ms |" in text
+
+
+def test_a_heartbeat_notes_how_long_its_loop_is_held_and_by_what() -> None:
+    def hold() -> None:
+        time.sleep(0.3)
+
+    async def beat() -> list[dict[str, Any]]:
+        heart = Heartbeat()
+        try:
+            heart.begin()
+            await asyncio.sleep(0.01)
+            hold()
+            await asyncio.sleep(0.01)
+            heart.pause()
+            hold()
+            heart.go_on()
+            await asyncio.sleep(0.01)
+            first = heart.end()
+            heart.begin()
+            return [first, heart.end()]
+        finally:
+            heart.close()
+
+    first, second = asyncio.run(beat())
+    held = [each for each in first["long"] if each["stack"] and each["stack"][0].endswith("test_benchmarks.hold")]
+    assert len(held) == 1  # the pause does not count
+    assert held[0]["line"] == "time.sleep(0.3)"
+    assert first["late"] >= held[0]["late"] >= 290
+    assert held[0]["own"] < 290  # it slept
+    assert held[0] not in second["long"]
 
 
 def test_a_subject_that_ends_is_an_error() -> None:

@@ -32,16 +32,19 @@ def measure(bench: Bench) -> dict[str, Any]:
                 found[name].append({to: [delay / 1e3 for delay in each] for to, each in delays.items() if each})
         result["rates"][str(rate)] = {
             "pushes": count,
-            "subjects": {name: {to: _spread(each, to) for to in each[0]} for name, each in found.items() if each},
+            "subjects": {
+                name: {to: spread([run[to] for run in each]) for to in each[0]} for name, each in found.items() if each
+            },
         }
     return result
 
 
-def _spread(runs: list[dict[str, list[float]]], to: str) -> dict[str, Any]:
+def spread(runs: list[list[float]]) -> dict[str, Any]:
+    """The median and the 99th percentile of the delays of all runs."""
     return {
-        "median": summary([_percentile(run[to], 50) for run in runs]),
-        "p99": summary([_percentile(run[to], 99) for run in runs]),
-        "p99_of_all": _percentile([delay for run in runs for delay in run[to]], 99),
+        "median": summary([_percentile(run, 50) for run in runs]),
+        "p99": summary([_percentile(run, 99) for run in runs]),
+        "p99_of_all": _percentile([delay for run in runs for delay in run], 99),
     }
 
 

@@ -35,6 +35,8 @@ class Job:
         """Each is set when another callback has had all pushes: the job ends when all are set."""
         self.market_delays: list[int] = []
         """ns from sending to the market being true."""
+        self.passed_over = 0
+        """Pushes that came, and that the callback was never called with."""
         self._delays: list[int] | None = [] if self.settings.get("latency") else None
         self._every: int = self.settings.get("sample_every") or self.wanted
         self._samples: list[int] = []
@@ -55,7 +57,16 @@ class Job:
             patience.start()
             self._result["memory_before"] = memory()
             print('{"ready": true}', flush=True)
-            self._cpu = time.process_time()
+            self._cpu, self._own = time.process_time(), time.thread_time()
+
+    def describe(self, does: str) -> None:
+        """Say what the subject does with each push, where that depends on the job."""
+        self._result["does"] = does
+
+    def pass_over(self, count: int) -> None:
+        """Count pushes that came, and that the callback will not be called with: newer ones have replaced them."""
+        self.count += count
+        self.passed_over += count
 
     def told(self, push: Mapping[str, Any]) -> None:
         """The callback: called with each push, or with what a subject makes of it."""
@@ -70,10 +81,11 @@ class Job:
                 self._conclude()
 
     def _conclude(self) -> None:
-        cpu, ended = time.process_time(), time.monotonic_ns()
+        cpu, own, ended = time.process_time(), time.thread_time(), time.monotonic_ns()
         with self._lock:
             self._result |= {"cpu": cpu - self._cpu, "ended": ended, "count": self.count, "memory_after": memory()}
             self._result |= {"delays": self._delays, "market_delays": self.market_delays, "samples": self._samples}
+            self._result |= {"own": own - self._own, "passed_over": self.passed_over}
             self._result |= self.check()
             print(json.dumps(self._result), flush=True)
             os._exit(0)

@@ -64,9 +64,14 @@ def main() -> None:
 
     def check() -> dict[str, Any]:
         health = stream.health()
-        wrong = sum(_wrong(exchange, job) for exchange in exchanges)
+        are_wrong = sum(wrong(exchange, job) for exchange in exchanges)
         missed = sum(job.wanted - other.count for other in others)
-        result = {"dropped": health["dropped_updates"], "events": health["events"], "wrong": wrong, "missed": missed}
+        result = {
+            "dropped": health["dropped_updates"],
+            "events": health["events"],
+            "wrong": are_wrong,
+            "missed": missed,
+        }
         return result | ({"profile": profiled.shares()} if job.settings.get("profile") else {})
 
     job.check = check
@@ -87,18 +92,19 @@ def _probe(job: Job, exchange: Any) -> None:
     """Note when the market was true. A filter of updates is asked on the reader's thread right after the market is
     published; this one reads the clock and wants nothing, so nothing else happens for it."""
 
-    def probe(update: cci.ContractInfo) -> bool:
-        now = time.monotonic_ns()
-        is_true = exchange.market(update["symbol"])["status"] == update["status"]
-        job.market_delays.append(now - update["info"]["x"] if is_true else -1)
+    def probe(record: Any) -> bool:
+        now, event = time.monotonic_ns(), record.event
+        by_id = exchange.markets_by_id[event.id][0]
+        is_true = by_id["status"] == exchange.market(by_id["symbol"])["status"] == event.status
+        job.market_delays.append(now - event.raw["x"] if is_true else -1)
         return False
 
     exchange._contract_info().updates.subscribe(_ignore, probe)
 
 
-def _wrong(exchange: Any, job: Job) -> int:
+def wrong(exchange: Any, job: Job) -> int:
     """How many contracts have a wrong state, in either view of the markets."""
-    wrong, contracts = 0, job.settings["contracts"]
+    count, contracts = 0, job.settings["contracts"]
     for index in range(contracts):
         id = contract_id(index)
         by_id = exchange.markets_by_id[id][0]
@@ -109,8 +115,8 @@ def _wrong(exchange: Any, job: Job) -> int:
             else:
                 tiers = market.get("leverageTiers")
                 found = tiers[0]["maxLeverage"] if tiers else None
-            wrong += found != expected(job.kind, job.wanted, contracts, index)
-    return wrong
+            count += found != expected(job.kind, job.wanted, contracts, index)
+    return count
 
 
 class _Counter:
