@@ -17,6 +17,8 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.simulator.faults import SICK
 from tests.interrupting import Interrupt
 
+from .loops import CALLBACK, ITERATE
+
 if TYPE_CHECKING:
     from .storm import Storm
 
@@ -285,36 +287,73 @@ def resync(storm: Storm) -> object:
     return name
 
 
+def reload_at_once(storm: Storm) -> object:
+    attached = storm.rng.choice(storm.asyncio())
+    count = storm.rng.choice((2, 3))
+    storm.reload(attached, lambda: attached.reload_at_once(count))
+    return attached.name
+
+
+def cancel_reload(storm: Storm) -> object:
+    attached = storm.rng.choice(storm.asyncio())
+    after = storm.rng.choice((0.0, 0.001, 0.004, 0.01))
+    storm.reload(attached, lambda: attached.reload_cancelled(after))
+    return f"{attached.name} after {after}"
+
+
 def subscribe_and_cancel(storm: Storm) -> object:
     attached = storm.rng.choice(storm.attached())
-    storm.users.submit(lambda: attached.exchange.on_contract_info(lambda update: None).cancel())
+    storm.users.submit(attached.subscribe_and_cancel)
     return attached.name
 
 
 def watch(storm: Storm) -> object:
     attached = storm.rng.choice(storm.attached())
     symbols = storm.rng.choice((None, ["BTCUSDT"] if "linear" in attached.name else None))
-    storm.users.submit_apart(lambda: attached.exchange.watch_contract_info(symbols, params={"timeout": 100}))
+    storm.users.submit_apart(lambda: attached.watch(symbols))
     return attached.name
 
 
 def detach(storm: Storm) -> object:
     attached = storm.rng.choice(storm.own)
-    attached.witness.blind = True
-    attached.exchange.un_watch_contract_info()
+    attached.blind()
+    attached.detach()
     return attached.name
+
+
+def detach_and_go_on(storm: Storm) -> object:
+    attached = storm.rng.choice(storm.asyncio())
+    attached.blind()
+    attached.detach()
+    attached.follow()
+    attached.resume()
+    return attached.name
+
+
+def cancel_detach(storm: Storm) -> object:
+    attached = storm.rng.choice(storm.asyncio())
+    attached.blind()
+    after = storm.rng.choice((0.0, 0.0, 0.001))
+    attached.detach_cancelled(after)
+    return f"{attached.name} after {after}"
 
 
 def follow_again(storm: Storm) -> object:
     attached = storm.rng.choice(storm.own)
-    storm.users.submit(lambda: attached.exchange.on_contract_info(lambda update: None).cancel())
+
+    def act() -> None:
+        attached.follow()
+        attached.resume()
+
+    storm.users.submit(act)
     return attached.name
 
 
 def attach_guest(storm: Storm) -> object:
-    kind = storm.rng.choice((ccxt.binanceusdm, ccxt.binancecoinm))
-    storm.invite(kind)
-    return kind.__name__
+    kind = storm.rng.choice(("binanceusdm", "binancecoinm"))
+    face = storm.rng.choice(("sync", "sync", "async_support", "pro"))
+    storm.invite(kind, face)
+    return f"{face} {kind}"
 
 
 def close_guest(storm: Storm) -> None:
@@ -330,10 +369,12 @@ def restart(storm: Storm) -> object:
     name, stream = storm.rng.choice(list(storm.streams.items()))
     for attached in storm.attached():
         if attached.is_reloading:  # what a reload brings while nothing is followed is told to nobody
-            attached.witness.blind = True
+            attached.blind()
     stream.stop()
     changed = [storm.world.set_status(push=storm.rng.random() < 0.5) for _ in range(3)]
     stream.start()
+    for attached in storm.attached():
+        attached.resume()
     return f"{name} {changed}"
 
 
@@ -341,7 +382,7 @@ def stop_in_another_thread(storm: Storm) -> object:
     """Stop and start in two threads at once; whoever comes last wins, so that the next calm has to start it."""
     name, stream = storm.rng.choice(list(storm.streams.items()))
     for attached in storm.attached():
-        attached.witness.blind = True
+        attached.blind()
     thread = threading.Thread(target=stream.stop, name="storm-stop")
     thread.start()
     stream.start()
@@ -353,13 +394,47 @@ def interrupt(storm: Storm) -> object:
     """Ctrl-C in the middle of a stop or a start; the next calm starts the stream, if it has to."""
     name, stream = storm.rng.choice(list(storm.streams.items()))
     for attached in storm.attached():
-        attached.witness.blind = True
+        attached.blind()
     what = storm.rng.choice((stream.stop, stream.start))
     if what == stream.start:
         stream.stop()
     with Interrupt(storm.rng.randrange(1, 80)) as interrupted:
         what()
     return f"{name} {what.__name__} at {interrupted.where}"
+
+
+# What happens to loops
+
+
+def block_loop(storm: Storm) -> object:
+    loop, seconds = storm.rng.choice(storm.loops), storm.rng.choice((0.05, 0.2, 0.6))
+    loop.soon(time.sleep, seconds)
+    return f"{loop.name} {seconds}"
+
+
+def stand_still(storm: Storm) -> object:
+    loop, seconds = storm.rng.choice(storm.loops), storm.rng.choice((0.05, 0.3, 0.8))
+    loop.stand(seconds)
+    return f"{loop.name} {seconds}"
+
+
+def cancel_tasks(storm: Storm) -> object:
+    loop = storm.rng.choice(storm.loops)
+    loop.cancel([storm.rng.random() for _ in range(storm.rng.choice((1, 3)))])
+    return loop.name
+
+
+def cancel_callback(storm: Storm) -> object:
+    attached = storm.rng.choice(storm.asyncio())
+    attached.cancel_callback()
+    return attached.name
+
+
+def close_loop(storm: Storm) -> object:
+    """End a loop, as at the end of one `asyncio.run`, and begin another one."""
+    loop, spared = storm.rng.choice(storm.loops), storm.rng.choice(("", CALLBACK, ITERATE))
+    loop.renew(spared)
+    return f"{loop.name}, left pending: {spared or 'nothing'}"
 
 
 KINDS: tuple[Kind, ...] = (
@@ -398,10 +473,14 @@ KINDS: tuple[Kind, ...] = (
     *(Kind("listing, not pushed", unpushed("list_contract")) for _ in range(2)),
     *(Kind("removal", remove) for _ in range(3)),
     *(Kind("reload", reload, is_fault=False) for _ in range(6)),
+    *(Kind("reloads at once", reload_at_once, is_fault=False) for _ in range(2)),
+    *(Kind("reload, cancelled", cancel_reload) for _ in range(3)),
     *(Kind("resync", resync, is_fault=False) for _ in range(3)),
     *(Kind("subscribe and cancel", subscribe_and_cancel, is_fault=False) for _ in range(2)),
     *(Kind("watch", watch, is_fault=False) for _ in range(2)),
     Kind("detach", detach, is_fault=False),
+    Kind("detach and go on", detach_and_go_on, is_fault=False),
+    *(Kind("detach, cancelled", cancel_detach) for _ in range(2)),
     Kind("follow again", follow_again, is_fault=False),
     *(Kind("attach a guest", attach_guest, is_fault=False) for _ in range(2)),
     *(Kind("close a guest", close_guest, is_fault=False) for _ in range(2)),
@@ -409,6 +488,11 @@ KINDS: tuple[Kind, ...] = (
     *(Kind("stop and start", restart, is_fault=False) for _ in range(2)),
     Kind("stop while it starts", stop_in_another_thread, is_fault=False),
     *(Kind("interrupted", interrupt) for _ in range(3)),
+    *(Kind("loop blocked", block_loop) for _ in range(3)),
+    *(Kind("loop stands still", stand_still) for _ in range(3)),
+    *(Kind("tasks cancelled", cancel_tasks) for _ in range(5)),
+    *(Kind("callback cancelled", cancel_callback) for _ in range(3)),
+    *(Kind("loop closed", close_loop) for _ in range(3)),
 )
 """As often as they are to be drawn."""
 

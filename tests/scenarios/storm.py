@@ -10,6 +10,7 @@ The seed decides what happens, and in what order; the threads decide what it mee
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -19,26 +20,35 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import ccxt
+import ccxt.pro
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.exchange.account_brackets import AccountBrackets
 from tests.conftest import open_sockets
 from tests.constants import PATIENCE
 from tests.universe import small_simulator
 
+from .attached import AsyncAttached, Attached, make_attached
 from .kinds import Kind, burn_hidden, deck, stream_of
+from .loops import Loop, loop_makers
 from .truth import World, contracts_of, differences
 from .witness import Witness
 
 SHOWN = 90
 """How many happenings before a failure, and differences, are shown."""
 GUESTS = 2
+
+FACES = {
+    "sync": (cci, ccxt),
+    "async_support": (cci.async_support, ccxt.async_support),
+    "pro": (cci.pro, ccxt.pro),
+}
+"""Where the classes of exchanges are: ready-made ones, and ccxt's, which are attached."""
 
 SETTINGS = {
     "canary_timeout": 0.5,
@@ -53,6 +63,8 @@ SETTINGS = {
     "buffer_size": 500,
     "max_frame_size": 256 * 1024,
 }
+FAR_BACK = {"buffer_size": 2000}
+"""Settings of asyncio exchanges: an iterator that reaches back gets 1,000 updates at once."""
 REST_TIMEOUT = 400
 """ms"""
 
@@ -66,6 +78,7 @@ THREADS = {
     "ccxt-contractinfo-rotation": 1,
     "ccxt-contractinfo-resync": 1,
     "ccxt-contractinfo-dial": 2,
+    "ccxt-contractinfo-wait": 0,
 }
 """How many threads of a name a stream may have, once it is calm."""
 OBJECTS_PER_STREAM = {"Session": 3, "Connection": 4, "Reader": 1, "_Run": 1, "Schedule": 1, "ContractInfoStream": 1}
@@ -80,22 +93,6 @@ GROWTH_PER_HANDSHAKE = 12
 
 class StormFailed(AssertionError):
     """Something is not as it must be; the text says what, and how to see it again."""
-
-
-@dataclass(eq=False)
-class Attached:
-    """An exchange in the storm."""
-
-    name: str
-    exchange: Any
-    witness: Witness
-    keyed: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    reloads: int = 0
-
-    @property
-    def is_reloading(self) -> bool:
-        return self.reloads > 0
 
 
 @dataclass
@@ -155,7 +152,7 @@ class Storm:
         self._sockets = 0
         self._first = (0, 0, 0)
         self._over = threading.Event()
-        self._watched: list[Any] = []
+        self.loops: list[Loop] = []
         self._cards: list[Kind] = []
 
     # From beginning to end
@@ -174,8 +171,11 @@ class Storm:
                 self._open()
                 try:
                     self._blow()
-                finally:
-                    self._close()
+                except BaseException:
+                    with contextlib.suppress(Exception):  # what went wrong first is what counts
+                        self._close()
+                    raise
+                self._close()
         finally:
             gc.unfreeze()
             threading.excepthook = hook
@@ -185,44 +185,70 @@ class Storm:
         return self.report
 
     def _open(self) -> None:
-        linear = self._exchange(cci.binanceusdm)
-        inverse = self._exchange(ccxt.binancecoinm)
-        unified = self._exchange(
-            cci.binance, {"canary": None, "resync_interval": 0.4, "rotate_after": 0.6}, {"fetchMarkets": _BOTH}
-        )
-        keyed = self._exchange(cci.binanceusdm, {"resync_interval": 0.7})
-        keyed.apiKey, keyed.secret = self.sim.api_key, self.sim.secret
-        sharer = self._exchange(cci.binanceusdm)
-        self.streams = {"shared": stream_of(linear), "unified": stream_of(unified), "keyed": stream_of(keyed)}
-        cci.attach(inverse, self.streams["shared"])
-        cci.attach(sharer, self.streams["shared"])
-        for exchange in (linear, inverse, unified, keyed):
-            exchange.load_markets()
-        sharer.set_markets_from_exchange(linear)
+        self.loops = [Loop(make, self.complain) for make in loop_makers()]
+        faces = self._faces()
+        linear = self._attached("linear", "binanceusdm", *faces.pop())
+        shared = stream_of(linear.exchange)
+        inverse = self._attached("inverse", "binancecoinm", *faces.pop(), stream=shared)
+        settings = {"canary": None, "resync_interval": 0.4, "rotate_after": 0.6}
+        unified = self._attached("unified", "binance", *faces.pop(), settings, {"fetchMarkets": _BOTH})
+        keyed = self._attached("keyed", "binanceusdm", *faces.pop(), {"resync_interval": 0.7}, keyed=True)
+        sharer = self._attached("linear sharer", "binanceusdm", *faces.pop(), stream=shared)
+        self.own = [linear, inverse, unified, keyed, sharer]
+        self.streams = {"shared": shared, "unified": stream_of(unified.exchange), "keyed": stream_of(keyed.exchange)}
+        for attached in (linear, inverse, unified, keyed):
+            attached.load()
+        sharer.exchange.set_markets_from_exchange(linear.exchange)
         for name, stream in self.streams.items():
             stream.on_event(self._recorder(name))
             stream.on_error(self._error_recorder(name))
-        named = {"linear": linear, "inverse": inverse, "unified": unified, "keyed": keyed, "linear sharer": sharer}
-        for name, exchange in named.items():
-            self.own.append(self._attached(name, exchange, keyed=exchange is keyed))
+        for attached in self.own:
+            attached.begin()
+        # A task that asks again at once after a stop starts the stream; elsewhere, it is to stay stopped for a while.
+        for each in self.asyncio():
+            each.consume(is_eager=each is unified)
+        watching = next(each for each in (unified, keyed, *self.own) if not isinstance(each, AsyncAttached))
         self._threads = [
-            threading.Thread(target=target, name=f"storm-{target.__name__}") for target in (self._watch, self._iterate)
+            threading.Thread(target=self._watch, name="storm-watch", args=(watching.watch_all(self._over.is_set),)),
+            threading.Thread(target=self._iterate, name="storm-iterate"),
         ]
         for thread in self._threads:
             thread.start()
 
-    def _exchange(self, kind: Any, settings: dict[str, Any] = {}, options: dict[str, Any] = {}) -> Any:
-        config = {**options, "contractInfo": {**SETTINGS, **settings}}
-        exchange = kind({"timeout": REST_TIMEOUT, "enableRateLimit": False, "options": config})
-        return self.sim.connect(exchange)
+    def _faces(self) -> list[tuple[str, bool]]:
+        """For each exchange, whether it is a synchronous one or one of asyncio's, and whether it is an attached one."""
+        is_attached = self.rng.choice((True, False))
+        further = self.rng.choice(tuple(FACES)), self.rng.choice((True, False))
+        faces = [("sync", True), ("sync", False), ("async_support", is_attached), ("pro", not is_attached), further]
+        self.rng.shuffle(faces)
+        return faces
 
-    def _attached(self, name: str, exchange: Any, *, keyed: bool = False) -> Attached:
-        witness = Witness(name, exchange, self.world.ever_removed.__contains__, keyed=keyed)
-        exchange._contract_info().rest_answers.account = AccountBrackets(
-            first_retry=0.05, longest_retry=0.4
-        )  # no calm is so long
-        exchange.on_contract_info(witness)
-        return Attached(name, exchange, witness, keyed)
+    def _attached(
+        self,
+        name: str,
+        kind: str,
+        face: str,
+        is_attached: bool,
+        settings: dict[str, Any] = {},
+        options: dict[str, Any] = {},
+        *,
+        stream: cci.ContractInfoStream | None = None,
+        keyed: bool = False,
+        loops: list[Loop] = [],
+    ) -> Attached:
+        far_back = {} if face == "sync" else FAR_BACK
+        config = {**options, "contractInfo": {**SETTINGS, **far_back, **settings}}
+        key = {"apiKey": self.sim.api_key, "secret": self.sim.secret} if keyed else {}
+        package = FACES[face][is_attached]
+        exchange = getattr(package, kind)({"timeout": REST_TIMEOUT, "enableRateLimit": False, "options": config, **key})
+        self.sim.connect(exchange)
+        if is_attached or stream is not None:
+            cci.attach(exchange, stream)
+        return make_attached(name, exchange, self.world.ever_removed.__contains__, loops or self.any_loops())
+
+    def any_loops(self) -> list[Loop]:
+        """The loops, in any order."""
+        return self.rng.sample(self.loops, len(self.loops))
 
     def _blow(self) -> None:
         self._calm()
@@ -237,7 +263,7 @@ class Storm:
                 since_calm, next_calm = 0, self.rng.randint(40, 60)
         self._calm()
         self._calm(is_last=True)  # finds nothing to do
-        self.report.updates = sum(attached.witness.count for attached in self.own)
+        self.report.updates = sum(attached.witnesses[0].count for attached in self.own)
         for stream in self.streams.values():
             self.report.reconnects.update(stream.health()["reconnects"])
 
@@ -246,11 +272,13 @@ class Storm:
         self.sim.recover()
         self.users.close()
         for attached in [*self.guests, *self.own]:
-            attached.exchange.close()
+            attached.close()
         for stream in self.streams.values():
             stream.stop()
         for thread in self._threads:
             thread.join(PATIENCE)
+        for loop in self.loops:
+            loop.close()
 
     # What happens
 
@@ -261,7 +289,10 @@ class Storm:
         return self._cards.pop()
 
     def _happen(self, kind: Kind) -> None:
-        told = kind.act(self)
+        try:
+            told = kind.act(self)
+        except Exception:
+            self._demand(False, [f"{kind.name}: {traceback.format_exc()[-900:]}"])
         self.report.happenings[kind.name] += 1
         self.report.faults += kind.is_fault
         self._log.append(f"{time.monotonic():.3f} {kind.name}{'' if told is None else f': {told}'}")
@@ -280,6 +311,10 @@ class Storm:
         with self._guests_lock:
             return [*self.own, *self.guests]
 
+    def asyncio(self) -> list[AsyncAttached]:
+        """Those of the storm's own exchanges that are asyncio ones."""
+        return [each for each in self.own if isinstance(each, AsyncAttached)]
+
     def recorded(self) -> list[dict[str, Any]]:
         """Pushes that came, of contracts that exist, oldest first."""
         there = self.sim.contracts
@@ -295,45 +330,45 @@ class Storm:
 
     def _recover(self) -> None:
         self.sim.recover()
+        for loop in self.loops:
+            loop.go_on()
         self._lasting = False
         self._log.append(f"{time.monotonic():.3f} recovered")
 
-    def reload(self, attached: Attached) -> None:
-        """Load an exchange's markets anew, in a user's thread."""
+    def reload(self, attached: Attached, how: Callable[[], None] | None = None) -> None:
+        """Load an exchange's markets anew, in a user's thread.
+
+        :param how: one of its ways to reload
+        """
         attached.reloads += 1
-
-        def act() -> None:
-            with attached.lock:
-                try:
-                    attached.exchange.load_markets(True)
-                finally:
-                    attached.reloads -= 1
-
-        self.users.submit(act)
+        self.users.submit(how or attached.reload)
 
     def share(self) -> None:
         """Let the sharer have the other exchange's markets again, after one of them has loaded its own."""
         source, sharer = self.own[0], self.own[-1]
         with source.lock, sharer.lock:
-            sharer.witness.blind = True
+            sharer.blind()
             sharer.exchange.set_markets_from_exchange(source.exchange)
+            for witness in sharer.witnesses:
+                witness.take_names()
 
-    def invite(self, kind: Any) -> None:
+    def invite(self, kind: str, face: str) -> None:
         """Attach a further exchange to the shared stream."""
+        loops = self.any_loops()
 
         def act() -> None:
             with self._guests_lock:
                 if len(self.guests) >= GUESTS:
                     return
-            exchange = cci.attach(self._exchange(kind), self.streams["shared"])
+            guest = self._attached("guest", kind, face, True, stream=self.streams["shared"], loops=loops)
             try:
-                exchange.load_markets()
-                if not contracts_of(exchange):
+                guest.load()
+                if not contracts_of(guest.exchange):
                     raise ccxt.BadResponse("no contracts")
-            except Exception:
-                exchange.close()
+                guest.begin()
+            except BaseException:
+                guest.close()
                 raise
-            guest = self._attached("guest", exchange)
             with self._guests_lock:
                 self.guests.append(guest)
 
@@ -344,7 +379,7 @@ class Storm:
         with self._guests_lock:
             guest = self.guests.pop(0) if self.guests else None
         if guest is not None:
-            self.users.submit(guest.exchange.close)
+            self.users.submit(guest.close)
 
     # The calm
 
@@ -352,8 +387,10 @@ class Storm:
         self._recover()
         self._log.append(f"{time.monotonic():.3f} calm {self.report.calms}")
         self.users.rest()
+        self._wait_until_nothing(self._too_many_threads)
         for attached in self.attached():
-            attached.exchange.on_contract_info(lambda update: None).cancel()
+            attached.follow()
+            attached.resume(stay=True)
         self._wait_for_connections()
         burn_hidden(self.sim)
         for name, stream in self.streams.items():
@@ -367,7 +404,9 @@ class Storm:
         self._check_complaints()
         if self.report.calms % 4 == 1 or is_last:
             self._check_leaks()
-        self._forget_updates()
+        for attached in self.attached():
+            attached.forget()
+            attached.resume()
         self.world.touched.clear()
         self.report.calms += 1
 
@@ -406,18 +445,9 @@ class Storm:
         """Wait until everybody has been told of one last change, and so of all before it."""
         mark = self.world.mark()
         for attached in self.attached():
-            self._demand(attached.witness.hears(mark, PATIENCE), [f"{attached.name} was not told of the last change"])
-        unified = self._unified
-        same = _within(PATIENCE, lambda: len(self._watched) == len(unified.updates))
-        counts = f"{len(self._watched)} of {len(unified.updates)}"
-        self._demand(same, [f"watch_contract_info() gave {counts} updates"])
-        for watched, told in zip(self._watched, unified.updates, strict=True):
-            is_own = watched == told and watched is not told
-            self._demand(is_own, [f"watch_contract_info() gave {watched}, the callback {told}"])
-
-    @property
-    def _unified(self) -> Witness:
-        return self.own[2].witness
+            for witness in attached.witnesses:
+                self._demand(witness.hears(mark, PATIENCE), [f"{witness.name}, was not told of the last change"])
+            self._wait_until_nothing(attached.unequal)
 
     def _differences(self) -> list[str]:
         return [
@@ -428,11 +458,14 @@ class Storm:
 
     def _untold(self) -> list[str]:
         found = []
-        for attached in self.attached():
-            if attached.witness.blind:
-                attached.witness.begin()
-            found += [f"{attached.name}, told: {each}" for each in attached.witness.differences(self.world)]
+        for witness in self._witnesses():
+            if witness.blind:
+                witness.begin()
+            found += [f"{witness.name}, told: {each}" for each in witness.differences(self.world)]
         return found
+
+    def _witnesses(self) -> list[Witness]:
+        return [witness for attached in self.attached() for witness in attached.witnesses]
 
     def _not_live(self) -> list[str]:
         return [
@@ -451,7 +484,7 @@ class Storm:
         self.complain(f"{args.exc_value!r} escaped from {args.thread.name if args.thread else 'a thread'}")
 
     def _check_complaints(self) -> None:
-        found = [f"{each.name}: {text}" for each in self.attached() for text in each.witness.complaints]
+        found = [f"{witness.name}: {text}" for witness in self._witnesses() for text in witness.complaints]
         self._demand(not found and not self._complaints, [*self._complaints, *found])
 
     def _check_health(self) -> None:
@@ -480,13 +513,9 @@ class Storm:
         self._wait_until_nothing(self._too_many_objects)
         self._check_memory(first)
 
-    def _forget_updates(self) -> None:
-        for attached in self.attached():
-            attached.witness.forget()
-        self._watched.clear()
-
     def _check_memory(self, first: bool) -> None:
-        self._forget_updates()
+        for attached in self.attached():
+            attached.forget()
         gc.collect()
         objects, listed = len(gc.get_objects()), len(self.sim.contracts) + len(self.world.removed)
         handshakes = len(self.sim.handshakes)
@@ -507,30 +536,28 @@ class Storm:
         return [f"{found[name]} threads {name}" for name in most if found[name] > most[name]]
 
     def _too_many_objects(self) -> list[str]:
+        for attached in self.attached():
+            attached.forget_loading()
         gc.collect()
         found = Counter(type(each).__name__ for each in gc.get_objects() if _is_ours(each))
         most = {name: count * len(self.streams) for name, count in OBJECTS_PER_STREAM.items()}
         keepers = len(self.own) + len(self.guests)
-        most |= {"MarketKeeper": keepers, "MarketTable": keepers, "BinanceRest": keepers, "Witness": keepers}
+        most |= {"MarketKeeper": keepers, "MarketTable": keepers, "BinanceRest": keepers}
+        most |= {"Witness": len(self._witnesses())}
         # On a slow machine there is a comparison at any time; what leaks is more with each calm.
         most |= {"Answers": 2 * len(self.streams), "ResyncResult": 12 * len(self.streams)}
-        most |= {"Subscription": 6 * keepers + 2 * len(self.streams)}
+        most |= {"ThreadSubscription": 6 * keepers + 2 * len(self.streams), "TaskSubscription": 6 * keepers}
         most |= {"Snapshot": 3 * len(self.streams), "_Client": keepers * 2, "Watcher": keepers * 4}
+        most |= {"TaskWatcher": keepers * 4, "AsyncUpdates": keepers, "Bell": len(self.loops)}
         return [f"{found[name]} objects {name}, at most {most[name]}" for name in most if found[name] > most[name]]
 
     # Threads beside the storm
 
-    def _watch(self) -> None:
-        """Keep what `watch_contract_info` gives: it has to be what the callback is given."""
-        exchange = self.own[2].exchange
-        while not self._over.is_set():
-            try:
-                self._watched += exchange.watch_contract_info(since=0, params={"timeout": 200})
-            except (ccxt.RequestTimeout, ccxt.ExchangeClosedByUser):
-                continue
-            except Exception as error:
-                self.complain(f"watch_contract_info() raised {error!r}")
-                return
+    def _watch(self, watch: Callable[[], None]) -> None:
+        try:
+            watch()
+        except Exception as error:
+            self.complain(f"watch_contract_info() raised {error!r}")
 
     def _iterate(self) -> None:
         """Iterate over everybody's markets; each of them is whole whenever it is seen."""
@@ -619,7 +646,7 @@ class Users:
     def _act(self, action: Callable[[], object]) -> None:
         try:
             action()
-        except ccxt.BaseError:
+        except (ccxt.BaseError, CancelledError):
             pass  # a user's to handle
         except Exception as error:
             if not _is_of_ccxt(error):  # which trips over answers that are none

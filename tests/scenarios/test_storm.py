@@ -10,7 +10,7 @@ FAULTS = int(os.environ.get("STORM_FAULTS", "300"))
 
 
 def test_everything_is_true_after_each_part_of_a_storm() -> None:
-    """Several exchanges go through a storm of faults, and in every calm all they say and have told is true."""
+    """Synchronous and asyncio exchanges go through a storm, and in every calm all they say and have told is true."""
     report = Storm(SEED, FAULTS).run()
     assert report.faults >= FAULTS
     assert {kind.name for kind in deck()} <= report.happenings.keys(), "some kinds were never drawn: STORM_FAULTS"

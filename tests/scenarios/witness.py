@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from ccxt_contractinfo.venue_clock import FAR_OFF
@@ -32,6 +33,8 @@ class Witness:
         self.complaints: list[str] = []
         self.updates: list[Any] = []
         """Those of the time since `forget`."""
+        self.seams: list[int] = []
+        """Where a further subscription begins in the updates; what came before it was told to nobody."""
         self.count = 0
         self._marks: dict[str, int] = {}
         self._was_removed = was_removed
@@ -40,6 +43,10 @@ class Witness:
         self._symbols: dict[str, str] = {}
         self._changed = threading.Condition()
         self.begin()
+
+    def take_names(self) -> None:
+        """Take the symbols of the contracts as they are now: the user has put another exchange's markets there."""
+        self._symbols.update({id: market["symbol"] for id, market in contracts_of(self.exchange).items()})
 
     def begin(self) -> None:
         """Begin a new picture, of what the exchange has now."""
@@ -72,10 +79,42 @@ class Witness:
         with self._changed:
             return self._changed.wait_for(heard, timeout)
 
+    def seam(self) -> None:
+        """Note that the subscription is lost, and another one begins."""
+        with self._changed:
+            self.seams.append(len(self.updates))
+            self.blind = True
+
     def forget(self) -> None:
         """Let go of the updates."""
         with self._changed:
             self.updates.clear()
+            self.seams.clear()
+
+    def differences_to(self, whole: Witness) -> Iterator[str]:
+        """How its updates differ from those of a witness who has missed none: only what came between two of its
+        subscriptions may be missing."""
+        with whole._changed:
+            all_there_are = list(whole.updates)
+        with self._changed:
+            runs = [self.updates[begin:end] for begin, end in pairwise([0, *self.seams, len(self.updates)])]
+        if {id(update) for run in runs for update in run} & {id(update) for update in all_there_are}:
+            yield f"{self.name}, was given a dict that {whole.name} was given"
+        end = 0
+        for number, run in enumerate(runs):
+            last = len(all_there_are) - len(run)
+            first = max(end, last) if number == len(runs) - 1 else end
+            places = range(first, (0 if number == 0 else last) + 1)
+            place = next((place for place in places if all_there_are[place : place + len(run)] == run), None)
+            if place is None:
+                yield f"{self.name}, got {sum(map(len, runs))} of {len(all_there_are)} updates that {whole.name} got"
+                for update, other in zip_longest(run, all_there_are[first:]):
+                    if update != other:
+                        yield f"{self.name}: {update and _told(update)}"
+                        yield f"{whole.name}: {other and _told(other)}"
+                        return
+                return
+            end = place + len(run)
 
     def differences(self, world: World) -> Iterator[str]:
         """How the picture differs from what the exchange has, which is known to be true."""
