@@ -40,6 +40,8 @@ class TaskSubscription(Subscription):
         self._bell = Bell.of(loop)
         self._is_busy = False
         """Whether the loop calls the callback, or will."""
+        self._has_begun = False
+        """Whether the loop does so already. For its thread only."""
         self._task: Future[Any] | None = None
         # Variables have the values that they had where the callback was subscribed.
         self._context = contextvars.copy_context()
@@ -53,11 +55,11 @@ class TaskSubscription(Subscription):
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
         super().after_fork()
-        self._is_busy = False
+        self._is_busy = self._has_begun = False
 
     def _notify(self) -> None:
         if not self._is_busy:
-            self._is_busy = self._bell.ring(self._begin)
+            self._is_busy = self._bell.ring(self._begin)  # Ctrl-C in between has the next item ring again
 
     def _finish(self, deadline: float) -> None:
         with self._condition:
@@ -68,6 +70,12 @@ class TaskSubscription(Subscription):
                 self._condition.wait(min(left, 0.1))  # the loop may be stopped meanwhile
 
     def _begin(self) -> None:
+        """Begin to call the callback, if that has not begun."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._go_on()
+
+    def _go_on(self) -> None:
         """In a step of its own, because the callback may raise KeyboardInterrupt."""
         asyncio.get_running_loop().call_soon(self._step, context=self._context)
 
@@ -75,7 +83,7 @@ class TaskSubscription(Subscription):
         """Call the callback with one item; between two items, the loop does other things."""
         with self._condition:
             if self.is_cancelled or not self._backlog:
-                self._is_busy = False
+                self._is_busy = self._has_begun = False
                 self._condition.notify_all()
                 return
             item = self._take()
@@ -84,14 +92,14 @@ class TaskSubscription(Subscription):
         except Exception as error:
             self._raised(error)
         except BaseException:  # Ctrl-C, or sys.exit(), which ends a loop; one that goes on is told the rest
-            self._begin()
+            self._go_on()
             raise
         else:
             if inspect.isawaitable(answer):
                 self._task = asyncio.ensure_future(answer)
                 self._task.add_done_callback(self._done, context=self._context)
                 return
-        self._begin()
+        self._go_on()
 
     def _done(self, task: Future[Any]) -> None:
         self._task = None
@@ -101,7 +109,7 @@ class TaskSubscription(Subscription):
         error = task.exception()
         if error is not None:
             self._raised(error)
-        self._begin()
+        self._go_on()
 
     async def _call_if_concerned(self, item: Any) -> None:
         assert self._concerns is not None
@@ -117,6 +125,8 @@ class TaskSubscription(Subscription):
 
 class _Waiting(Receiver):
     """A receiver that tasks wait for, in any number of loops."""
+
+    _lock: threading.RLock
 
     def _notify(self) -> None:
         while self._waiters:
@@ -148,15 +158,18 @@ class _Waiting(Receiver):
                 await news
             else:
                 await asyncio.wait([news], timeout=timeout)
+        except GeneratorExit:  # by the garbage collector, at any moment: to wait for a lock here might be for ever
+            raise
         except BaseException:
             with self._lock:
                 if waiter not in self._waiters:
                     self._notify()  # another one has to take what this one was woken for
-            raise
-        finally:
-            with self._lock:
-                if waiter in self._waiters:
+                else:
                     self._waiters.remove(waiter)
+            raise
+        with self._lock:
+            if waiter in self._waiters:  # after a time-out
+                self._waiters.remove(waiter)
 
 
 class TaskWatcher(_Waiting, Cursor):
@@ -167,7 +180,8 @@ class TaskWatcher(_Waiting, Cursor):
         self.caller: weakref.ref[Task[Any]] | None = None
         """The task that called, of which `owner` may be a part."""
         self.owner: weakref.ref[Task[Any]] | None = None
-        """The task that waits."""
+        """The task that waits, or that waited last."""
+        self.is_waiting = False
 
     def is_callers_own(self) -> bool:
         """Whether it belongs to the calling task, or to the one that the calling thread acts for."""
@@ -185,15 +199,19 @@ class TaskWatcher(_Waiting, Cursor):
     async def wait(self, accept: Filter, timeout: float | None, about: Callable[[], str] = str) -> list[Any]:
         """See `Watcher.wait` of `threads`. If it is cancelled, the items stay for the next call."""
         deadline = None if timeout is None else clock.now() + timeout
-        while True:
-            with self._lock:
-                items = self._accepted(accept)
-            if items:
-                return await self._made(items)
-            left = None if deadline is None else deadline - clock.now()
-            if left is not None and left <= 0:
-                raise timed_out(timeout, about())
-            await self._wait(lambda: bool(self._backlog) or self._error is not None, left)
+        self.is_waiting = True
+        try:
+            while True:
+                with self._lock:
+                    items = self._accepted(accept)
+                if items:
+                    return await self._made(items)
+                left = None if deadline is None else deadline - clock.now()
+                if left is not None and left <= 0:
+                    raise timed_out(timeout, about())
+                await self._wait(lambda: bool(self._backlog) or self._error is not None, left)
+        finally:
+            self.is_waiting = False
 
     async def _made(self, items: list[Any]) -> list[Any]:
         """What the caller gets of these items. Between some, the loop does other things; if the caller is cancelled
@@ -204,9 +222,11 @@ class TaskWatcher(_Waiting, Cursor):
                 if made and not len(made) % AT_ONCE:
                     await asyncio.sleep(0)
                 made.append(self._make(item))
-        except BaseException:
-            with self._lock:
+        except BaseException as error:
+            # The garbage collector may come at any moment: then, to wait for a lock might be for ever.
+            if self._lock.acquire(blocking=not isinstance(error, GeneratorExit)):
                 self._backlog.put_back(items)
+                self._lock.release()
             raise
         return made
 
@@ -214,8 +234,8 @@ class TaskWatcher(_Waiting, Cursor):
 class TaskCursors:
     """The watchers of tasks, by what they watch.
 
-    ``asyncio.wait_for`` and ``gather`` make a task for each call. So a task without a watcher goes on with one whose
-    task is done: first with one of the same caller.
+    ``asyncio.wait_for`` and ``gather`` make a task for each call. So a task without a watcher goes on with the one of
+    its caller, or with one whose task is done; but not if that task had another caller, who may ask again.
     """
 
     def __init__(self) -> None:
@@ -235,10 +255,9 @@ class TaskCursors:
         with self._lock:
             watchers = self._watchers.setdefault(what, [])
             own = [each for each in watchers if task is not None and _task(each.owner) is task]
-            free = [each for each in watchers if each.is_free]
-            before = [each for each in free if _task(each.caller) is caller]
-            without = [each for each in free if _task(each.caller) is None]
-            watcher = next(iter([*own, *before, *without, *free]), None)
+            callers = [each for each in watchers if each.is_of(caller) and not each.is_waiting]
+            left = [each for each in watchers if each.is_free and _task(each.caller) is None]
+            watcher = next(iter([*own, *callers, *left]), None)
             if watcher is None:
                 watcher = make()
                 watchers.append(watcher)

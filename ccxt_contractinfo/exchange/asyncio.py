@@ -73,8 +73,9 @@ class AsyncContractInfoMixin(ContractInfoFace):
 
         It gives all updates that this caller was not given yet, oldest first: at least one. A caller is a task with a
         set of symbols. It is given updates from its first call on, and loses none between two calls, nor by a call that
-        is cancelled: the next call gives them. Where the task that waited is done (``asyncio.wait_for`` and ``gather``
-        make one for each call), the next task that asks goes on with its updates, first of all one of the same caller.
+        is cancelled: the next call gives them. ``asyncio.wait_for`` and ``gather`` make a task for each call; the next
+        call of the same caller goes on with the updates of such a task. If that caller is done, too, the next task goes
+        on with them.
         Markets are loaded first if they are not.
 
         :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts

@@ -20,7 +20,7 @@ from ccxt_contractinfo.delivery.channel import Channel
 from ccxt_contractinfo.delivery.subscription import Subscription
 from ccxt_contractinfo.delivery.tasks import AsyncUpdates, TaskCursors, TaskWatcher, current_task, in_thread
 from tests import loops
-from tests.conftest import PATIENCE, Inbox, eventually
+from tests.conftest import PATIENCE, Inbox, eventually, held_by_another_thread
 from tests.delivery.items import Item, contract_of, item
 from tests.loops import MakeLoop, Threads, run, until
 
@@ -165,6 +165,91 @@ def test_two_callers_of_wait_for_do_not_swap(channel: Channel, make_loop: MakeLo
         assert [list(range(30))] * 2 == list(await asyncio.gather(*bots))
 
     run(main(), make_loop)
+
+
+@pytest.mark.parametrize("how", ["wait_for", "gather", "a task"])
+def test_one_task_may_mix_its_ways_to_wait(channel: Channel, make_loop: MakeLoop, how: str) -> None:
+    """A task that waits now directly, now through another task that it makes, gets each item once."""
+    caller = Caller(channel)
+
+    async def indirectly() -> list[Any]:
+        if how == "wait_for":
+            return await asyncio.wait_for(caller.watch(), PATIENCE)
+        if how == "gather":
+            return (await asyncio.gather(caller.watch()))[0]
+        return await asyncio.create_task(caller.watch())
+
+    async def main() -> None:
+        with pytest.raises(ccxt.RequestTimeout):
+            await caller.watch(0)
+        got: list[int] = []
+        for number in range(6):
+            channel.publish(item("A", number))
+            got += numbers(await (indirectly() if number % 2 else caller.watch()))
+        assert list(range(6)) == got
+
+    run(main(), make_loop)
+
+
+def test_a_newcomer_takes_nothing_from_a_task_that_goes_on(channel: Channel, make_loop: MakeLoop) -> None:
+    """A task that asks for the first time, while another one is between two calls, begins now and takes nothing."""
+    caller = Caller(channel)
+
+    async def newcomer() -> list[int]:
+        return numbers(await caller.watch(0))
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(caller.watch(), 0.001)
+        channel.publish(item("A", 1))
+        with pytest.raises(ccxt.RequestTimeout):
+            await asyncio.create_task(newcomer())
+        assert [1] == numbers(await asyncio.wait_for(caller.watch(), PATIENCE))
+
+    run(main(), make_loop)
+
+
+def test_ctrl_c_does_not_have_a_callback_run_twice(channel: Channel, make_loop: MakeLoop) -> None:
+    """If Ctrl-C comes right after the loop was rung, the next item rings again, and the calls stay one by one."""
+    running, most, got = 0, 0, []
+
+    async def callback(item: Item) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        got.append(item["number"])
+
+    async def main() -> None:
+        subscription: Any = channel.subscribe(callback, loop=asyncio.get_running_loop())
+        for number in range(5):
+            channel.publish(item("A", number))
+            subscription._is_busy = False  # as if the assignment had not been reached
+        await until(lambda: len(got) == 5)
+
+    run(main(), make_loop)
+    assert (1, list(range(5))) == (most, got)
+
+
+def test_a_collected_wait_takes_no_lock(channel: Channel, make_loop: MakeLoop) -> None:
+    """The garbage collector ends a wait whose loop was closed, even while another thread holds the receiver's lock."""
+    watcher = channel.receive(TaskWatcher)
+    loop = make_loop()
+
+    async def main() -> None:
+        kept.append(asyncio.ensure_future(watcher.wait(everything, None)))
+        kept[0]._log_destroy_pending = False
+        await asyncio.sleep(0.001)
+
+    kept: list[Any] = []
+    loop.run_until_complete(main())
+    loop.close()
+    with held_by_another_thread(watcher._lock):
+        watcher._waiters.clear()
+        kept.clear()
+        with Threads() as threads:
+            threads.start(gc.collect)
 
 
 def test_gathered_waits_each_get_all(channel: Channel, make_loop: MakeLoop) -> None:

@@ -319,7 +319,7 @@ def test_a_stop_wakes_those_that_wait(sim: BinanceSimulator, made: Make, how: st
             asyncio.ensure_future(asyncio.wait_for(exchange.watch_contract_info(), PATIENCE)),
             asyncio.gather(exchange.watch_contract_info("BTCUSDT"), return_exceptions=True),
         ]
-        await until(lambda: len(exchange._contract_info().updates._watchers) == 4)
+        await until(lambda: len(exchange._contract_info().updates._watchers) == 3)
         if how == "stop":
             await asyncio.get_running_loop().run_in_executor(None, stream.stop)
         else:
