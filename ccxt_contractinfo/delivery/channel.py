@@ -3,7 +3,6 @@ the markets nor the others."""
 
 from __future__ import annotations
 
-import builtins
 import threading
 from asyncio import AbstractEventLoop
 from collections import deque
@@ -123,8 +122,9 @@ class Channel:
         receiver = kind(filter, Backlog(self.limit, self.key), self.make)
         with self._lock:
             if reach_back is not None:
-                for item in builtins.filter(reach_back, self._history):
-                    self.dropped += receiver.offer(item)
+                for item in self._history:
+                    if reach_back(item):
+                        self.dropped += receiver.offer(item)
             self._watchers.add(receiver)
         return receiver
 

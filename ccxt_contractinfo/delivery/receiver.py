@@ -44,6 +44,11 @@ class Receiver(ABC):
     def _renew(self) -> None:
         """Make the lock, and whatever wakes those that wait."""
 
+    @property
+    def _is_ready(self) -> bool:
+        """Whether there is an item or an end. With the lock."""
+        return bool(self._backlog) or self._error is not None
+
     def is_callers_own(self) -> bool:
         """Whether only the caller can be waiting."""
         return False
@@ -125,11 +130,6 @@ class Iteration(Receiver):
             self._backlog.take_all()
             self._owner = None
         self.end(ccxt.ExchangeClosedByUser("the updates were closed"))
-
-    @property
-    def _is_ready(self) -> bool:
-        """Whether there is an item or an end. With the lock."""
-        return bool(self._backlog) or self._error is not None
 
     def _is_over(self) -> bool:
         """Whether the end has come; raises its error, unless that is only a stop. With the lock."""

@@ -76,7 +76,7 @@ class TaskSubscription(Subscription):
             self._go_on()
 
     def _go_on(self) -> None:
-        """In a step of its own, because the callback may raise KeyboardInterrupt."""
+        """Have the loop call `_step` separately, because the callback may raise KeyboardInterrupt."""
         asyncio.get_running_loop().call_soon(self._step, context=self._context)
 
     def _step(self) -> None:
@@ -144,13 +144,13 @@ class _Waiting(Receiver):
         self._lock = threading.RLock()
         self._waiters: deque[tuple[Bell, Future[None]]] = deque()
 
-    async def _wait(self, is_ready: Callable[[], bool], timeout: float | None = None) -> None:
-        """Wait until there may be news, for `timeout` s at most; not if `is_ready()`, which is asked with the lock."""
+    async def _wait(self, timeout: float | None = None) -> None:
+        """Wait until there may be an item or an end, for `timeout` s at most."""
         loop = asyncio.get_running_loop()
         news: Future[None] = loop.create_future()
         waiter = Bell.of(loop), news
         with self._lock:
-            if is_ready():
+            if self._is_ready:
                 return
             self._waiters.append(waiter)
         try:
@@ -209,7 +209,7 @@ class TaskWatcher(_Waiting, Cursor):
                 left = None if deadline is None else deadline - clock.now()
                 if left is not None and left <= 0:
                     raise timed_out(timeout, about())
-                await self._wait(lambda: bool(self._backlog) or self._error is not None, left)
+                await self._wait(left)
         finally:
             self.is_waiting = False
 
@@ -303,7 +303,7 @@ class AsyncUpdates(_Waiting, Iteration, Generic[T]):
                     item = self._backlog.take()
                     break
             self._in_a_row = 0
-            await self._wait(lambda: self._is_ready)
+            await self._wait()
         made: T = self._make(item)
         return made
 
@@ -319,8 +319,8 @@ class AsyncUpdates(_Waiting, Iteration, Generic[T]):
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Call a function that may wait, on a thread of its own, so that the loop goes on. A task that is cancelled leaves
-    the thread to end by itself."""
+    """Call a function that may block, on a new thread, so that the loop goes on. If the task is cancelled, the thread
+    still ends by itself."""
     loop = asyncio.get_running_loop()
     done: Future[T] = loop.create_future()
     bell, context = Bell.of(loop), contextvars.copy_context()

@@ -75,8 +75,7 @@ class AsyncContractInfoMixin(ContractInfoFace):
         set of symbols. It is given updates from its first call on, and loses none between two calls, nor by a call that
         is cancelled: the next call gives them. ``asyncio.wait_for`` and ``gather`` make a task for each call; the next
         call of the same caller goes on with the updates of such a task. If that caller is done, too, the next task goes
-        on with them.
-        Markets are loaded first if they are not.
+        on with them. Markets are loaded first if they are not.
 
         :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
         :param since: ms; older updates are dropped. On a first call, it also reaches back into the last 1,000 updates,
@@ -365,6 +364,6 @@ class AsyncContractInfoMixin(ContractInfoFace):
 
 
 def _note_error(loaded: Future[Any]) -> None:
-    """Whoever waits is told the error; asyncio would log it if nobody waits any more."""
+    """Take note of the error, which asyncio would log if no caller waits any more."""
     if not loaded.cancelled():
         loaded.exception()

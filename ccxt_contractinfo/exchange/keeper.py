@@ -451,7 +451,6 @@ class MarketKeeper:
         self.is_following = False  # first, so that a call that begins now sees this or the error: see `go_on`
         self.updates.close(error)
         with self._locked(lambda: self.table) as table:
-            self.is_following = False
             table.told.discard(self.updates)
             self._was_stopped = isinstance(error, ccxt.ExchangeClosedByUser)
 
