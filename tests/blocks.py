@@ -17,7 +17,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 
-from .conftest import eventually
+from .conftest import eventually, lead_to
 from .constants import PATIENCE, ROOT
 
 _FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -116,22 +116,10 @@ def _played(
 
 @contextlib.contextmanager
 def _local_asyncio(sim: BinanceSimulator) -> Iterator[list[Any]]:
-    """Meanwhile, asyncio exchanges connect to the simulator, whoever makes them; gives those that were made."""
+    """Meanwhile, new asyncio exchanges connect to the simulator; gives those that were made."""
     made: list[Any] = []
-
-    def connected(kind: Any) -> Any:
-        def connect(self: Any, config: Any = {}) -> None:
-            key = {"apiKey": sim.api_key, "secret": sim.secret} if "apiKey" in config else {}
-            kind.__init__(self, {**config, **key})
-            sim.connect(self)
-            made.append(self)
-
-        return type(kind.__name__, (kind,), {"__init__": connect})
-
     with pytest.MonkeyPatch.context() as patch:
-        for module in (ccxt.async_support, ccxt.pro, cci.async_support, cci.pro):
-            for name in ("binanceusdm", "binancecoinm"):
-                patch.setattr(module, name, connected(getattr(module, name)))
+        lead_to(sim, (ccxt.async_support, ccxt.pro, cci.async_support, cci.pro), patch, made)
         yield made
 
 

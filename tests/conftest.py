@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import ccxt
@@ -69,10 +69,11 @@ def sim(request: pytest.FixtureRequest) -> Iterator[BinanceSimulator]:
         yield simulator
 
 
-@pytest.fixture
-def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Exchanges connect to the simulator, whoever makes them; gives those that were made."""
-    made: list[Any] = []
+def lead_to(sim: BinanceSimulator, modules: Iterable[Any], patch: pytest.MonkeyPatch, made: list[Any]) -> None:
+    """Have new exchanges of these modules connect to the simulator, with its key if they have one.
+
+    :param made: gets the exchanges that are made
+    """
 
     def connected(kind: Any) -> Any:
         def connect(self: Any, config: Any = {}) -> None:
@@ -83,9 +84,16 @@ def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Ite
 
         return type(kind.__name__, (kind,), {"__init__": connect})
 
-    for module in (ccxt, cci):
+    for module in modules:
         for name in ("binanceusdm", "binancecoinm"):
-            monkeypatch.setattr(module, name, connected(getattr(module, name)))
+            patch.setattr(module, name, connected(getattr(module, name)))
+
+
+@pytest.fixture
+def local_binance(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """New exchanges connect to the simulator; gives those that were made."""
+    made: list[Any] = []
+    lead_to(sim, (ccxt, cci), monkeypatch, made)
     monkeypatch.setattr(endpoint, "PRODUCTION", sim.ws_url)
     yield made
     for exchange in made:

@@ -140,3 +140,9 @@ def told_by_rest(brackets: Iterable[dict[str, Any]], sub_type: SubType = "linear
         }
         for each in brackets
     ]
+
+
+def raw(id: str, time: int = 5_000_000_000_000, **changes: Any) -> dict[str, Any]:
+    """A push as Binance documents it; its event time is later than the simulator's own unless told otherwise."""
+    push = {"e": "contractInfo", "E": time, "s": id, "ps": id, "ct": "PERPETUAL", "dt": NEVER, "ot": 1569398400000}
+    return {**push, "cs": "TRADING", "bks": [], **changes}

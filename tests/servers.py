@@ -152,3 +152,13 @@ def make_certificate(folder: Path, host: Any) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths
+
+
+def led(exchange: Any, url: str) -> Any:
+    """The exchange, with its REST at another address."""
+    api = {
+        name: each if isinstance(each, dict) else f"{url}/{each.split('/', 3)[3]}"
+        for name, each in exchange.urls["api"].items()
+    }
+    exchange.urls = {**exchange.urls, "api": api}
+    return exchange

@@ -55,7 +55,7 @@ def test_a_closed_loop_is_not_rung(make_loop: MakeLoop) -> None:
 
 
 def test_a_loop_that_is_closed_before_it_wakes(make_loop: MakeLoop) -> None:
-    """A loop that was rung while it stood still, and then closed, is closed for whoever rings next."""
+    """If a loop is closed before it could wake, the next ring says that it is closed."""
     loop = make_loop()
     bell = Bell.of(loop)
     assert bell.ring(lambda: None)

@@ -36,7 +36,7 @@ def deadline() -> float:
 
 
 class Caller:
-    """Waits as an exchange's ``watch_contract_info`` does: the cursor is a task's, and found anew for each call."""
+    """Waits as an exchange's ``watch_contract_info`` does: each call looks up the cursor of its task."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel, self.cursors = channel, TaskCursors()
@@ -406,7 +406,7 @@ def test_a_standing_loop_loses_nothing(channel: Channel, make_loop: MakeLoop) ->
     assert list(range(10)) == got == numbers(inbox.items)
 
 
-def test_a_closed_loop_harms_nobody(channel: Channel, make_loop: MakeLoop, failures: Inbox) -> None:
+def test_a_closed_loop_does_no_harm(channel: Channel, make_loop: MakeLoop, failures: Inbox) -> None:
     """A loop that is closed under a callback, a wait and an iterator takes nothing from others, and its callback is
     over; the next loop goes on with the cursor."""
     caller, lost, inbox = Caller(channel), Inbox(), Inbox()
@@ -626,7 +626,7 @@ def test_a_second_filter_is_asked_in_the_loop(channel: Channel, make_loop: MakeL
 
 
 def test_finish_waits_for_a_loop_that_runs(channel: Channel, make_loop: MakeLoop) -> None:
-    """Whoever finishes waits until the loop has told everything; it does not wait for a loop that cannot go on."""
+    """finish() waits until the loop has told everything, but not for a loop that cannot go on."""
     got: list[int] = []
 
     async def callback(item: Item) -> None:
@@ -761,7 +761,7 @@ def test_in_thread(make_loop: MakeLoop) -> None:
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("ccxt-contractinfo")])
 
 
-def test_the_child_of_a_fork_begins_anew(channel: Channel, make_loop: MakeLoop) -> None:
+def test_the_child_of_a_fork_begins_again(channel: Channel, make_loop: MakeLoop) -> None:
     """After a fork no held lock blocks the child, the parent's waits are over there, and news is told again."""
     caller, inbox = Caller(channel), Inbox()
 

@@ -22,7 +22,7 @@ from tests import loops
 from tests.conftest import FAST, PATIENCE, Inbox, eventually, go_live, gone
 from tests.faces import itself
 from tests.loops import MakeLoop, Threads, run, until
-from tests.samples import PUSHED
+from tests.samples import PUSHED, raw
 
 Make = Callable[..., Any]
 READY = [cci.async_support.binanceusdm, cci.pro.binanceusdm]
@@ -51,6 +51,15 @@ async def live(exchange: Any) -> cci.ContractInfoStream:
     stream = exchange.contract_info_stream()
     assert await stream.live(PATIENCE), stream.health()
     return stream
+
+
+async def held_reload(sim: BinanceSimulator, exchange: Any) -> asyncio.Task[Any]:
+    """Begin to load the markets again, up to where REST is asked; it answers when the simulator recovers."""
+    sim.hold_rest()
+    requests = len(sim.requests)
+    reloading = asyncio.create_task(exchange.load_markets(True))
+    await until(lambda: len(sim.requests) > requests)
+    return reloading
 
 
 # Ways in
@@ -265,8 +274,7 @@ def test_positions_that_are_awaited(sim: BinanceSimulator, made: Make) -> None:
                 got.append((update["id"], [each["symbol"] for each in await exchange.contract_info_impact()]))
 
             for id in ("ETHUSDT", "IOTAUSDT"):
-                sim.push({"e": "contractInfo", "E": 5_000_000_000_000, "s": id, "ps": id, "ct": "PERPETUAL",
-                          "dt": 4133404800000, "ot": 1569398400000, "cs": "TRADING", "bks": PUSHED})  # fmt: skip
+                sim.push(raw(id, bks=PUSHED))
             await until(lambda: len(got) == 1)
             assert [("IOTAUSDT", ["IOTA/USDT:USDT"])] == got
             assert [] == await exchange.contract_info_impact()
@@ -450,7 +458,7 @@ def test_two_runs_in_one_process(sim: BinanceSimulator, made: Make, make_loop: M
 
 
 def test_live_tells_of_any_stream(sim: BinanceSimulator, make: Make) -> None:
-    """`await stream.live()` is True once a stream is live, whoever started it, and False after its time or a stop."""
+    """`await stream.live()` is True once any stream is live, and False after its time, or if the stream is stopped."""
     exchange = make()
     stream = exchange.contract_info_stream()
 
@@ -627,10 +635,7 @@ def test_a_reload_that_fails_is_not_told_to_others(sim: BinanceSimulator, made: 
         async with made() as exchange:
             await exchange.load_markets()
             await live(exchange)
-            sim.hold_rest()
-            requests = len(sim.requests)
-            reloading = asyncio.create_task(exchange.load_markets(True))
-            await until(lambda: len(sim.requests) > requests)
+            reloading = await held_reload(sim, exchange)
             watching = asyncio.create_task(exchange.watch_contract_info())
             await asyncio.sleep(0)
             reloading.cancel()
@@ -662,14 +667,10 @@ def test_a_reload_undoes_no_push(sim: BinanceSimulator, made: Make) -> None:
         async with made() as exchange:
             await exchange.load_markets()
             await live(exchange)
-            sim.hold_rest()
-            requests = len(sim.requests)
-            reloading = asyncio.create_task(exchange.load_markets(True))
-            await until(lambda: len(sim.requests) > requests)
+            reloading = await held_reload(sim, exchange)
             sim.set_status("BTCUSDT", "TRADING_HALT", push=False)
             sim.set_status("BTCUSDT", "TRADING", push=False)
-            sim.push({"e": "contractInfo", "E": 5_000_000_000_000, "s": "BTCUSDT", "ps": "BTCUSDT", "ct": "PERPETUAL",
-                      "dt": 4133404800000, "ot": 1569398400000, "cs": "SETTLING", "bks": []})  # fmt: skip
+            sim.push(raw("BTCUSDT", cs="SETTLING"))
             await until(lambda: exchange.market("BTCUSDT")["status"] == "SETTLING")
             sim.recover()
             markets = await reloading
@@ -686,8 +687,7 @@ def test_leverage_brackets(sim: BinanceSimulator, made: Make) -> None:
             await exchange.load_leverage_brackets()
             assert [["0", "0.004"]] == exchange.options["leverageBrackets"]["BTC/USDT:USDT"][:1]
             await live(exchange)
-            sim.push({"e": "contractInfo", "E": 5_000_000_000_000, "s": "IOTAUSDT", "ps": "IOTAUSDT", "ct": "PERPETUAL",
-                      "dt": 4133404800000, "ot": 1569398400000, "cs": "TRADING", "bks": PUSHED})  # fmt: skip
+            sim.push(raw("IOTAUSDT", bks=PUSHED))
             await until(lambda: len(exchange.leverage_tiers("IOTAUSDT") or []) == 2)
             for brackets in (exchange.options["leverageBrackets"], await exchange.load_leverage_brackets(True)):
                 assert [["0", "0.01"], ["5000", "0.025"]] == brackets["IOTA/USDT:USDT"]

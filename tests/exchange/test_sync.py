@@ -24,7 +24,7 @@ from ccxt_contractinfo.resync import NOTHING
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import PATIENCE, Inbox, eventually, go_live, gone, raised_in_thread
 from tests.faces import attach, itself
-from tests.samples import NEVER, PUSHED
+from tests.samples import NEVER, PUSHED, raw
 from tests.universe import is_inverse
 
 pytestmark = pytest.mark.both_faces
@@ -35,12 +35,6 @@ COIN_BRACKETS = [
     {"bs": 1, "bnf": 0, "bnc": 5, "mmr": 0.004, "cf": 0, "mi": 51, "ma": 100},
     {"bs": 2, "bnf": 5, "bnc": 10.5, "mmr": 0.005, "cf": 0.005, "mi": 1, "ma": 50},
 ]
-
-
-def raw(id: str, time: int = 5_000_000_000_000, **changes: Any) -> dict[str, Any]:
-    """A push as Binance documents it; its event time is later than the simulator's own unless told otherwise."""
-    push = {"e": "contractInfo", "E": time, "s": id, "ps": id, "ct": "PERPETUAL", "dt": NEVER, "ot": 1569398400000}
-    return {**push, "cs": "TRADING", "bks": [], **changes}
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_freqtrade_is_not_imported() -> None:
 
 @pytest.mark.parametrize("guard", [{"mode": "refuse"}, {}, False, "off"])
 def test_a_guard_is_refused(guard: Any) -> None:
-    """There is no order guard yet, and nobody shall believe that there is."""
+    """A guard is refused, because there is no order guard yet."""
     with pytest.raises(ccxt.NotSupported, match="no order guard"):
         follow(SimpleNamespace(), guard=guard)
 

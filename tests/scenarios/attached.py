@@ -138,7 +138,7 @@ class Attached:
         """Let go of what ccxt remembers of its last loading: a loop, and markets that may have been replaced."""
 
     def unequal(self) -> list[str]:
-        """Who was told otherwise than another one: all are told everything, each by dicts of its own."""
+        """Which witnesses differ from another one: each should get every update, and no two the same dicts."""
         return [
             difference
             for whole in self.witnesses[1:2]
@@ -288,7 +288,7 @@ class AsyncAttached(Attached):
                 self._home.run(self._loaded())
 
     async def _loaded(self) -> None:
-        """Wait until ccxt loads no markets, also if nobody waits for them any more."""
+        """Wait until ccxt loads no markets, even if no caller waits for them any more."""
         loading = self.exchange.markets_loading
         if loading is not None and not loading.get_loop().is_closed():
             await asyncio.wait([loading])
@@ -352,7 +352,7 @@ class AsyncAttached(Attached):
     # See `Resident`
 
     def end(self, loop: Loop) -> None:
-        if loop is self._home and self.witnesses:  # an update whose task has not begun is told to nobody
+        if loop is self._home and self.witnesses:  # an update whose task has not begun is lost
             self.witnesses[0].seam()
 
     async def leave(self, loop: Loop) -> None:

@@ -336,7 +336,7 @@ class Storm:
         self._log.append(f"{time.monotonic():.3f} recovered")
 
     def reload(self, attached: Attached, how: Callable[[], None] | None = None) -> None:
-        """Load an exchange's markets anew, in a user's thread.
+        """Load an exchange's markets again, in a user's thread.
 
         :param how: one of its ways to reload
         """

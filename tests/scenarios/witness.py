@@ -34,7 +34,7 @@ class Witness:
         self.updates: list[Any] = []
         """Those of the time since `forget`."""
         self.seams: list[int] = []
-        """Where a further subscription begins in the updates; what came before it was told to nobody."""
+        """Where a further subscription begins in the updates; what came before it was not told."""
         self.count = 0
         self._marks: dict[str, int] = {}
         self._was_removed = was_removed

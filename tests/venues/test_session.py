@@ -18,7 +18,7 @@ from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.endpoint import endpoint_of
 from ccxt_contractinfo.venues.binance.rest import BinanceRest
 from tests.loops import run
-from tests.servers import http_proxy, make_certificate, read_head, relay, serving, tls_front
+from tests.servers import http_proxy, led, make_certificate, read_head, relay, serving, tls_front
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
 KINDS = [ccxt.async_support.binanceusdm, cci.pro.binanceusdm]
@@ -26,16 +26,6 @@ KINDS = [ccxt.async_support.binanceusdm, cci.pro.binanceusdm]
 
 def made(sim: BinanceSimulator, kind: Any = ccxt.async_support.binanceusdm, **config: Any) -> Any:
     return sim.connect(kind({"apiKey": sim.api_key, "secret": sim.secret, **config}))
-
-
-def led(exchange: Any, url: str) -> Any:
-    """The exchange, with its REST at another address."""
-    api = {
-        name: each if isinstance(each, dict) else f"{url}/{each.split('/', 3)[3]}"
-        for name, each in exchange.urls["api"].items()
-    }
-    exchange.urls = {**exchange.urls, "api": api}
-    return exchange
 
 
 @pytest.fixture

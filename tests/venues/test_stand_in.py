@@ -19,7 +19,7 @@ from ccxt_contractinfo.venues.binance.rest import BinanceRest
 from ccxt_contractinfo.venues.rest import Answers
 from ccxt_contractinfo.venues.stand_in import StandIn
 from tests.conftest import PATIENCE, Inbox, go_live, open_sockets
-from tests.servers import read_head, relay, serving
+from tests.servers import led, read_head, relay, serving
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
 
@@ -53,20 +53,10 @@ def made(sim: BinanceSimulator, kind: Any = ccxt.binanceusdm, **config: Any) -> 
     return sim.connect(kind({"apiKey": sim.api_key, "secret": sim.secret, **config}))
 
 
-def through(port: int, exchange: Any) -> Any:
-    """The exchange, with its REST at another port."""
-    api = {
-        name: url if isinstance(url, dict) else f"http://{HERE}:{port}/{url.split('/', 3)[3]}"
-        for name, url in exchange.urls["api"].items()
-    }
-    exchange.urls = {**exchange.urls, "api": api}
-    return exchange
-
-
 def test_the_source_address_of_an_adapter(sim: BinanceSimulator, peers: tuple[int, list[str]]) -> None:
     """Requests leave by the address that an adapter of the session's sets, public and signed ones alike."""
     port, seen = peers
-    exchange = through(port, made(sim))
+    exchange = led(made(sim), f"http://{HERE}:{port}")
     adapter = SourceAddress(THERE)
     exchange.session.mount("http://", adapter)
     rest = BinanceRest(exchange)
@@ -79,7 +69,7 @@ def test_the_source_address_of_an_adapter(sim: BinanceSimulator, peers: tuple[in
 def test_a_plain_adapter_that_was_set_up(sim: BinanceSimulator, peers: tuple[int, list[str]]) -> None:
     """How requests' own adapter was set up is kept, and its connections are not those of the user's adapter."""
     port, seen = peers
-    exchange = through(port, made(sim))
+    exchange = led(made(sim), f"http://{HERE}:{port}")
     adapter = HTTPAdapter(max_retries=3)
     adapter.init_poolmanager(1, 1, source_address=(THERE, 0))
     exchange.session.mount("http://", adapter)

@@ -111,7 +111,7 @@ def test_a_contract_has_candles_from_its_listing_to_its_end(begin: int | None) -
     assert [] == some("1h", begin=begin, of=contract(onboard=NOW + 10))
 
 
-def test_nobody_trades_a_mark_price() -> None:
+def test_a_mark_price_has_no_volumes() -> None:
     """Candles of the mark price have eight decimals and no volume, and count the seconds that they are made of."""
     (candle, last) = some("1h", limit=2, mark=True)
     assert ["0", "0", "0", "0", "0"] == [candle[5], candle[7], *candle[9:]]
