@@ -2,8 +2,8 @@
 
 freqtrade has a sync ccxt exchange, and an async one that loads the markets for both. Both are attached here, and share
 one stream and one table of markets, so that no reload shows an older state. Leverage tiers are freqtrade's own copies:
-`FollowedTiers` stands in their place. Only the given object is changed: it gets a class of its own, whose base is
-freqtrade's. freqtrade is never imported, so this module can be imported without it.
+`FollowedTiers` stands in their place. Only the given object is changed: its class becomes a subclass of freqtrade's.
+freqtrade is never imported, so this module can be imported without it.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def candles(
     :param begin: None: as late as `limit` allows
     :param end: None: `now`
     :param limit: at most so many: the first ones from `begin` on, without a `begin` the last ones
-    :param mark: of the mark price, which nobody trades: without volumes
+    :param mark: whether these are candles of the mark price, which have no volumes
     """
     last = min(now, end if end is not None else now, int(contract.entry["deliveryDate"]) - 1)
     first = int(contract.entry["onboardDate"])
