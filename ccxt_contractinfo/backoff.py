@@ -11,14 +11,18 @@ from email.utils import parsedate_to_datetime
 import ccxt
 
 Uniform = Callable[[float, float], float]
-"""``random.uniform``, or what a test puts in its place."""
+"""A random number between two, each of them included."""
+
+uniform: Uniform = random.SystemRandom().uniform
+"""The system's random numbers: a user who has called ``random.seed`` gets the numbers that he would get without this
+package, and the processes of a fork do not all try again at the same moment."""
 
 
 class Backoff:
     """Exponential backoff with full jitter: try n waits for a random time between 0 and ``base * 2**n``, at most
     `maximum`. Times are in s."""
 
-    def __init__(self, base: float, maximum: float, uniform: Uniform = random.uniform) -> None:
+    def __init__(self, base: float, maximum: float, uniform: Uniform = uniform) -> None:
         self._base = base
         self._maximum = maximum
         self._uniform = uniform

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import ccxt
@@ -59,6 +59,18 @@ def nothing_left_behind() -> Iterator[None]:
     # Not joined: a thread that another one is about to start is there already, and cannot be.
     eventually(lambda: threads.issuperset(threading.enumerate()), lambda: f"threads are left: {threading.enumerate()}")
     assert open_sockets() <= sockets
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Stop the streams of a test that failed: what it has made is held by its error, and would go on under the tests
+    that follow."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for each in gc.get_objects():
+            if type(each) is cci.ContractInfoStream:
+                each.stop()
+    return report
 
 
 @pytest.fixture

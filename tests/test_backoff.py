@@ -77,6 +77,13 @@ def test_a_long_outage_does_not_overflow() -> None:
     assert {60.0} == {backoff.next_delay() for _ in range(5000)} - {0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0}
 
 
+def test_waits_are_random_unless_told_otherwise() -> None:
+    """Bots that lost their connections together do not come back together."""
+    delays = [Backoff(0.5, 60.0).next_delay() for _ in range(20)]
+    assert 20 == len(set(delays))
+    assert all(0.0 <= delay <= 0.5 for delay in delays)
+
+
 @pytest.mark.parametrize(
     ("error", "uniform", "expected"),
     [

@@ -6,7 +6,6 @@ They are private data beside public data: an error with the key is reported once
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
 import weakref
@@ -16,7 +15,7 @@ from typing import get_args
 import ccxt
 
 from .. import clock
-from ..backoff import Uniform
+from ..backoff import Uniform, uniform
 from ..contracts.events import SubType
 from ..resync import NOTHING, ResyncResult, merged
 from ..shown import MESSAGE, shown
@@ -55,7 +54,7 @@ class AccountBrackets:
         first_retry: float = FIRST_RETRY,
         longest_retry: float = LONGEST_RETRY,
         patience: float = PATIENCE,
-        uniform: Uniform = random.uniform,
+        uniform: Uniform = uniform,
     ) -> None:
         self._patience = patience
         self._asking: weakref.ref[_Asking] | None = None

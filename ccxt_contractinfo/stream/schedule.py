@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import threading
 from collections.abc import Callable
 
 from .. import clock
-from ..backoff import Backoff, Uniform
+from ..backoff import Backoff, Uniform, uniform
 from ..clock import FOREVER
 from ..resync import NOTHING, ResyncResult, patience
 
@@ -34,7 +33,7 @@ class Schedule:
         compare: Callable[[], ResyncResult],
         interval: float | None,
         backoff: Backoff,
-        uniform: Uniform = random.uniform,
+        uniform: Uniform = uniform,
     ) -> None:
         self._compare = compare
         self._interval = interval

@@ -1272,6 +1272,7 @@ def test_two_exchanges_share_one_connection(sim: BinanceSimulator, make: Make) -
     linear.on_contract_info(seen[0])
     inverse.on_contract_info(seen[1])
     stream = go_live(inverse)
+    assert stream.resync()  # the exchange that joined last is compared, too
     sim.set_status("BTCUSDT", "TRADING_HALT")
     sim.set_status("BTCUSD_PERP", "TRADING_HALT")
     assert [["BTC/USDT:USDT"], ["BTC/USD:BTC"]] == [[update["symbol"] for update in each.wait()] for each in seen]

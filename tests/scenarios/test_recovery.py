@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -75,6 +76,15 @@ def test_what_was_missed_is_told(sim: BinanceSimulator, bot: Make, inbox: Inbox)
     assert exchange.market("NEW/USDT:USDT")["precision"]["price"]
     gone = exchange.markets["IOTA/USDT:USDT"]
     assert (False, None, gone) == (gone["active"], gone["status"], exchange.markets_by_id["IOTAUSDT"][-1])
+
+
+def test_a_user_s_random_numbers(sim: BinanceSimulator, bot: Make) -> None:
+    """A bot that has seeded `random` gets the same numbers with a stream as without: a stream that loses its
+    connection and compares draws none of them."""
+    random.seed(7)
+    expected = random.getstate()
+    live_again(sim, bot(contractInfo={"resync_interval": 100.0}))
+    assert expected == random.getstate()
 
 
 def test_an_update_of_a_comparison(sim: BinanceSimulator, bot: Make, inbox: Inbox) -> None:

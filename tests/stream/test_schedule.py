@@ -192,11 +192,6 @@ def test_the_timer(clock: Clock, comparisons: Comparisons, make_schedule: Any) -
     assert [(0.9, 1.1)] * 3 == drawn
 
 
-def test_the_timer_is_random_unless_told_otherwise(comparisons: Comparisons, mocker: MockerFixture) -> None:
-    """By default `random.uniform` draws the interval."""
-    assert Schedule(comparisons, 100.0, Backoff(1.0, 8.0))._uniform.__name__ == "uniform"
-
-
 @pytest.mark.parametrize("result", [FAILED, INCOMPLETE, RuntimeError("a bug")], ids=["failed", "incomplete", "bug"])
 def test_another_try(clock: Clock, comparisons: Comparisons, make_schedule: Any, result: Any) -> None:
     """A comparison that failed, or after which something is still waited for, is repeated with a backoff."""
