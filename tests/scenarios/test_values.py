@@ -235,7 +235,7 @@ def test_an_older_push_is_not_undone_by_what_a_newer_one_does_not_tell(sim: Bina
 def test_rest_is_asked_once_more_after_the_settle_time(sim: BinanceSimulator, make: Make) -> None:
     """REST is asked at once, and again when no cache can answer for the time before: what it told too late is found."""
     before = asked(sim)
-    exchange, inbox, _ = bot(make, settle_time=0.3)
+    exchange, inbox, _ = bot(make, settle_time=1.0)
     sim.wait_until(lambda: asked(sim) == before + 3)  # to load the markets, on connecting, and once more after that
     sim.push(push_of(sim, E=float(SOON)))
     sim.wait_until(lambda: asked(sim) == before + 4)
