@@ -39,6 +39,9 @@ SHORTEST = 0.001
 CHUNK = 65536
 """bytes; the most that one read of a socket takes."""
 
+MOST = 64
+"""How many messages `Connection.receive` returns at most: between two calls, the stream does what is due."""
+
 _WHOLE_TEXT = 0x81
 """The first byte of a frame that is final and a text."""
 
@@ -94,9 +97,9 @@ class Connection:
         if self._is_over:
             raise ConnectionLost(f"{self.endpoint.shown}: given up while connecting")
 
-    def receive(self, limit: float = float("inf")) -> bytes | object | None:
-        """The next message as bytes; `PING` or `PONG` for a ping or a pong; None if nothing was complete after `limit`
-        s, or after `tick` s if that is less.
+    def receive(self, limit: float = float("inf")) -> list[bytes] | object | None:
+        """The next messages as bytes, oldest first: those that have come, `MOST` at most; `PING` or `PONG` for a ping
+        or a pong; None if nothing was complete after `limit` s, or after `tick` s if that is less.
 
         It answers the server's pings.
 
@@ -104,14 +107,15 @@ class Connection:
             after that
         """
         try:
-            opcode, frame = self._websocket.next_frame(limit)
+            if texts := self._websocket.next_texts(limit):
+                return texts
+            opcode, frame = self._websocket.recv_data_frame(True)
         except websocket.WebSocketTimeoutException:
             return None
         except Exception as error:
             raise map_error(error, self.endpoint.url) from error
         if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
-            data: bytes = frame.data
-            return data
+            return [frame.data]
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             code = int.from_bytes(frame.data[:2], "big") if len(frame.data) >= 2 else 1005
             reason = without_secrets(frame.data[2:].decode("utf-8", "replace"), self.endpoint.url)
@@ -209,12 +213,14 @@ class _WebSocket(websocket.WebSocket):
         self._frames.begin_with(asking.frames)
         self.settimeout(self._tick)
 
-    def next_frame(self, limit: float) -> tuple[int, Any]:
+    def next_texts(self, limit: float) -> list[bytes]:
+        """The next messages, `MOST` at most, that are here after at most one read, and are plain; see `_FrameBuffer`.
+        [] if the next frame is another one, or not whole yet; then `recv_data_frame` goes on."""
         limit = min(self._tick, max(limit, SHORTEST))
         self._deadline = clock.now() + limit
         self._has_read = False
         self._wait_for(limit)
-        return self.recv_data_frame(True)
+        return [] if self.cont_frame.recving_frames else self._frames.plain_texts()
 
     def send(self, payload: str | bytes, opcode: int = websocket.ABNF.OPCODE_TEXT) -> int:
         self._wait_for(self._tick)
@@ -286,7 +292,10 @@ class _Asking:
 
 
 class _FrameBuffer(websocket.frame_buffer):
-    """Takes frames out of what one read brought; websocket-client's own buffer reads at least twice for each."""
+    """Takes frames out of what one read brought; websocket-client's own buffer reads at least twice for each.
+
+    Nearly all frames are plain: a text in one frame, not masked, shorter than 64 kB. These are taken here, all at once;
+    websocket-client takes the others."""
 
     def __init__(self, recv: Any, max_size: int) -> None:
         super().__init__(recv, skip_utf8_validation=True)
@@ -298,21 +307,27 @@ class _FrameBuffer(websocket.frame_buffer):
         """Take in what has been read already."""
         self._bytes = data
 
-    def recv_frame(self) -> Any:
-        data = self._text_at_hand() if self.header is None else None
-        return super().recv_frame() if data is None else websocket.ABNF(fin=1, mask_value=0, data=data)
-
-    def _text_at_hand(self) -> bytes | None:
-        """The payload of the next frame, if that is here already, is whole, and is like nearly all: a text in one
-        frame, not masked, shorter than 64 kB. None otherwise."""
-        head = self._bytes[self._at : self._at + 4]
-        if len(head) < 4 or head[0] != _WHOLE_TEXT or head[1] > 126 or self._max_size < 65536:
-            return None
-        size, begin = (head[1], self._at + 2) if head[1] < 126 else (head[2] << 8 | head[3], self._at + 4)
-        if begin + size > len(self._bytes):
-            return None
-        self._at = begin + size
-        return bytes(self._bytes[begin : self._at])
+    def plain_texts(self) -> list[bytes]:
+        """The payloads of the next frames that are plain and whole, `MOST` at most. It reads once, if nothing is here.
+        [] if the next frame is another one."""
+        texts: list[bytes] = []
+        if self.header is not None:
+            return texts
+        if self._at == len(self._bytes):
+            self._bytes, self._at = self.recv(CHUNK), 0
+        data, at = self._bytes, self._at
+        while at + 4 <= len(data) and data[at] == _WHOLE_TEXT and len(texts) < MOST:
+            size, begin = data[at + 1], at + 2
+            if size > 126:  # masked, or larger
+                break
+            if size == 126:
+                size, begin = data[at + 2] << 8 | data[at + 3], at + 4
+            if size > self._max_size or begin + size > len(data):
+                break
+            at = begin + size
+            texts.append(bytes(data[begin:at]))
+        self._at = at
+        return texts
 
     def recv_strict(self, bufsize: int) -> bytes:
         end = self._at + bufsize

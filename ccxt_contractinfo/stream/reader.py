@@ -303,8 +303,9 @@ class Session:
                 self._pong_due = FOREVER
             if message is not None:
                 listener.heard(now)
-            if isinstance(message, bytes):
-                listener.received(self, message, now)
+            if isinstance(message, list):
+                for text in message:
+                    listener.received(self, text, now)
             if not settings.canary and message is not None:
                 reader.delivers(self, now)
                 if not self.is_proven:

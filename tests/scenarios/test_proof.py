@@ -91,7 +91,7 @@ def test_a_flood_hides_no_dead_connection(sim: BinanceSimulator, make: Make, moc
     """A connection on which something else comes without a pause is found out, too, if a little later."""
     stream = go_live(make(contractInfo={"canary_timeout": 0.2, "ping_interval": 0.1, "ping_timeout": PATIENCE}))
     reply = b'{"result":null,"id":1}'
-    mocker.patch.object(stream._run.reader._session.connection, "receive", return_value=reply)
+    mocker.patch.object(stream._run.reader._session.connection, "receive", return_value=[reply])
     eventually(lambda: stream.health()["reconnects"].get("canary_timeout", 0) >= 1)
     assert stream.wait_until_live(PATIENCE)
 

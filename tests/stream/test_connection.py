@@ -22,7 +22,7 @@ from websocket import _exceptions
 
 from ccxt_contractinfo import errors
 from ccxt_contractinfo.simulator import BinanceSimulator
-from ccxt_contractinfo.stream.connection import PING, PONG, Connection, map_error
+from ccxt_contractinfo.stream.connection import MOST, PING, PONG, Connection, map_error
 from ccxt_contractinfo.venues.endpoint import Endpoint
 from tests.conftest import PATIENCE, eventually, raised_in_thread
 from tests.servers import read_head, serving
@@ -54,7 +54,7 @@ def connection(sim: BinanceSimulator, make: Make) -> Connection:
 
 
 def received(connection: Connection) -> Any:
-    """The next message or pong."""
+    """The next messages, or a pong."""
     deadline = time.monotonic() + PATIENCE
     while (message := connection.receive()) is None:
         assert time.monotonic() < deadline
@@ -71,7 +71,7 @@ def receive_for_ever(connection: Connection) -> None:
 def test_messages_and_pongs(connection: Connection) -> None:
     """What is sent is answered: text by a message, a ping by a pong."""
     connection.send('{"method":"LIST_SUBSCRIPTIONS","id":3}')
-    assert b'{"result":[],"id":3}' == received(connection)
+    assert [b'{"result":[],"id":3}'] == received(connection)
     connection.ping()
     assert PONG is received(connection)
 
@@ -88,7 +88,24 @@ def test_a_message_in_fragments_arrives_whole(sim: BinanceSimulator, connection:
     sim.send_bytes(b"\x80\x06 wo")
     assert connection.receive() is None
     sim.send_bytes(b"rld")
-    assert b"hello world" == received(connection)
+    assert [b"hello world"] == received(connection)
+
+
+def test_messages_that_came_together_are_received_together(sim: BinanceSimulator, connection: Connection) -> None:
+    """What has come is received at once, in its order, up to what is no text, or up to a bound."""
+    sim.send_bytes(b"\x81\x03one\x81\x05three\x89\x00\x81\x00\x81\x03two" + b"\x81\x02hi" * (MOST + 1) + b"\x81\x04a")
+    assert [b"one", b"three"] == received(connection)
+    assert PING is received(connection)
+    assert [[b"", b"two", *[b"hi"] * (MOST - 2)], [b"hi"] * 3] == [received(connection), received(connection)]
+    sim.send_bytes(b"bcd")
+    assert [b"abcd"] == received(connection)
+
+
+def test_a_text_within_a_message_of_several_frames(sim: BinanceSimulator, connection: Connection) -> None:
+    """The protocol allows no text between the frames of another one, and the connection is given up."""
+    sim.send_bytes(b"\x01\x05hello\x81\x05again")
+    with pytest.raises(errors.ProtocolViolation, match="Illegal frame"):
+        receive_for_ever(connection)
 
 
 def test_headers_are_those_of_the_endpoint(sim: BinanceSimulator, make: Make) -> None:

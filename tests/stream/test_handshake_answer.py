@@ -223,7 +223,8 @@ def upgrade(accept: bytes) -> bytes:
 
 def messages(connection: Connection, count: int) -> list[Any]:
     received = filter(None, (connection.receive(0.1) for _ in itertools.count()))
-    return list(itertools.islice(received, count))
+    each = itertools.chain.from_iterable(some if isinstance(some, list) else [some] for some in received)
+    return list(itertools.islice(each, count))
 
 
 @pytest.mark.parametrize("each", [None, 1, 100])
