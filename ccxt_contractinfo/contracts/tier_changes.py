@@ -41,6 +41,10 @@ _BEYOND = float("inf")
 _NOT_ALLOWED: _Terms = (None, None, None)
 _THE_REST = (_BEYOND, _NOT_ALLOWED)
 
+_UNITS, _LARGE = 1e8, 1e6
+"""Nearly all rates and leverages have 8 decimals at most, and are not large. Counted in units of the last decimal, they
+are integers of 14 digits, which floats hold exactly."""
+
 
 def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> list[TierChange]:
     """The ranges in which two lists of ccxt's leverage tiers, each ascending, differ in maximum leverage or maintenance
@@ -69,28 +73,38 @@ def directions(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> set[
     It tightens where, for some notional, no position is allowed any more, the maximum leverage falls, or the
     maintenance margin rate or the maintenance margin itself rises; and it loosens where one of these is undone.
     """
-    found: set[str] = set()
+    is_tighter = is_looser = False
     for low, high, was, now in _ranges(old, new):
-        if _is_tighter(now, was, low, high):
-            found.add(TIGHTENED)
-        if _is_tighter(was, now, low, high):
-            found.add(LOOSENED)
-    return found
+        if was == now:
+            continue
+        (before, old_rate, old_cumulative), (leverage, rate, cumulative) = was, now
+        if leverage is None or before is None or rate is None or old_rate is None:
+            is_tighter |= before is not None and leverage is None
+            is_looser |= leverage is not None and before is None
+            continue
+        is_tighter |= leverage < before or rate > old_rate
+        is_looser |= leverage > before or rate < old_rate
+        if is_tighter and is_looser:
+            break
+        if cumulative is None or old_cumulative is None or (rate == old_rate and cumulative == old_cumulative):
+            continue
+        for at in (low, high):  # two lines: if one is above the other anywhere, it is at one of the ends
+            if at < _BEYOND:
+                rise = _rise(old_rate, old_cumulative, rate, cumulative, at)
+                is_tighter |= rise > 0
+                is_looser |= rise < 0
+    return {way for way, is_found in ((TIGHTENED, is_tighter), (LOOSENED, is_looser)) if is_found}
 
 
-def _is_tighter(terms: _Terms, than: _Terms, low: float, high: float) -> bool:
-    leverage, rate, cumulative = terms
-    other_leverage, other_rate, other_cumulative = than
-    if leverage is None or other_leverage is None or rate is None or other_rate is None:
-        return leverage is None and other_leverage is not None
-    if leverage < other_leverage or rate > other_rate:
-        return True
-    if cumulative is None or other_cumulative is None:
-        return False
-    # Two lines: if one is above the other anywhere, it is at one of the ends.
-    return any(
-        _margin(rate, cumulative, at) > _margin(other_rate, other_cumulative, at) for at in (low, high) if at < _BEYOND
-    )
+def _rise(old_rate: Any, old_cumulative: Any, rate: Any, cumulative: Any, notional: Any) -> float | Decimal:
+    """By how much the maintenance margin at a notional rises; what is not 0 has the right sign."""
+    if type(notional) is type(cumulative) is type(old_cumulative) is float:
+        old_part, part = old_rate * notional, rate * notional
+        rise: float = (part - cumulative) - (old_part - old_cumulative)
+        # Each rounding on the way is off by 2**-53 of its number: beyond many times that, the sign is right.
+        if abs(rise) >= 1e-14 * (part + old_part + abs(cumulative) + abs(old_cumulative)):
+            return rise
+    return EXACT.subtract(_margin(rate, cumulative, notional), _margin(old_rate, old_cumulative, notional))
 
 
 def _margin(rate: float, cumulative: float, notional: float) -> Decimal:
@@ -118,24 +132,29 @@ def _ranges(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> Iterato
 
 def _steps(tiers: Sequence[LeverageTier]) -> list[tuple[float, _Terms]]:
     """The ranges of one list, ascending: where each ends, and what holds in it; beyond the last, nothing is allowed."""
-    floors = [tier["minNotional"] for tier in tiers]
-    ends = [tier["maxNotional"] for tier in tiers]
-    leverages = [tier["maxLeverage"] for tier in tiers]
-    if ends[:-1] != floors[1:] or leverages != sorted(leverages, reverse=True):
-        # By the rules of `LeverageTiers`: the greatest leverage of all tiers that reach so far; rate and amount of the
-        # last tier that begins below.
-        bounds = sorted({*floors[1:], *ends})
-        reaching = [[tier["maxLeverage"] for tier in tiers if tier["maxNotional"] >= end] for end in bounds]
-        below = [max(0, bisect_right(floors, low) - 1) for low in (0.0, *bounds)]
-        tiers = [
-            {**tiers[index], "maxLeverage": max(found, default=None)}
-            for index, found in zip(below[:-1], reaching, strict=True)
-        ]
-        ends = bounds
     steps: list[tuple[float, _Terms]] = []
-    for end, tier in zip(ends, tiers, strict=True):
-        leverage, info = tier["maxLeverage"], tier.get("info") or {}
-        terms = _NOT_ALLOWED if leverage is None else (leverage, tier["maintenanceMarginRate"], info.get(CUMULATIVE))
+    end, last = tiers[0]["minNotional"] if tiers else 0.0, _BEYOND
+    for tier in tiers:
+        leverage, info = tier["maxLeverage"], tier.get("info")
+        if tier["minNotional"] != end or leverage is None or leverage > last:
+            return _steps_by_rule(tiers)
+        end, last = tier["maxNotional"], leverage
+        steps.append((end, (leverage, tier["maintenanceMarginRate"], info.get(CUMULATIVE) if info else None)))
+    return steps
+
+
+def _steps_by_rule(tiers: Sequence[LeverageTier]) -> list[tuple[float, _Terms]]:
+    """The same where tiers overlap, leave a gap, or allow more leverage above than below. By the rules of
+    `LeverageTiers`: the greatest leverage of all tiers that reach so far; rate and amount of the last tier that begins
+    below."""
+    floors = [tier["minNotional"] for tier in tiers]
+    bounds = sorted({*floors[1:], *(tier["maxNotional"] for tier in tiers)})
+    steps: list[tuple[float, _Terms]] = []
+    for low, end in zip((0.0, *bounds), bounds, strict=False):
+        leverage = max((tier["maxLeverage"] for tier in tiers if tier["maxNotional"] >= end), default=None)
+        below = tiers[max(0, bisect_right(floors, low) - 1)]
+        cumulative = (below.get("info") or {}).get(CUMULATIVE)
+        terms = _NOT_ALLOWED if leverage is None else (leverage, below["maintenanceMarginRate"], cumulative)
         steps.append((end, terms))
     return steps
 
@@ -159,9 +178,10 @@ def _difference(new: Any, old: Any) -> Any:
         return None
     if isinstance(new, Decimal) and isinstance(old, Decimal):
         return EXACT.subtract(new, old)
-    difference = float(new - old)
-    if not difference or (difference.is_integer() and float(new).is_integer()):
-        return difference
+    if abs(new) + abs(old) < _LARGE:
+        units, old_units = round(new * _UNITS), round(old * _UNITS)
+        if units / _UNITS == new and old_units / _UNITS == old:
+            return (units - old_units) / _UNITS
     return float(EXACT.subtract(Decimal(str(new)), Decimal(str(old))))
 
 
