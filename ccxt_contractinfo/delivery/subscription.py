@@ -58,7 +58,7 @@ class Subscription(ABC):
         self._covered = 0  # how many of the oldest items had come when that filter was made
         self._covered_until = -clock.FOREVER
         self._backlog = backlog
-        self._condition = threading.Condition()
+        self._lock = threading.RLock()
         self._is_waiting = False
         """Whether the callback itself waits for the end of callbacks."""
         self._is_cancelled = False
@@ -76,22 +76,20 @@ class Subscription(ABC):
 
     def cancel(self) -> None:
         """Call the callback no more; what waits in the backlog is dropped. May be called from any thread, and by the
-        callback itself. It does not wait for a call that runs elsewhere, and takes no lock, so a finalizer may call it
+        callback itself. It does not wait for a call that runs elsewhere, nor for a lock, so a finalizer may call it
         anywhere."""
         self._is_cancelled = True
-        if self._condition.acquire(blocking=False):
-            self._condition.notify_all()
-            self._condition.release()
+        self._cancelled()
 
     def offer(self, item: Any) -> int:
         """Take an item without waiting; returns how many older ones were dropped for it."""
         if self.is_cancelled or (self._filter is not None and not self._filter(item)):
             return 0
-        with self._condition:
+        with self._lock:
             dropped = self._backlog.add(item)
             if dropped:
                 self._covered = 0  # the newer item replaced an older one
-            self._notify()
+        self._notify()
         return dropped
 
     def finish(self, deadline: float) -> None:
@@ -106,19 +104,23 @@ class Subscription(ABC):
 
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
-        self._condition = threading.Condition()
+        self._lock = threading.RLock()
         self._backlog.take_all()  # the parent's callback gets these
 
     @abstractmethod
     def _notify(self) -> None:
-        """Have the callback called soon. With the condition; does not wait."""
+        """Have the callback called soon; does not wait."""
+
+    @abstractmethod
+    def _cancelled(self) -> None:
+        """Have those notice that wait; waits for no lock."""
 
     @abstractmethod
     def _finish(self, deadline: float) -> None:
         """See `finish`."""
 
     def _take(self) -> Any:
-        """The oldest item. With the condition."""
+        """The oldest item. With the lock."""
         self._covered -= 1
         return self._backlog.take()
 
@@ -130,7 +132,7 @@ class Subscription(ABC):
         """Whether another filter has to be made for the next item; then it is for all that have come by now."""
         if self._concerned is not None and self._covered >= 0 and clock.now() <= self._covered_until:
             return False
-        with self._condition:
+        with self._lock:
             self._covered = len(self._backlog)
         self._covered_until = clock.now() + FRESH
         return True

@@ -38,6 +38,7 @@ class TaskSubscription(Subscription):
     def __init__(self, loop: AbstractEventLoop, *args: Any) -> None:
         super().__init__(*args)
         self._bell = Bell.of(loop)
+        self._condition = threading.Condition(self._lock)
         self._is_busy = False
         """Whether the loop calls the callback, or will."""
         self._has_begun = False
@@ -55,11 +56,18 @@ class TaskSubscription(Subscription):
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
         super().after_fork()
+        self._condition = threading.Condition(self._lock)
         self._is_busy = self._has_begun = False
 
     def _notify(self) -> None:
-        if not self._is_busy:
-            self._is_busy = self._bell.ring(self._begin)  # Ctrl-C in between has the next item ring again
+        with self._lock:
+            if not self._is_busy:
+                self._is_busy = self._bell.ring(self._begin)  # Ctrl-C in between has the next item ring again
+
+    def _cancelled(self) -> None:
+        if self._lock.acquire(blocking=False):
+            self._condition.notify_all()
+            self._lock.release()
 
     def _finish(self, deadline: float) -> None:
         with self._condition:

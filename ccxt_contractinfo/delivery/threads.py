@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -22,73 +23,94 @@ T = TypeVar("T")
 
 
 class ThreadSubscription(Subscription):
-    """A callback on its own thread, which ends when there is nothing to do."""
+    """A callback on its own thread, which ends when there is nothing to do.
+
+    The publisher and the callback's thread share a lock only for as long as an item is put down or taken up, and the
+    publisher wakes only a thread that sleeps. A publisher that held a lock while it wakes would make the thread wait
+    for it, and two such threads may fall into step, at several switches an item.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._thread: threading.Thread | None = None
+        self._alarm = _Alarm()
         self._is_finishing = False
 
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
         super().after_fork()
-        self._thread = None
+        self._thread, self._alarm = None, _Alarm()
 
     def _notify(self) -> None:
         if self._thread is None:
             self._start()
         else:
-            self._condition.notify()
+            self._alarm.ring()
+
+    def _cancelled(self) -> None:
+        self._alarm.ring()
 
     def _finish(self, deadline: float) -> None:
-        with self._condition:
-            thread = self._thread
-            self._is_finishing = True
-            self._condition.notify()
+        self._is_finishing = True
+        self._alarm.ring()
+        thread = self._thread
         if thread is not None and not self._is_waiting:
             thread.join(max(0.0, deadline - clock.now()))
-        with self._condition:
-            self._is_finishing = False
+        self._is_finishing = False
 
     def _start(self) -> None:
-        name = f"ccxt-contractinfo-{self._news}-{name_of(self.callback)}"
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError as error:  # the system has no more threads; the next item tries again
-            self._thread = None
-            logger.error("contractInfo: the callback %s cannot be called: %s", name_of(self.callback), error)
-        except BaseException:  # Ctrl-C; if the thread runs already, it ends by itself
-            self._thread = None
-            raise
+        with self._lock:
+            if self._thread is not None:
+                return
+            name = f"ccxt-contractinfo-{self._news}-{name_of(self.callback)}"
+            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # the system has no more threads; the next item tries again
+                self._thread = None
+                logger.error("contractInfo: the callback %s cannot be called: %s", name_of(self.callback), error)
+            except BaseException:  # Ctrl-C; if the thread runs already, it ends by itself
+                self._thread = None
+                raise
 
     def _work(self) -> None:
         calling.set(self)
+        thread = threading.current_thread()
         try:
-            while self._call_next():
-                pass
+            while self._has_item(thread):
+                with self._lock:
+                    item = self._take()
+                try:
+                    if self._concerns is None or self._is_concerned(item):
+                        self._call(item)
+                except BaseException as error:  # a callback may call sys.exit()
+                    self._raised(error)
+                del item
         except BaseException:  # the next item starts a new thread
-            with self._condition:
+            with self._lock:
                 self._thread = None
             raise
 
-    def _call_next(self) -> bool:
-        """Wait for an item and call the callback with it; False where the thread should end."""
-        with self._condition:
-            if self._thread is not threading.current_thread():
+    def _has_item(self, thread: threading.Thread) -> bool:
+        """Wait for an item; False where this thread, the subscription's, should end."""
+        while self._thread is thread and not self.is_cancelled:
+            if self._backlog or self._alarm.sleep(lambda: not self._is_idle, LINGER):
+                if self._backlog:
+                    return True
+                if not self._is_finishing:
+                    continue
+            self._thread = None
+            if not self._backlog:
                 return False
-            if not self._backlog and not self._is_finishing and not self.is_cancelled:
-                self._condition.wait(LINGER)
-            if self.is_cancelled or not self._backlog:
-                self._thread = None
-                return False
-            item = self._take()
-        try:
-            if self._concerns is None or self._is_concerned(item):
-                self._call(item)
-        except BaseException as error:  # a callback may call sys.exit()
-            self._raised(error)
-        return True
+            with self._lock:  # an item has come meanwhile; its publisher has seen this thread, or starts another one
+                if self._thread is None:
+                    self._thread = thread
+        return False
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether the thread has to wait for something to do."""
+        return not (self._backlog or self._is_finishing or self.is_cancelled)
 
     def _is_concerned(self, item: Any) -> bool:
         assert self._concerns is not None
@@ -96,6 +118,29 @@ class ThreadSubscription(Subscription):
             self._concerned = self._concerns()
         assert self._concerned is not None
         return self._concerned(item)
+
+
+class _Alarm:
+    """Wakes one thread. It may ring from any thread, and waits for nothing."""
+
+    def __init__(self) -> None:
+        self._is_asleep = False
+        self._lock = threading.Lock()
+        self._lock.acquire()  # whoever rings releases it
+
+    def ring(self) -> None:
+        """Wake the thread, if it sleeps or is about to."""
+        if self._is_asleep and self._lock.locked():
+            with contextlib.suppress(RuntimeError):  # another thread has rung just now
+                self._lock.release()
+
+    def sleep(self, is_needless: Callable[[], bool], timeout: float) -> bool:
+        """Sleep for `timeout` s at most, but not if that `is_needless()`; returns whether it has rung, or was so."""
+        self._is_asleep = True  # before the question: what comes after that rings
+        try:
+            return is_needless() or self._lock.acquire(timeout=timeout)
+        finally:
+            self._is_asleep = False
 
 
 class _Waiting(Receiver):

@@ -653,7 +653,7 @@ def test_a_system_without_threads_loses_nothing(
 def test_cancelling_waits_for_no_lock(channel: Channel) -> None:
     """cancel() may be called by a finalizer, anywhere, so it must not wait for what another thread holds."""
     subscription = channel.subscribe(Inbox())
-    with held_by_another_thread(channel._lock, subscription._condition):
+    with held_by_another_thread(channel._lock, subscription._lock):
         canceller = threading.Thread(target=subscription.cancel)
         canceller.start()
         canceller.join(PATIENCE)
