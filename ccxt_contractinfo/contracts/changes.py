@@ -165,6 +165,13 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, words: Word
 
     :param listed: the contract was not known before this event, so it has nothing previous
     """
+    if listed:
+        market = _any_change(market, event, words).market
+        return Change(market, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
+    return _status_change(market, event, words) or _any_change(market, event, words)
+
+
+def _any_change(market: Mapping[str, Any], event: ContractInfoEvent, words: Words) -> Change:
     new: Market = {
         **market,
         "info": {**market["info"], **_info(market, event, words)},
@@ -173,10 +180,37 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, words: Word
         "created": event.onboard_time or None,
         **_delivery(market, event.delivery_time, words),
     }
-    change = _change(market, _with_brackets(new, event, words), words)
-    if listed:
-        return Change(change.market, ["listed", "tiers"] if event.brackets else ["listed"], {}, True)
-    return change
+    return _change(market, _with_brackets(new, event, words), words)
+
+
+def _status_change(market: Mapping[str, Any], event: ContractInfoEvent, words: Words) -> Change | None:
+    """What `_any_change` finds, by a short way: for pushes that are as most are, without brackets, and with the dates
+    and the contract type that are known. None for others."""
+    info, was, now = market["info"], market["status"], event.status
+    delivery, onboard = event.delivery_time, event.onboard_time
+    delivery_name, none = ("expiry", "delisting") if market.get("future") else ("delisting", "expiry")
+    status_name = words.status["inverse" if market.get("inverse") else "linear"]
+    is_same_but_for_status = (
+        not event.brackets
+        and type(was) is str
+        and was == info.get(status_name)
+        and market["active"] is (was == words.trading)
+        and delivery == info.get(words.delivery_time)
+        and market[delivery_name] == (delivery if delivery < words.never else None)
+        and market[none] is None
+        and onboard == info.get(words.onboard_time)
+        and market.get("created") == (onboard or None)
+        and event.contract_type == info.get(words.contract_type)
+    )
+    if not is_same_but_for_status:
+        return None
+    new = {**market, "info": {**info, status_name: now}, "status": now, "active": now == words.trading}
+    if was == now:
+        return Change(new, [], {}, False)
+    previous = {"status": was}
+    if new["active"] is not market["active"]:
+        previous["active"] = market["active"]
+    return Change(new, list(_kinds_of_statuses(was, now, words)), previous, True)
 
 
 def filled_in(event: PartialEvent, market: Mapping[str, Any], words: Words) -> PartialEvent:
@@ -240,17 +274,7 @@ def _say_the_same(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
 
 
 def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any], words: Words) -> list[Kind]:
-    kinds: set[Kind] = set()
-    if "status" in previous:
-        kinds.add("status")
-        was, now = old.get("status"), new["status"]
-        if now == words.trading:
-            was_paused = isinstance(was, str) and words.kinds.get(was) in _PAUSES
-            kinds.update({"trading"} if was == words.pending else {"resumed"} if was_paused else ())
-        elif now is None:
-            kinds.add("delisted")
-        elif now in words.kinds:
-            kinds.add(words.kinds[now])
+    kinds = _status_kinds(old.get("status"), new["status"], words) if "status" in previous else set()
     if "delisting" in previous:
         kinds.add("delisting")
     if "created" in previous or "expiry" in previous:
@@ -258,6 +282,25 @@ def _kinds(old: Mapping[str, Any], new: Market, previous: Mapping[str, Any], wor
     if "leverageTiers" in previous:
         kinds.add("tiers")
     return [kind for kind in KINDS if kind in kinds]
+
+
+def _status_kinds(was: Any, now: str | None, words: Words) -> set[Kind]:
+    kinds: set[Kind] = {"status"}
+    if now == words.trading:
+        was_paused = isinstance(was, str) and words.kinds.get(was) in _PAUSES
+        kinds.update({"trading"} if was == words.pending else {"resumed"} if was_paused else ())
+    elif now is None:
+        kinds.add("delisted")
+    elif now in words.kinds:
+        kinds.add(words.kinds[now])
+    return kinds
+
+
+@functools.lru_cache(maxsize=128)
+def _kinds_of_statuses(was: str, now: str, words: Words) -> tuple[Kind, ...]:
+    """The kinds of a change of the status alone, in order."""
+    kinds = _status_kinds(was, now, words)
+    return tuple(kind for kind in KINDS if kind in kinds)
 
 
 def _delivery(market: Mapping[str, Any], time: int, words: Words) -> Market:

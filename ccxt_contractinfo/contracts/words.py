@@ -23,7 +23,7 @@ class TierNames(NamedTuple):
     max_leverage: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Words:
     """A venue's statuses, and its names in the `info` of a market, which is REST's entry of the contract."""
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from ccxt_contractinfo.contracts.changes import (
     Market,
+    _any_change,
+    _status_change,
     apply_brackets,
     apply_event,
     complete,
@@ -481,6 +483,54 @@ def test_kinds_of_a_change_of_status(entry: dict[str, Any], was: str, now: str, 
     assert (now, now == "TRADING") == (change.market["status"], change.market["active"])
     status_name = "contractStatus" if "contractStatus" in entry else "status"
     assert {**market["info"], status_name: now} == change.market["info"]
+
+
+TOLD = {
+    "cs": st.sampled_from(["TRADING", "TRADING_HALT", "SETTLING", "PENDING_TRADING", "UNHEARD_OF"]),
+    "dt": st.sampled_from([NEVER, NEVER + 1, SCHEDULED, QUARTER, 0]),
+    "ot": st.sampled_from([ONBOARD, ONBOARD + 1, 0]),
+    "ct": st.sampled_from(["PERPETUAL", "CURRENT_QUARTER"]),
+}
+ODD = {
+    "status": st.sampled_from([None, "TRADING", "UNHEARD_OF"]),
+    "active": st.booleans(),
+    "created": st.sampled_from([None, ONBOARD]),
+    "expiry": st.sampled_from([None, SCHEDULED]),
+    "delisting": st.sampled_from([None, SCHEDULED]),
+}
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(list(ENTRIES)), st.fixed_dictionaries(TOLD), st.fixed_dictionaries({}, optional=TOLD),
+    st.booleans(), st.fixed_dictionaries({}, optional=ODD),
+)  # fmt: skip
+def test_the_short_way_finds_what_the_long_one_finds(
+    name: str, known: dict[str, Any], told: dict[str, Any], are_texts: bool, odd: dict[str, Any]
+) -> None:
+    """Most pushes take a short way. Whatever was known, it finds the same as the long one, to the order of the fields,
+    or leaves the push to it."""
+    entry = ENTRIES[name]
+    market = _any_change(market_of(entry), event_of(entry, **known), WORDS).market
+    if are_texts:  # as in older versions of ccxt
+        market["info"] = {key: str(value) if type(value) is int else value for key, value in market["info"].items()}
+    market.update(odd)
+    event = event_of(entry, **{**known, **told})
+    short = _status_change(market, event, WORDS)
+    if short is not None:
+        long = _any_change(market, event, WORDS)
+        assert long == short
+        assert list(long.previous) == list(short.previous)
+
+
+@each(ENTRIES)
+def test_a_status_takes_the_short_way(entry: dict[str, Any]) -> None:
+    """A push of another status, or of none, is a short way; one that changes a date, or has brackets, is not."""
+    market = market_of(entry)
+    assert _status_change(market, event_of(entry), WORDS)
+    assert _status_change(market, event_of(entry, cs="SETTLING"), WORDS)
+    for told in ({"dt": SCHEDULED}, {"ot": 1}, {"bks": PUSHED}, {"ct": "UNHEARD_OF"}):
+        assert _status_change(market, event_of(entry, **told), WORDS) is None
 
 
 def test_a_contract_that_comes_back() -> None:
