@@ -110,8 +110,9 @@ class _Entries(dict[str, Entry]):
         for place, entry in enumerate(entries):
             if id_of(entry) is not None:
                 kept, faults = (entry, []) if is_plain else _plain(entry)
-                for fault in [*faults, *_misfits(kept)]:
-                    self._note(entry["symbol"], fault)
+                if faults or not _fits(kept):
+                    for fault in [*faults, *_misfits(kept)]:
+                        self._note(entry["symbol"], fault)
                 self._take(kept, sub_type)
             else:
                 self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, _NAMED))
@@ -138,7 +139,8 @@ class _Entries(dict[str, Entry]):
 
 def id_of(entry: Any) -> str | None:
     """Which contract an entry of exchangeInfo is about; None where it does not say so."""
-    id = entry.get("symbol") if isinstance(entry, Mapping) else None
+    # A dict is what JSON is decoded to; to ask for a Mapping costs as much as all the rest.
+    id = entry.get("symbol") if type(entry) is dict or isinstance(entry, Mapping) else None
     return id if isinstance(id, str) and id and (id.isascii() or _is_plain(id)) else None
 
 
@@ -171,6 +173,15 @@ def _plain(entry: Entry) -> tuple[Entry, list[MalformedEvent]]:
     sick = {name: value for name, value in entry.items() if not _is_plain({name: value})}
     kept = {name: value for name, value in entry.items() if name not in sick}
     return kept, [MalformedEvent(ascii(name)[1:-1], value, _PLAIN) for name, value in sick.items()]
+
+
+def _fits(entry: Entry) -> bool:
+    """Whether an entry is as nearly all are, and has no misfits; what is wrong with another, `_misfits` says."""
+    if [type(entry.get(name)) for name in _OF_MARKETS] != list(_OF_MARKETS.values()):
+        return False
+    precisions = [entry.get(name, 0) for name in _PRECISIONS]
+    are_numbers = {type(each) for each in precisions} == {int}
+    return are_numbers and -_DECIMALS <= min(precisions) and max(precisions) <= _DECIMALS
 
 
 def _misfits(entry: Entry) -> list[MalformedEvent]:
