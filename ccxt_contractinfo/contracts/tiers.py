@@ -180,4 +180,5 @@ def _ascending(brackets: Iterable[Bracket]) -> list[Bracket]:
 
 def _decimal(number: float) -> str:
     """The shortest decimal string of a number, never with an exponent: ccxt's `Precise` does exact arithmetic on it."""
-    return format(Decimal(str(number)), "f")
+    text = str(number)
+    return format(Decimal(text), "f") if "e" in text else text

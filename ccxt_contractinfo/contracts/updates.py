@@ -110,10 +110,10 @@ class UpdateRecord:
             "created": created,
             "expiry": expiry,
             "delisting": delisting,
-            "tiers": own(tiers) if event.brackets or has_tiers else None,
+            "tiers": own_tiers(tiers) if tiers and (event.brackets or has_tiers) else None,
             "tierChanges": tier_changes(before, tiers) if has_tiers and before and tiers else None,
             "kinds": list(self.kinds),
-            "previous": own(self.previous),
+            "previous": {**self.previous, "leverageTiers": own_tiers(before)} if before else self.previous.copy(),
             "source": self.source,
         }
 
@@ -130,13 +130,19 @@ def _own(value: Any) -> Any:
     if isinstance(value, list):
         return [_own(each) if type(each) in _NESTED else each for each in value]
     items = value.copy()
-    for name, each in value.items():  # most are plain values
-        if type(each) in _NESTED:
-            items[name] = _own(each)
+    if not _NESTED.isdisjoint(map(type, value.values())):  # most have plain values alone
+        for name, each in value.items():
+            if type(each) in _NESTED:
+                items[name] = _own(each)
     return items
 
 
-_NESTED = (dict, list)
+_NESTED = frozenset({dict, list})
+
+
+def own_tiers(tiers: list[LeverageTier]) -> list[LeverageTier]:
+    """The same of leverage tiers, of which only `info` is nested; several times as quick."""
+    return [{**tier, "info": tier["info"].copy()} for tier in tiers]
 
 
 def own_event(event: ContractInfoEvent) -> ContractInfoEvent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from operator import itemgetter
 from typing import Any
 
@@ -19,9 +20,11 @@ def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
     if not raw:
         return ()
     try:
-        return tuple([_plain_bracket(*_FIELDS(entry)) for entry in raw])
-    except (KeyError, TypeError, ValueError):  # one of them is not as most are
-        return tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)])
+        brackets = tuple(map(Bracket._make, map(_FIELDS, raw)))
+        are_plain = all(starmap(_is_plain, brackets))
+    except (KeyError, TypeError):
+        are_plain = False
+    return brackets if are_plain else tuple([_bracket(entry, f"bks[{index}]") for index, entry in enumerate(raw)])
 
 
 def brackets_in(entries: list[Any]) -> tuple[Bracket, ...]:
@@ -54,13 +57,13 @@ def brackets_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Bracket, ...]:
     )
 
 
-def _plain_bracket(
+def _is_plain(
     number: Any, floor: Any, cap: Any, rate: Any, cumulative: Any, min_leverage: Any, max_leverage: Any
-) -> Bracket:
-    """A bracket whose values are what they should be, as nearly all are; what is wrong with another, `_bracket` says.
-    Raises ValueError or TypeError."""
+) -> bool:
+    """Whether the values of a bracket are what they should be, as nearly all are; what is wrong with another,
+    `_bracket` says. May raise TypeError where something is wrong."""
     kinds = {type(floor), type(cap), type(rate), type(cumulative), type(min_leverage), type(max_leverage)}
-    is_plain = (
+    return (
         type(number) is int
         and kinds <= _NUMBERS
         and -_BEYOND < floor <= cap < _BEYOND
@@ -69,9 +72,6 @@ def _plain_bracket(
         and -_BEYOND < min_leverage < _BEYOND
         and -_BEYOND < max_leverage < _BEYOND
     )
-    if not is_plain:
-        raise ValueError
-    return Bracket(number, floor, cap, rate, cumulative, min_leverage, max_leverage)
 
 
 def _bracket(raw: Any, where: str) -> Bracket:

@@ -181,7 +181,7 @@ def _fits(entry: Entry) -> bool:
         return False
     precisions = [entry.get(name, 0) for name in _PRECISIONS]
     are_numbers = {type(each) for each in precisions} == {int}
-    return are_numbers and -_DECIMALS <= min(precisions) and max(precisions) <= _DECIMALS
+    return are_numbers and min(precisions) >= -_DECIMALS and max(precisions) <= _DECIMALS
 
 
 def _misfits(entry: Entry) -> list[MalformedEvent]:
