@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import FrameType
 from typing import Any
@@ -17,11 +18,13 @@ class Interrupt:
         self.where = ""
 
     def __enter__(self) -> Interrupt:
+        gc.disable()  # Python swallows what is raised in a finalizer, of whatever an earlier test has left
         sys.setprofile(self._profile)
         return self
 
     def __exit__(self, kind: Any, *_: object) -> bool:
         sys.setprofile(None)
+        gc.enable()
         return kind is KeyboardInterrupt
 
     def _profile(self, frame: FrameType, event: str, argument: object) -> None:
