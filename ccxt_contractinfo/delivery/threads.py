@@ -39,7 +39,7 @@ class ThreadSubscription(Subscription):
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
         super().after_fork()
-        self._thread, self._alarm = None, _Alarm()
+        self._thread, self._alarm, self._is_finishing = None, _Alarm(), False
 
     def _notify(self) -> None:
         if self._thread is None:

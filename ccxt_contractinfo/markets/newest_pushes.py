@@ -30,13 +30,9 @@ class NewestPushes:
 
     def remember(self, arrival: Arrival) -> None:
         """Take note of a push, if it is the newest."""
-        event = arrival.event
-        if _is_news(event, self._newest):
-            self._newest[event.id] = self._beside_the_last(arrival) if isinstance(event, PartialEvent) else arrival
-            if self._whole and not isinstance(event, PartialEvent):
-                self._whole.pop(event.id, None)
-        if event.brackets and _is_news(event, self._bracketed):
-            self._bracketed[event.id] = arrival
+        if _is_news(arrival.event, self._newest):
+            self._remember(arrival)
+        self._remember_brackets(arrival)
 
     def accept(self, arrival: Arrival) -> bool:
         """Whether neither a newer push of the contract nor this one has come before; if so, take note of it."""
@@ -44,8 +40,23 @@ class NewestPushes:
         known = self._newest.get(event.id)
         if known is not None and not _is_later(event, known.event):
             return False
-        self.remember(arrival)
+        self._remember(arrival)
+        if event.brackets:
+            self._remember_brackets(arrival)
         return True
+
+    def _remember(self, arrival: Arrival) -> None:
+        event = arrival.event
+        if isinstance(event, PartialEvent):
+            self._newest[event.id] = self._beside_the_last(arrival)
+        else:
+            self._newest[event.id] = arrival
+            if self._whole:
+                self._whole.pop(event.id, None)
+
+    def _remember_brackets(self, arrival: Arrival) -> None:
+        if self.has_news_of_brackets(arrival.event):
+            self._bracketed[arrival.event.id] = arrival
 
     def _beside_the_last(self, arrival: Arrival) -> Arrival:
         """A partial event as it is remembered: what the last partial event told counts as told by this one, too."""

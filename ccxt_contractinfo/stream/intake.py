@@ -159,18 +159,22 @@ class Intake:
             before, tables = tables, self._find_tables()
             handled += [self._handled(table, arrival) for table in tables if table not in before]
         self.knows_tables = self.knows_tables and not self._has_failed
-        outcomes = [each.outcome for each in handled]
-        if Outcome.DUPLICATE in outcomes and all(each in _OF_NO_EFFECT for each in outcomes):
-            self.counts["duplicates"] += 1
         if not isinstance(arrival.event, PartialEvent):
             self._events.publish(arrival.event)
-        for each in handled:
-            for again in each.again:
+        is_applied = is_duplicate = has_effect = False
+        contradicted = None
+        for outcome, asks, contradicts in handled:
+            is_applied |= outcome is Outcome.APPLIED
+            is_duplicate |= outcome is Outcome.DUPLICATE
+            has_effect |= outcome not in _OF_NO_EFFECT
+            contradicted = contradicted or contradicts
+            for again in asks:
                 self._doubts.ask_for(again)
-        contradicted = next((each.contradicts for each in handled if each.contradicts is not None), None)
+        if is_duplicate and not has_effect:
+            self.counts["duplicates"] += 1
         if contradicted is not None:
             self._contradicted(arrival, contradicted)
-        return Outcome.APPLIED in outcomes
+        return is_applied
 
     def _find_tables(self) -> tuple[MarketTable, ...]:
         """The tables of all followers, except those whose markets cannot be taken over: a user's own may hold anything.
