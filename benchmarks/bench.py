@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,17 +62,44 @@ class Bench:
             raise SubjectError(f"{subject} has lost {result['lost']} of {count} pushes at {rate} a second")
         return result
 
+    def instructions(self, subject: str, kind: str, count: int, contracts: int) -> int:
+        """Run a subject once over a burst of pushes, under valgrind, which makes it some 50 times slower.
+
+        :return: how many instructions its process has executed, from its beginning to its end
+        :raises SubjectError: if the subject fails, is skipped, or loses pushes; without valgrind
+        """
+        if shutil.which("valgrind") is None:
+            raise SubjectError("it needs valgrind")
+        counting = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+        order = {"do": "burst", "rate": None}
+        job = {"settle_time": 600, "buffer_size": count}
+        result = self._run(subject, kind, count, contracts, order, prefix=counting, **job)
+        if result["lost"]:
+            raise SubjectError(f"{subject} has lost {result['lost']} of {count} pushes")
+        counted = next(line for line in result["errors"] if "Collected" in line)
+        return int(counted.rpartition(":")[2])
+
     def _run(
-        self, subject: str, kind: str, count: int, contracts: int, order: dict[str, Any], **job: Any
+        self,
+        subject: str,
+        kind: str,
+        count: int,
+        contracts: int,
+        order: dict[str, Any],
+        prefix: Sequence[str] = (),
+        **job: Any,
     ) -> dict[str, Any]:
         self.server.ask(do="reset", contracts=contracts)
         rate = order["rate"] or 1000
         job = {"patience": 60 + count / rate, **job}
         job |= {"port": self.port, "kind": kind, "count": count, "contracts": contracts}
-        with Process(f"benchmarks.subjects.{subject}", job, patience=600 + 2 * count / rate) as process:
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        patience = 600 + 2 * count / rate
+        with Process(f"benchmarks.subjects.{subject}", job, patience, environment, prefix) as process:
             process.heard()  # it is ready
             sent = self.server.ask(**order, kind=kind, count=count)
             result = process.heard()
+            result["errors"] = process.ended()
         result["lost"] = count - result["count"]
         pushes = max(1, result["count"])
         for name in ("cpu", "own"):

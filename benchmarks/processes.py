@@ -25,6 +25,7 @@ class Process:
 
     :param patience: s; after that, it is killed
     :param environment: its environment; None: that of the driver
+    :param prefix: a command that runs the interpreter, such as valgrind
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class Process:
         job: dict[str, Any] | None = None,
         patience: float = 600.0,
         environment: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
-        command = [sys.executable, "-m", module, *([] if job is None else [json.dumps(job)])]
+        command = [*prefix, sys.executable, "-m", module, *([] if job is None else [json.dumps(job)])]
         self._module = module
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
@@ -81,9 +83,13 @@ class Process:
                 if "skipped" in said:
                     raise SubjectError(said["skipped"])
                 return said
+        raise SubjectError(f"{self._module} ended early: {' '.join(self.ended()[-3:])}")
+
+    def ended(self) -> list[str]:
+        """Wait for its end; what it wrote to stderr, by lines."""
         self._process.wait()
         self._reader.join()
-        raise SubjectError(f"{self._module} ended early: {' '.join(self._errors[-3:])}")
+        return self._errors
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a line, and return the answer."""

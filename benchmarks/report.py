@@ -38,6 +38,7 @@ def markdown(results: Results) -> str:
         "growth": _growth,
         "start": _start,
         "profile": _profile,
+        "instructions": _instructions,
         "asyncio_push": _asyncio_push,
         "loop_held": _loop_held,
     }
@@ -196,6 +197,25 @@ checked, a new market is made beside the old one, with brackets ccxt's tiers and
 ones, too; then the update is made, and handed to the callback's thread.
 
 {_table(["module", "what it is", "status", "8 brackets"], rows)}"""
+
+
+def _instructions(found: Results) -> str:
+    subjects = found["subjects"]
+    floors = subjects.get("floor")
+    rows = []
+    for name, each in subjects.items():
+        rows.append([name])
+        for kind in ("status", "brackets"):
+            times = f"{each[kind] / floors[kind]:.1f}×" if floors else "–"
+            rows[-1] += [_number(each[kind] / 1000), times]
+    few, many = found["sizes"]
+    names = ["subject", "status: thousand", "of the floor", "8 brackets: thousand", "of the floor"]
+    skipped = "".join(f"\n{name} was skipped: {why}.\n" for name, why in found["skipped"].items())
+    return f"""How many instructions a push takes, of all threads of the process, counted by valgrind's callgrind: the
+difference of two bursts, of {few} and of {many} pushes about {found["contracts"]} contracts. What the system does for
+the process, such as reading from the socket, does not count, nor does waiting.
+
+{_table(names, rows)}{skipped}"""
 
 
 def _asyncio_push(found: Results) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 import ccxt_contractinfo as cci
 from benchmarks import bench, frames, processes, report
 from benchmarks.heartbeat import Heartbeat
-from benchmarks.measures import asyncio_push, loop_held, throughput
+from benchmarks.measures import asyncio_push, instructions, loop_held, throughput
 from ccxt_contractinfo.contracts.tiers import is_continuous
 
 
@@ -80,6 +82,32 @@ def test_pushes_to_a_loop_are_reported_beside_those_of_ccxt_pro(monkeypatch: pyt
     assert found["receivers"][watch]["kinds"]["status"]["given"]["median"] == 1
     assert found["latency"]["receivers"].keys() == few.keys()
     assert f"| {watch} | status |" in reported("asyncio_push", found)
+
+
+COUNTER = """#!/bin/sh
+shift 2
+"$@" && echo "==1== Collected : $(echo "$*" | grep -o '"count": [0-9]*' | tail -c +10)000" >&2
+"""
+"""In place of valgrind, which takes long: a push has a thousand instructions."""
+
+
+@POSIX
+def test_instructions_are_counted_by_the_difference_of_two_bursts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    counter = tmp_path / "valgrind"
+    counter.write_text(COUNTER)
+    counter.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with processes.server() as (server, port):
+        found = instructions.measure(bench.Bench(server, port, ["floor", "unicorn"], 1, True))
+    assert {"floor": {"status": 1000, "brackets": 1000}} == found["subjects"]
+    assert {} == found["skipped"]
+    assert "| floor | 1.00 | 1.0× | 1.00 | 1.0× |" in reported("instructions", found)
+    monkeypatch.setenv("PATH", "")
+    with processes.server() as (server, port):
+        found = instructions.measure(bench.Bench(server, port, ["floor"], 1, True))
+    assert "floor was skipped: it needs valgrind." in reported("instructions", found)
 
 
 @POSIX

@@ -1,3 +1,14 @@
 """What is measured: each module has `measure(bench)`, and `main()` if it needs a separate process."""
 
-NAMES = ("throughput", "latency", "cost", "polling", "growth", "start", "profile", "asyncio_push", "loop_held")
+NAMES = (
+    "throughput",
+    "latency",
+    "cost",
+    "polling",
+    "growth",
+    "start",
+    "profile",
+    "instructions",
+    "asyncio_push",
+    "loop_held",
+)
