@@ -35,6 +35,7 @@ class ThreadSubscription(Subscription):
         self._thread: threading.Thread | None = None
         self._alarm = _Alarm()
         self._is_finishing = False
+        """Whether the thread is to end as soon as it has nothing to do."""
 
     def after_fork(self) -> None:
         """Begin again in the child of a fork."""
@@ -51,12 +52,13 @@ class ThreadSubscription(Subscription):
         self._alarm.ring()
 
     def _finish(self, deadline: float) -> None:
-        self._is_finishing = True
-        self._alarm.ring()
-        thread = self._thread
-        if thread is not None and not self._is_waiting:
-            thread.join(max(0.0, deadline - clock.now()))
-        self._is_finishing = False
+        with self._lock:  # not while a thread is being started, or ends
+            thread = self._thread
+            self._is_finishing = thread is not None
+        if thread is not None:
+            self._alarm.ring()
+            if not self._is_waiting:
+                thread.join(max(0.0, deadline - clock.now()))
 
     def _start(self) -> None:
         with self._lock:
@@ -79,6 +81,8 @@ class ThreadSubscription(Subscription):
         try:
             while self._has_item(thread):
                 with self._lock:
+                    if self._thread is not thread or not self._backlog:
+                        continue  # a signal handler, or Ctrl-C, has had another thread started
                     item = self._take()
                 try:
                     if self._concerns is None or self._is_concerned(item):
@@ -88,7 +92,8 @@ class ThreadSubscription(Subscription):
                 del item
         except BaseException:  # the next item starts a new thread
             with self._lock:
-                self._thread = None
+                if self._thread is thread:
+                    self._thread = None
             raise
 
     def _has_item(self, thread: threading.Thread) -> bool:
@@ -99,12 +104,9 @@ class ThreadSubscription(Subscription):
                     return True
                 if not self._is_finishing:
                     continue
-            self._thread = None
-            if not self._backlog:
-                return False
-            with self._lock:  # an item has come meanwhile; its publisher has seen this thread, or starts another one
-                if self._thread is None:
-                    self._thread = thread
+            with self._lock:
+                if self._thread is thread and not self._backlog:
+                    self._thread, self._is_finishing = None, False
         return False
 
     @property

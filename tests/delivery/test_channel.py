@@ -250,6 +250,83 @@ def test_the_thread_of_an_idle_callback_ends(channel: Channel, monkeypatch: pyte
     assert threads[0] is not threads[1]
 
 
+class OneAtATime:
+    """A callback that notes what it is told, and whether it was called while it ran. Each call takes a moment, so that
+    a second thread would come into it."""
+
+    def __init__(self) -> None:
+        self.told = Inbox()
+        self.was_entered_twice = False
+        self._runs = False
+
+    def __call__(self, item: Item) -> None:
+        self.was_entered_twice |= self._runs
+        self._runs = True
+        time.sleep(0.05)
+        self._runs = False
+        self.told(item)
+
+
+def test_finishing_while_another_thread_has_the_callback_s_started(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """finish() waits for a thread that is only being started, and the item is told before it returns."""
+    inbox, starting, start = Inbox(), threading.Event(), threading.Thread.start
+
+    def slow(thread: threading.Thread) -> None:
+        if thread.name.startswith("ccxt-contractinfo"):
+            starting.set()
+            time.sleep(0.05)  # meanwhile the main thread comes to wait
+        start(thread)
+
+    channel.subscribe(inbox)
+    monkeypatch.setattr(threading.Thread, "start", slow)
+    publishing = threading.Thread(target=channel.publish, args=(item("A"),))
+    publishing.start()
+    assert starting.wait(PATIENCE)
+    channel.finish(deadline())
+    assert [item("A")] == inbox.items
+    publishing.join(PATIENCE)
+
+
+def test_a_signal_handler_that_publishes_while_a_thread_is_started(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler may publish at whatever moment of a publishing: one thread calls the callback, one call after the
+    other."""
+    bot, name_of = OneAtATime(), module.name_of
+
+    def interrupted(callback: Callable[..., object]) -> str:
+        monkeypatch.setattr(module, "name_of", name_of)
+        channel.publish(item("B"))  # what a handler would do here
+        return name_of(callback)
+
+    channel.subscribe(bot)
+    monkeypatch.setattr(module, "name_of", interrupted)
+    channel.publish(item("A"))
+    assert [item("A"), item("B")] == bot.told.wait(2)
+    assert not bot.was_entered_twice
+
+
+def test_ctrl_c_while_a_thread_is_started(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the callback's thread is started leaves one thread that calls it, one call after the other."""
+    bot, start = OneAtATime(), threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        start(thread)
+        time.sleep(0.05)  # the thread comes to wait for the lock
+        raise KeyboardInterrupt
+
+    channel.subscribe(bot)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        channel.publish(item("A"))
+    channel.publish(item("B"))
+    assert [item("A"), item("B")] == bot.told.wait(2)
+    assert not bot.was_entered_twice
+
+
 def test_a_cancelled_callback_is_told_nothing_more(channel: Channel) -> None:
     """From its cancelling on nothing is told, not even what waited in the backlog; cancelling twice is harmless."""
     gate, other = Gate(), Inbox()
