@@ -19,6 +19,8 @@ class Backlog:
         self._limit = limit
         self._key = key
         self._items: deque[Any] = deque()
+        self.last: Any = None
+        """The item that was added last; it may have been taken."""
         self._latest: dict[Hashable, Any] | None = None
 
     def __len__(self) -> int:
@@ -27,7 +29,8 @@ class Backlog:
     def add(self, item: Any) -> int:
         """Append an item; returns how many older ones were dropped for it."""
         if self._latest is None:
-            self._items.append(item)
+            self._items += (item,)  # no call, so that Ctrl-C cannot come before the next line
+            self.last = item
             if len(self._items) <= self._limit:
                 return 0
             count = len(self._items)
@@ -38,6 +41,7 @@ class Backlog:
             return count - len(self._latest)
         before = len(self._latest)
         self._put(item)
+        self.last = item
         return before + 1 - len(self._latest)
 
     def take(self) -> Any:

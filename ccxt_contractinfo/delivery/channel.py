@@ -62,17 +62,24 @@ class Channel:
         return any(not subscription.is_cancelled for subscription in self._subscriptions)
 
     def publish(self, item: Any) -> None:
-        """Hand an item to every receiver."""
+        """Hand an item to every receiver, each once, even if it is interrupted, as by Ctrl-C."""
         with self._lock:
             self._history.append(item)
-            for subscription in self._subscriptions:
-                if subscription.is_cancelled:
-                    self._subscriptions = self._not_cancelled()
-                else:
-                    self.dropped += subscription.offer(item)
-            for ref in self._watchers.refs:
-                if (watcher := ref()) is not None:
-                    self.dropped += watcher.offer(item)
+            try:
+                self._offer(item)
+            except BaseException:
+                self._offer(item, is_again=True)
+                raise
+
+    def _offer(self, item: Any, *, is_again: bool = False) -> None:
+        for subscription in self._subscriptions:
+            if subscription.is_cancelled:
+                self._subscriptions = self._not_cancelled()
+            else:
+                self.dropped += subscription.offer(item, is_again=is_again)
+        for ref in self._watchers.refs:
+            if (watcher := ref()) is not None:
+                self.dropped += watcher.offer(item, is_again=is_again)
 
     def subscribe(
         self,

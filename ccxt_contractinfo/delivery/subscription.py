@@ -81,12 +81,15 @@ class Subscription(ABC):
         self._is_cancelled = True
         self._cancelled()
 
-    def offer(self, item: Any) -> int:
-        """Take an item without waiting; returns how many older ones were dropped for it."""
+    def offer(self, item: Any, *, is_again: bool = False) -> int:
+        """Take an item without waiting; returns how many older ones were dropped for it.
+
+        :param is_again: the last offer was interrupted; take the item if that has not been done
+        """
         if self.is_cancelled or (self._filter is not None and not self._filter(item)):
             return 0
         with self._lock:
-            dropped = self._backlog.add(item)
+            dropped = 0 if is_again and self._backlog.last is item else self._backlog.add(item)
             if dropped:
                 self._covered = 0  # the newer item replaced an older one
         self._notify()

@@ -197,10 +197,15 @@ class PublishedMarkets:
         if event.brackets:
             self.publish_brackets(change.market, event.brackets)
         if change.kinds:
-            record = UpdateRecord(event, change, source, self._words)
+            record, interruption = UpdateRecord(event, change, source, self._words), None
             for ref in self.told.refs:
-                if (each := ref()) is not None:
-                    each.publish(record)
+                try:
+                    if (each := ref()) is not None:
+                        each.publish(record)
+                except BaseException as error:  # such as Ctrl-C; the others are told all the same
+                    interruption = error
+            if interruption is not None:
+                raise interruption
 
     def publish_brackets(self, market: Market, brackets: tuple[Bracket, ...]) -> None:
         """Let the sharers keep ccxt's own brackets in step, which are by symbol. With the lock."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from typing import Protocol
 
 from ..clock import FOREVER
@@ -12,7 +13,7 @@ from ..contracts.tiers import is_continuous
 from ..delivery.channel import Channel
 from ..errors import CumulativeMismatch, MalformedEvent, PushContradicted
 from ..journal.recorder import Recorder
-from ..markets.table import IGNORED, Again, Handled, MarketTable
+from ..markets.table import Again, Handled, MarketTable
 from ..positions.leverage_tiers import LeverageTiers
 from ..weak_list import WeakList
 from .follower import Follower
@@ -147,17 +148,28 @@ class Intake:
         held, self._held_back, self.release_due = self._held_back or [], None, FOREVER
         if held:
             self._recorder.note("release")
-        return [arrival for arrival in held if self._deliver(arrival)]
+        changed, interruption = [], None
+        for arrival in held:
+            try:
+                if self._deliver(arrival):
+                    changed.append(arrival)
+            except BaseException as error:  # such as Ctrl-C; the others are delivered all the same
+                interruption = error
+        if interruption is not None:
+            raise interruption
+        return changed
 
     def _deliver(self, arrival: Arrival) -> bool:
         """Apply a push to all tables, then tell it; returns whether it changed something."""
         tables = self._tables if self.knows_tables else self._find_tables()
-        handled = [self._handled(table, arrival) for table in tables]
+        handled: list[Handled] = []
+        interruption = self._hand_to(tables, arrival, handled)
         for _ in range(_LOOKS):  # a reload may replace a table while this waits for its lock
             if self.knows_tables:
                 break
             before, tables = tables, self._find_tables()
-            handled += [self._handled(table, arrival) for table in tables if table not in before]
+            others = [table for table in tables if table not in before]
+            interruption = self._hand_to(others, arrival, handled) or interruption
         self.knows_tables = self.knows_tables and not self._has_failed
         if not isinstance(arrival.event, PartialEvent):
             self._events.publish(arrival.event)
@@ -174,6 +186,8 @@ class Intake:
             self.counts["duplicates"] += 1
         if contradicted is not None:
             self._contradicted(arrival, contradicted)
+        if interruption is not None:
+            raise interruption
         return is_applied
 
     def _find_tables(self) -> tuple[MarketTable, ...]:
@@ -192,14 +206,21 @@ class Intake:
         self._tables = tuple(tables)
         return self._tables
 
-    def _handled(self, table: MarketTable, arrival: Arrival) -> Handled:
-        try:
-            return table.handle(arrival)
-        except Exception as error:
-            logger.exception("contractInfo: %s could not be applied", arrival.event)
-            self._reports.report(error)
-            self._doubts.ask_for(Again.SETTLED)
-            return IGNORED
+    def _hand_to(self, tables: Iterable[MarketTable], arrival: Arrival, handled: list[Handled]) -> BaseException | None:
+        """Have tables apply a push, and add to `handled` what became of it. Returns what has interrupted one of them,
+        such as Ctrl-C; the others have the push all the same."""
+        interruption = None
+        for table in tables:
+            try:
+                handled.append(table.handle(arrival))
+            except Exception as error:
+                logger.exception("contractInfo: %s could not be applied", arrival.event)
+                self._reports.report(error)
+                self._doubts.ask_for(Again.SETTLED)
+            except BaseException as error:
+                interruption = error
+                self._doubts.ask_for(Again.SETTLED)
+        return interruption
 
     def _contradicted(self, arrival: Arrival, known: ContractInfoEvent) -> None:
         """A push contradicts `known`, which came before it and claims to be newer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import logging
 import threading
 import time
@@ -17,9 +18,10 @@ from ccxt_contractinfo.delivery import subscription
 from ccxt_contractinfo.delivery import threads as module
 from ccxt_contractinfo.delivery.channel import Channel
 from ccxt_contractinfo.delivery.subscription import Subscription
-from ccxt_contractinfo.delivery.threads import Watcher
+from ccxt_contractinfo.delivery.threads import Updates, Watcher
 from tests.conftest import PATIENCE, Inbox, eventually, held_by_another_thread
 from tests.delivery.items import Item, contract_of, item
+from tests.interrupting import Interrupt
 
 
 def everything(item: Any) -> bool:
@@ -325,6 +327,32 @@ def test_ctrl_c_while_a_thread_is_started(channel: Channel, monkeypatch: pytest.
     channel.publish(item("B"))
     assert [item("A"), item("B")] == bot.told.wait(2)
     assert not bot.was_entered_twice
+
+
+def test_a_publishing_that_is_interrupted_reaches_every_receiver(channel: Channel) -> None:
+    """Ctrl-C at whatever moment of a publishing has all receivers told, each once, or none of them."""
+    inboxes = Inbox(), Inbox()
+    for inbox in inboxes:
+        channel.subscribe(inbox)
+    watcher, updates = channel.watch(), channel.receive(functools.partial(Updates[Item], object()))
+    for number in itertools.count():
+        with Interrupt(number + 1) as interrupt:
+            channel.publish(item("A", number))
+        end = item("B", number)
+        channel.publish(end)
+        told = [[], []]
+        while end not in told[0]:
+            told[0] += watcher.wait(everything, PATIENCE)
+        while end not in told[1]:
+            told[1].append(next(updates))
+        for inbox in inboxes:
+            told.append(inbox.wait_for(lambda inbox=inbox, end=end: end in inbox.items))
+            inbox.items.clear()
+        assert told[0] in ([item("A", number), end], [end]), interrupt.where
+        assert all(each == told[0] for each in told), interrupt.where
+        if not interrupt.where:
+            break
+    assert number > 20
 
 
 def test_a_cancelled_callback_is_told_nothing_more(channel: Channel) -> None:

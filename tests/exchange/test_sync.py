@@ -1538,7 +1538,7 @@ def test_partial_markets(sim: BinanceSimulator, live: Any, inbox: Inbox, change:
     live.set_markets([{name: value for name, value in market.items() if value is not ...}])
     sim.set_brackets("BTCUSDT", PUSHED)
     sim.set_status("BTCUSDT", "TRADING_HALT")
-    inbox.wait(2)
+    inbox.wait_for(lambda: "TRADING_HALT" in [update["status"] for update in inbox.items])
     assert "TRADING_HALT" == live.market("BTC/USDT:USDT")["status"]
     assert {"min": 11, "max": 50} == live.market("BTC/USDT:USDT")["limits"]["leverage"]
 
