@@ -19,18 +19,18 @@ class Backlog:
         self._limit = limit
         self._key = key
         self._items: deque[Any] = deque()
-        self.last: Any = None
-        """The item that was added last; it may have been taken."""
+        self.last = 0
+        """The number of the item that was added last; not the item, which would live on when it is taken."""
         self._latest: dict[Hashable, Any] | None = None
 
     def __len__(self) -> int:
         return len(self._items) if self._latest is None else len(self._latest)
 
-    def add(self, item: Any) -> int:
-        """Append an item; returns how many older ones were dropped for it."""
+    def add(self, item: Any, number: int = 0) -> int:
+        """Append an item; returns how many older ones were dropped for it. `last` becomes its number."""
         if self._latest is None:
             self._items += (item,)  # no call, so that Ctrl-C cannot come before the next line
-            self.last = item
+            self.last = number
             if len(self._items) <= self._limit:
                 return 0
             count = len(self._items)
@@ -41,7 +41,7 @@ class Backlog:
             return count - len(self._latest)
         before = len(self._latest)
         self._put(item)
-        self.last = item
+        self.last = number
         return before + 1 - len(self._latest)
 
     def take(self) -> Any:

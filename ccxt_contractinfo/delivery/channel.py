@@ -49,6 +49,8 @@ class Channel:
         self.failed = failed
         self.make: Make = make or _itself
         self.dropped = 0
+        self._number = 0
+        """How many items were published."""
         self._lock = threading.RLock()
         self.limit = limit
         self._history: deque[Any] = deque(maxlen=history)
@@ -64,22 +66,23 @@ class Channel:
     def publish(self, item: Any) -> None:
         """Hand an item to every receiver, each once, even if it is interrupted, as by Ctrl-C."""
         with self._lock:
+            number = self._number = self._number + 1
             self._history.append(item)
             try:
-                self._offer(item)
+                self._offer(item, number)
             except BaseException:
-                self._offer(item, is_again=True)
+                self._offer(item, number, is_again=True)
                 raise
 
-    def _offer(self, item: Any, *, is_again: bool = False) -> None:
+    def _offer(self, item: Any, number: int, *, is_again: bool = False) -> None:
         for subscription in self._subscriptions:
             if subscription.is_cancelled:
                 self._subscriptions = self._not_cancelled()
             else:
-                self.dropped += subscription.offer(item, is_again=is_again)
+                self.dropped += subscription.offer(item, number, is_again=is_again)
         for ref in self._watchers.refs:
             if (watcher := ref()) is not None:
-                self.dropped += watcher.offer(item, is_again=is_again)
+                self.dropped += watcher.offer(item, number, is_again=is_again)
 
     def subscribe(
         self,

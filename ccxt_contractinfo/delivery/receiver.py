@@ -53,15 +53,16 @@ class Receiver(ABC):
         """Whether only the caller can be waiting."""
         return False
 
-    def offer(self, item: Any, *, is_again: bool = False) -> int:
+    def offer(self, item: Any, number: int = 0, *, is_again: bool = False) -> int:
         """Take an item without waiting; returns how many older ones were dropped for it.
 
+        :param number: the item's, from 1 on; 0: it is not offered again
         :param is_again: the last offer was interrupted; take the item if that has not been done
         """
         if self._filter is not None and not self._filter(item):
             return 0
         with self._lock:
-            dropped = 0 if is_again and self._backlog.last is item else self._backlog.add(item)
+            dropped = 0 if is_again and self._backlog.last == number else self._backlog.add(item, number)
             self._notify()
         return dropped
 
@@ -123,9 +124,9 @@ class Iteration(Receiver):
         super().__init__(filter, backlog, make)
         self._owner: object = owner
 
-    def offer(self, item: Any, *, is_again: bool = False) -> int:
+    def offer(self, item: Any, number: int = 0, *, is_again: bool = False) -> int:
         """Take an item without waiting, but none after the end; returns how many older ones were dropped for it."""
-        return 0 if self._error is not None else super().offer(item, is_again=is_again)
+        return 0 if self._error is not None else super().offer(item, number, is_again=is_again)
 
     def close(self) -> None:
         """Give nothing more to any caller; what has not been given is dropped. From any thread."""

@@ -8,6 +8,7 @@ import itertools
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from ccxt_contractinfo.delivery import threads as module
 from ccxt_contractinfo.delivery.channel import Channel
 from ccxt_contractinfo.delivery.subscription import Subscription
 from ccxt_contractinfo.delivery.threads import Updates, Watcher
-from tests.conftest import PATIENCE, Inbox, eventually, held_by_another_thread
+from tests.conftest import PATIENCE, Inbox, eventually, gone, held_by_another_thread
 from tests.delivery.items import Item, contract_of, item
 from tests.interrupting import Interrupt
 
@@ -353,6 +354,20 @@ def test_a_publishing_that_is_interrupted_reaches_every_receiver(channel: Channe
         if not interrupt.where:
             break
     assert number > 20
+
+
+def test_an_item_lives_no_longer_than_its_receivers_need_it() -> None:
+    """What was given to all receivers is kept by none: an error has a traceback, and so all that it went through."""
+    channel, told = Channel("errors", type, 10, print), Inbox()
+    channel.subscribe(lambda error: told(str(error)))
+    watcher, error = channel.watch(), ValueError("wrong")
+    reference = weakref.ref(error)
+    channel.publish(error)
+    del error
+    told.wait()
+    watcher.wait(everything, PATIENCE)
+    eventually(lambda: gone(reference))
+    channel.finish(deadline())
 
 
 def test_a_cancelled_callback_is_told_nothing_more(channel: Channel) -> None:
