@@ -360,7 +360,7 @@ def test_an_item_lives_no_longer_than_its_receivers_need_it() -> None:
     """What was given to all receivers is kept by none: an error has a traceback, and so all that it went through."""
     channel, told = Channel("errors", type, 10, print), Inbox()
     channel.subscribe(lambda error: told(str(error)))
-    watcher, error = channel.watch(), ValueError("wrong")
+    watcher, error = channel.watch(), ccxt.NetworkError("wrong")
     reference = weakref.ref(error)
     channel.publish(error)
     del error
