@@ -249,8 +249,9 @@ def _asyncio_push(found: Results) -> str:
 CPU: of all threads of the process, from when it was ready to the last push that was given. On the loop's thread: the
 part of it that other tasks have to wait for. Wall: from the first byte sent. Given: how many of the pushes the user's
 code was called with, or had returned; ccxt.pro keeps the newest of a burst. contractinfo has its default settings, but
-for a `settle_time` that keeps comparisons with REST out of the burst. ccxt.pro's are beside it as what a loop pays to
-read a push at all: they keep no markets.
+for a `settle_time` that keeps comparisons with REST out of the burst, and a `buffer_size` that holds all of it: the
+reader does not wait for a loop that is slower. ccxt.pro's are beside it as what a loop pays to read a push at all: they
+keep no markets.
 
 {_table(names, rows)}
 {_table(["what gets it", "what happens to each push", "versions"], does)}{skipped}
