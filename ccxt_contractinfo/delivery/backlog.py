@@ -19,7 +19,7 @@ class Backlog:
         self._limit = limit
         self._key = key
         self._items: deque[Any] = deque()
-        self.last = 0
+        self._last = 0
         """The number of the item that was added last; not the item, which would live on when it is taken."""
         self._latest: dict[Hashable, Any] | None = None
 
@@ -27,10 +27,15 @@ class Backlog:
         return len(self._items) if self._latest is None else len(self._latest)
 
     def add(self, item: Any, number: int = 0) -> int:
-        """Append an item; returns how many older ones were dropped for it. `last` becomes its number."""
+        """Append an item; returns how many older ones were dropped for it.
+
+        :param number: the item's, from 1 on; the item that was added last is not added again. 0: it has none
+        """
+        if number and number == self._last:
+            return 0
         if self._latest is None:
             self._items += (item,)  # no call, so that Ctrl-C cannot come before the next line
-            self.last = number
+            self._last = number
             if len(self._items) <= self._limit:
                 return 0
             count = len(self._items)
@@ -41,7 +46,7 @@ class Backlog:
             return count - len(self._latest)
         before = len(self._latest)
         self._put(item)
-        self.last = number
+        self._last = number
         return before + 1 - len(self._latest)
 
     def take(self) -> Any:

@@ -71,18 +71,18 @@ class Channel:
             try:
                 self._offer(item, number)
             except BaseException:
-                self._offer(item, number, is_again=True)
+                self._offer(item, number)
                 raise
 
-    def _offer(self, item: Any, number: int, *, is_again: bool = False) -> None:
+    def _offer(self, item: Any, number: int) -> None:
         for subscription in self._subscriptions:
             if subscription.is_cancelled:
                 self._subscriptions = self._not_cancelled()
             else:
-                self.dropped += subscription.offer(item, number, is_again=is_again)
+                self.dropped += subscription.offer(item, number)
         for ref in self._watchers.refs:
             if (watcher := ref()) is not None:
-                self.dropped += watcher.offer(item, number, is_again=is_again)
+                self.dropped += watcher.offer(item, number)
 
     def subscribe(
         self,

@@ -53,16 +53,15 @@ class Receiver(ABC):
         """Whether only the caller can be waiting."""
         return False
 
-    def offer(self, item: Any, number: int = 0, *, is_again: bool = False) -> int:
-        """Take an item without waiting; returns how many older ones were dropped for it.
+    def offer(self, item: Any, number: int = 0) -> int:
+        """Take an item without waiting, once if it is offered again; returns how many older ones were dropped for it.
 
-        :param number: the item's, from 1 on; 0: it is not offered again
-        :param is_again: the last offer was interrupted; take the item if that has not been done
+        :param number: the item's, see `Backlog.add`
         """
         if self._filter is not None and not self._filter(item):
             return 0
         with self._lock:
-            dropped = 0 if is_again and self._backlog.last == number else self._backlog.add(item, number)
+            dropped = self._backlog.add(item, number)
             self._notify()
         return dropped
 
@@ -124,9 +123,9 @@ class Iteration(Receiver):
         super().__init__(filter, backlog, make)
         self._owner: object = owner
 
-    def offer(self, item: Any, number: int = 0, *, is_again: bool = False) -> int:
+    def offer(self, item: Any, number: int = 0) -> int:
         """Take an item without waiting, but none after the end; returns how many older ones were dropped for it."""
-        return 0 if self._error is not None else super().offer(item, number, is_again=is_again)
+        return 0 if self._error is not None else super().offer(item, number)
 
     def close(self) -> None:
         """Give nothing more to any caller; what has not been given is dropped. From any thread."""

@@ -81,16 +81,15 @@ class Subscription(ABC):
         self._is_cancelled = True
         self._cancelled()
 
-    def offer(self, item: Any, number: int = 0, *, is_again: bool = False) -> int:
-        """Take an item without waiting; returns how many older ones were dropped for it.
+    def offer(self, item: Any, number: int = 0) -> int:
+        """Take an item without waiting, once if it is offered again; returns how many older ones were dropped for it.
 
-        :param number: the item's, from 1 on; 0: it is not offered again
-        :param is_again: the last offer was interrupted; take the item if that has not been done
+        :param number: the item's, see `Backlog.add`
         """
         if self.is_cancelled or (self._filter is not None and not self._filter(item)):
             return 0
         with self._lock:
-            dropped = 0 if is_again and self._backlog.last == number else self._backlog.add(item, number)
+            dropped = self._backlog.add(item, number)
             if dropped:
                 self._covered = 0  # the newer item replaced an older one
         self._notify()

@@ -99,20 +99,19 @@ class ThreadSubscription(Subscription):
     def _has_item(self, thread: threading.Thread) -> bool:
         """Wait for an item; False where this thread, the subscription's, should end."""
         while self._thread is thread and not self.is_cancelled:
-            if self._backlog or self._alarm.sleep(lambda: not self._is_idle, LINGER):
-                if self._backlog:
-                    return True
-                if not self._is_finishing:
-                    continue
+            if self._backlog:
+                return True
+            is_woken = self._alarm.sleep(self._has_to_act, LINGER)
+            if self._backlog or (is_woken and not self._is_finishing):
+                continue
             with self._lock:
                 if self._thread is thread and not self._backlog:
                     self._thread, self._is_finishing = None, False
         return False
 
-    @property
-    def _is_idle(self) -> bool:
-        """Whether the thread has to wait for something to do."""
-        return not (self._backlog or self._is_finishing or self.is_cancelled)
+    def _has_to_act(self) -> bool:
+        """Whether the thread has something to do, or is to end."""
+        return bool(self._backlog) or self._is_finishing or self.is_cancelled
 
     def _is_concerned(self, item: Any) -> bool:
         assert self._concerns is not None
@@ -128,7 +127,7 @@ class _Alarm:
     def __init__(self) -> None:
         self._is_asleep = False
         self._lock = threading.Lock()
-        self._lock.acquire()  # whoever rings releases it
+        self._lock.acquire()  # `ring` releases it
 
     def ring(self) -> None:
         """Wake the thread, if it sleeps or is about to."""
