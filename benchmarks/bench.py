@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,10 +69,8 @@ class Bench:
         """
         if shutil.which("valgrind") is None:
             raise SubjectError("it needs valgrind")
-        counting = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-        order = {"do": "burst", "rate": None}
-        job = {"settle_time": 600, "buffer_size": count}
-        result = self._run(subject, kind, count, contracts, order, prefix=counting, **job)
+        counting = ("env", "PYTHONHASHSEED=0", "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+        result = self.burst(subject, kind, count, contracts, prefix=counting, buffer_size=count)
         if result["lost"]:
             raise SubjectError(f"{subject} has lost {result['lost']} of {count} pushes")
         counted = next(line for line in result["errors"] if "Collected" in line)
@@ -93,9 +90,8 @@ class Bench:
         rate = order["rate"] or 1000
         job = {"patience": 60 + count / rate, **job}
         job |= {"port": self.port, "kind": kind, "count": count, "contracts": contracts}
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
         patience = 600 + 2 * count / rate
-        with Process(f"benchmarks.subjects.{subject}", job, patience, environment, prefix) as process:
+        with Process(f"benchmarks.subjects.{subject}", job, patience, prefix=prefix) as process:
             process.heard()  # it is ready
             sent = self.server.ask(**order, kind=kind, count=count)
             result = process.heard()
