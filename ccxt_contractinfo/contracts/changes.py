@@ -172,6 +172,7 @@ def apply_event(market: Mapping[str, Any], event: ContractInfoEvent, words: Word
 
 
 def _any_change(market: Mapping[str, Any], event: ContractInfoEvent, words: Words) -> Change:
+    """What an event changes in a contract, whatever that is."""
     new: Market = {
         **market,
         "info": {**market["info"], **_info(market, event, words)},

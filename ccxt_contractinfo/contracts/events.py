@@ -14,10 +14,9 @@ SubType = Literal["linear", "inverse"]
 """ccxt's words for contracts that are margined in the quote currency, and in the base coin."""
 
 
+# A push has many: a tuple takes a fifth of the time that a frozen dataclass takes to make.
 class Bracket(NamedTuple):
     """One leverage bracket, as pushed.
-
-    A push has many: a tuple takes a fifth of the time that a frozen dataclass takes to make.
 
     Notionals and `cumulative` are in the quote currency; in the base coin for inverse contracts. Numbers are int or
     float, as JSON gave them. `number` counts from 1; `maintenance_margin_rate` lies in 0..1.

@@ -110,9 +110,8 @@ class _Entries(dict[str, Entry]):
         for place, entry in enumerate(entries):
             if id_of(entry) is not None:
                 kept, faults = (entry, []) if is_plain else _plain(entry)
-                if faults or not _fits(kept):
-                    for fault in [*faults, *_misfits(kept)]:
-                        self._note(entry["symbol"], fault)
+                for fault in [*faults, *_misfits(kept)]:
+                    self._note(entry["symbol"], fault)
                 self._take(kept, sub_type)
             else:
                 self._nameless.append(MalformedEvent(f"symbols[{place}]", entry, _NAMED))
@@ -186,6 +185,8 @@ def _fits(entry: Entry) -> bool:
 
 def _misfits(entry: Entry) -> list[MalformedEvent]:
     """The fields of which ccxt makes a market, where they are something else."""
+    if _fits(entry):
+        return []
     odd = [
         MalformedEvent(name, entry[name], f"a {'text' if kind is str else 'list'}, as in exchangeInfo")
         for name, kind in _OF_MARKETS.items()
