@@ -9,6 +9,7 @@ import inspect
 import os
 import socket
 import ssl
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -80,7 +81,7 @@ def dial(endpoint: Endpoint, timeout: float, hold: Hold, passed: Passed = ignore
         passed("proxy", sock)
     if target.scheme == "wss":
         sock.settimeout(left())
-        sock = _tls_context(endpoint.verify).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        sock = _under_tls(sock, host, _tls_context(endpoint.verify))
         hold(sock)
         sock.do_handshake()
         passed("tls", sock)
@@ -216,6 +217,19 @@ def _address(host: str, port: int, left: Callable[[], float], *, only_ipv4: bool
     if not addresses or (only_ipv4 and addresses[0][0] != socket.AF_INET):
         raise ConnectionLost(f"{host} has no address{' of IPv4, and SOCKS4 knows no other' if only_ipv4 else ''}")
     return str(addresses[0][4][0])
+
+
+def _under_tls(sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """The socket under TLS, before its handshake. If that fails, no socket stays open."""
+    try:
+        return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    except Exception as error:
+        # Before 3.13, Python leaves the socket that it has just made open, and only its own frame still knows it: the
+        # peer has reset the connection at this moment, or the host's name cannot be encoded.
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if isinstance(made := frame.f_locals.get("self"), ssl.SSLSocket):
+                made.close()
+        raise
 
 
 def _tls_context(verify: bool | str) -> ssl.SSLContext:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import select
 import socket
+import ssl
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ from ccxt_contractinfo.errors import ConnectionLost, HandshakeTimeout
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.stream.dial import dial
 from ccxt_contractinfo.venues.endpoint import Endpoint
-from tests.conftest import FAST, PATIENCE, Inbox, eventually
+from tests.conftest import FAST, PATIENCE, Inbox, eventually, open_sockets
 from tests.servers import http_proxy, make_certificate, read_head, serving, socks_proxy, tls_front
 
 
@@ -76,6 +79,46 @@ def test_a_certificate_that_is_not_trusted(tls_port: int) -> None:
     error = error_of(f"wss://127.0.0.1:{tls_port}/market/ws")
     assert isinstance(error, ConnectionLost)
     assert "certificate is not trusted" in str(error)
+
+
+def test_a_peer_that_resets_before_tls_begins(mocker: MockerFixture) -> None:
+    """A peer may reset just when the socket is handed over to TLS; then no socket stays open, even while the error
+    lives."""
+    held: list[socket.socket] = []
+
+    def reset(sock: socket.socket) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+
+    def context_once_it_was_reset(verify: bool | str) -> ssl.SSLContext:
+        gone = select.poll()
+        gone.register(held[0])
+        eventually(lambda: any(event & select.POLLHUP for _, event in gone.poll(0)))
+        return ssl.create_default_context()
+
+    mocker.patch("ccxt_contractinfo.stream.dial._tls_context", context_once_it_was_reset)
+    with serving(reset) as port:
+        before = open_sockets()
+        with pytest.raises(ConnectionResetError):
+            dial(Endpoint(f"wss://127.0.0.1:{port}"), PATIENCE, held.append)
+        assert open_sockets() <= before
+
+
+def test_a_host_name_that_tls_cannot_encode() -> None:
+    """A name that only a proxy has to resolve may be none; then no socket stays open, even while the error lives."""
+
+    def agree(sock: socket.socket) -> None:
+        read_head(sock)
+        sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        sock.settimeout(PATIENCE)
+        sock.recv(1)
+
+    with serving(agree) as port:
+        before = open_sockets()
+        error = error_of("wss://no..host/market/ws", proxy=f"http://127.0.0.1:{port}")
+        eventually(lambda: open_sockets() <= before)
+    assert isinstance(error, ConnectionLost)
+    assert "no..host" in str(error)
 
 
 def test_tls_on_a_plain_port(sim: BinanceSimulator) -> None:
