@@ -54,6 +54,11 @@ class Contract:
         """Whether it is a future with a date in its id."""
         return bool(re.search(r"_\d{6}$", self.id))
 
+    def copy(self) -> Contract:
+        """Another contract like this one as it was made; entries and brackets are replaced as a whole, never changed in
+        place."""
+        return Contract(self.entry, self.brackets, self.inverse, self.price, self.first_price)
+
     def update(self, *, status: str | None = None, **fields: Any) -> None:
         """Change fields of the entry by exchangeInfo's names, `status` by either."""
         if status is not None:

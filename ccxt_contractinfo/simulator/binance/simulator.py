@@ -222,8 +222,9 @@ class BinanceSimulator(Simulator):
         """
 
         def act() -> None:
+            now = self._server.now()
             for id in ids:
-                self._account.close(self._universe[id], self._server.now())
+                self._account.close(self._universe[id], now)
                 self._universe.remove(id)
 
         self._call(act)

@@ -6,7 +6,6 @@ All times are ms since the epoch. The same seed, id and hour give the same contr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from random import Random
@@ -24,12 +23,9 @@ class Universe:
     def __init__(self, seed: int, now: int) -> None:
         """Make the universe of `seed` as it stands at `now`, ms (which decides the dates)."""
         self._seed = seed
-        self._contracts: dict[str, Contract] = {}
-        self._by_stream: dict[str, str] = {}
-        for contract in _generated(seed, now // HOUR * HOUR):
-            # Shallow copies do: entries and brackets are replaced as a whole, never changed in place.
-            self.add(replace(contract))
-        self.spot_symbols = [spot_entry(base, quote, seed) for base, quote in spot_pairs()]
+        self._contracts = {id: contract.copy() for id, contract in _generated(seed, now // HOUR * HOUR).items()}
+        self._by_stream = {id.lower(): id for id in self._contracts}
+        self.spot_symbols = _spot_symbols(seed)
 
     def __iter__(self) -> Iterator[Contract]:
         return iter(self._contracts.values())
@@ -95,9 +91,15 @@ class Universe:
 
 
 @lru_cache(maxsize=4)
-def _generated(seed: int, now: int) -> tuple[Contract, ...]:
-    """The contracts as they are made; kept, because a test suite makes the same ones hundreds of times."""
-    return tuple(_generate(seed, now))
+def _generated(seed: int, now: int) -> dict[str, Contract]:
+    """The contracts as they are made, by id; kept, because a test suite makes the same ones hundreds of times."""
+    return {contract.id: contract for contract in _generate(seed, now)}
+
+
+@lru_cache(maxsize=4)
+def _spot_symbols(seed: int) -> list[Entry]:
+    """The spot pairs, which never change; kept, too."""
+    return [spot_entry(base, quote, seed) for base, quote in spot_pairs()]
 
 
 def _generate(seed: int, now: int) -> Iterator[Contract]:
