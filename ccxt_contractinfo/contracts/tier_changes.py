@@ -53,10 +53,9 @@ def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> li
     changes: list[TierChange] = []
     last = None
     for low, high, was, now in _ranges(old, new):
-        terms = (was[:2], now[:2])
-        if was[:2] == now[:2]:
+        if was is now or was[:2] == now[:2]:
             last = None
-        elif terms == last:
+        elif (terms := (was[:2], now[:2])) == last:
             changes[-1]["maxNotional"] = high
         else:
             changes.append(_change(low, high, was, now))
@@ -178,6 +177,8 @@ def _difference(new: Any, old: Any) -> Any:
         return None
     if isinstance(new, Decimal) and isinstance(old, Decimal):
         return EXACT.subtract(new, old)
+    if new == old:
+        return 0.0
     if abs(new) + abs(old) < _LARGE:
         units, old_units = round(new * _UNITS), round(old * _UNITS)
         if units / _UNITS == new and old_units / _UNITS == old:

@@ -19,7 +19,7 @@ EXACT = Context(prec=60)
 """In it, sums and products of what floats can hold are exact; a quotient has 60 digits. A thread's own context may be
 anything."""
 
-_NOTIONAL_FLOOR = attrgetter("notional_floor")
+_NOTIONAL_FLOOR, _MIN_LEVERAGE, _MAX_LEVERAGE = map(attrgetter, ("notional_floor", "min_leverage", "max_leverage"))
 
 _NUMBERS = ("tier", "minNotional", "maxNotional", "maintenanceMarginRate", "maxLeverage")
 """The numbers of a tier, in the order of `TierNames`."""
@@ -105,12 +105,10 @@ def is_continuous(brackets: Iterable[Bracket]) -> bool:
     return True
 
 
-def leverage_limits(brackets: Iterable[Bracket], number: Number = float) -> dict[str, Any]:
+def leverage_limits(brackets: Sequence[Bracket], number: Number = float) -> dict[str, Any]:
     """The least and the greatest leverage over all brackets, as ccxt's ``limits['leverage']``."""
-    leverages = [(bracket.min_leverage, bracket.max_leverage) for bracket in brackets]
-    lowest, highest = zip(*leverages, strict=True)
     make = _MAKERS.get(number) or _maker(number)
-    return {"min": make(min(lowest)), "max": make(max(highest))}
+    return {"min": make(min(map(_MIN_LEVERAGE, brackets))), "max": make(max(map(_MAX_LEVERAGE, brackets)))}
 
 
 def with_number(tiers: Iterable[LeverageTier], number: Number, words: Words) -> list[LeverageTier]:
