@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal, TypedDict, TypeVar
 
@@ -61,7 +62,7 @@ class UpdateRecord:
     """What an event changed, as much of it as users are told: from it each subscriber's own update is made. It holds
     parts of markets and of other records, so that nothing of it is given to users. Never changed; for any thread."""
 
-    __slots__ = ("_directions", "_state", "event", "kinds", "previous", "source", "tiers")
+    __slots__ = ("_directions", "_state", "_tier_changes", "event", "kinds", "previous", "source", "tiers")
 
     def __init__(self, event: ContractInfoEvent, change: Change, source: Source, words: Words) -> None:
         market = change.market
@@ -74,7 +75,9 @@ class UpdateRecord:
             market["info"].get(words.contract_type, ""),
             *_STATE(market),
         )  # and not the market, which is large
+        # Found when a subscriber wants them; where several do at a time, each may find them: they are equal.
         self._directions: set[str] | None = None
+        self._tier_changes: list[TierChange] | None = None
 
     @property
     def id(self) -> str:
@@ -92,6 +95,11 @@ class UpdateRecord:
         if self._directions is None:
             self._directions = _directions(self.kinds, self.previous.get("leverageTiers"), self.tiers)
         return self._directions
+
+    def _own_tier_changes(self, before: list[LeverageTier], tiers: list[LeverageTier]) -> list[TierChange]:
+        if self._tier_changes is None:
+            self._tier_changes = tier_changes(before, tiers)
+        return [each.copy() for each in self._tier_changes]
 
     def update(self) -> ContractInfo:
         """Make a new update for one subscriber, who may change it; quick enough to do so for each."""
@@ -111,7 +119,7 @@ class UpdateRecord:
             "expiry": expiry,
             "delisting": delisting,
             "tiers": own_tiers(tiers) if tiers and (event.brackets or has_tiers) else None,
-            "tierChanges": tier_changes(before, tiers) if has_tiers and before and tiers else None,
+            "tierChanges": self._own_tier_changes(before, tiers) if has_tiers and before and tiers else None,
             "kinds": list(self.kinds),
             "previous": {**self.previous, "leverageTiers": own_tiers(before)} if before else self.previous.copy(),
             "source": self.source,
@@ -128,6 +136,10 @@ def own(value: T) -> T:
 
 def _own(value: Any) -> Any:
     if isinstance(value, list):
+        if _DICT.issuperset(map(type, value)) and _NESTED.isdisjoint(
+            map(type, chain.from_iterable(map(dict.values, value)))
+        ):
+            return list(map(dict.copy, value))  # as brackets are
         return [_own(each) if type(each) in _NESTED else each for each in value]
     items = value.copy()
     if not _NESTED.isdisjoint(map(type, value.values())):  # most have plain values alone
@@ -138,6 +150,7 @@ def _own(value: Any) -> Any:
 
 
 _NESTED = frozenset({dict, list})
+_DICT = frozenset({dict})
 
 
 def own_tiers(tiers: list[LeverageTier]) -> list[LeverageTier]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import ccxt
 import pytest
+from pytest_mock import MockerFixture
 
+from ccxt_contractinfo.contracts import updates
 from ccxt_contractinfo.contracts.changes import Market, apply_event, complete
 from ccxt_contractinfo.contracts.updates import ContractInfo, UpdateRecord
 from ccxt_contractinfo.venues.binance.pushes import parse_event
@@ -95,6 +98,31 @@ def test_a_repeated_bracket_push_carries_its_tiers() -> None:
     update = updated(known, {**IOTA, "cs": "SETTLING"})
     assert known["leverageTiers"] == update["tiers"]
     assert ["settling", "status"] == update["kinds"]
+
+
+def test_updates_share_nothing(mocker: MockerFixture) -> None:
+    """Each subscriber's update is equal to the others', and shares no dict and no list with them or with the markets;
+    what changed in the tiers is found once for all."""
+    known = apply_event(market_of(), parse_event(IOTA), WORDS).market
+    event = parse_event({**IOTA, "bks": [{**each, "ma": 1} for each in IOTA["bks"]]})
+    change = apply_event(known, event, WORDS)
+    record = UpdateRecord(event, change, "stream", WORDS)
+    find = mocker.spy(updates, "tier_changes")
+    one, other = record.update(), record.update()
+    assert one == other
+    assert one["tierChanges"]
+    assert 1 == find.call_count
+    given = set(map(id, mutable(one)))
+    for shared in (other, known, change.market, event.raw):
+        assert given.isdisjoint(map(id, mutable(shared)))
+
+
+def mutable(value: Any) -> Iterator[Any]:
+    """The dicts and lists in a value."""
+    if isinstance(value, dict | list):
+        yield value
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from mutable(each)
 
 
 def test_a_perpetual_that_is_delisted() -> None:
