@@ -59,13 +59,13 @@ class ExchangeInfo(Snapshot):
         self.sub_type: SubType = sub_type
         self.asked = asked
         self._text = text
-        self._entries: _Entries | None = None
+        self._entries: _Entries | _UsualEntries | None = None
         tail = text.partition('"symbols"')[2]
         digest = hash(tail)  # of 64 bits: texts that differ do not have the same one by chance
         if previous is not None and tail and digest == previous.hash:
             self.contents = previous
         else:
-            self._entries = _told(text, sub_type)
+            self._entries = _told(text, sub_type, previous)
             self.contents = self._entries.contents(digest)
         time = _SERVER_TIME.search(text)
         self.has_time = time is not None
@@ -89,9 +89,9 @@ class ExchangeInfo(Snapshot):
         """See `Snapshot`."""
         return event_of(self.entry(id), self.sub_type, self.time, brackets)
 
-    def _by_id(self) -> _Entries:
+    def _by_id(self) -> _Entries | _UsualEntries:
         if self._entries is None:
-            self._entries = _told(self._text, self.sub_type)
+            self._entries = _told(self._text, self.sub_type, self.contents)
         return self._entries
 
 
@@ -134,6 +134,55 @@ class _Entries(dict[str, Entry]):
 
     def _note(self, id: str, fault: MalformedEvent) -> None:
         self._malformed.setdefault(id, MalformedEvent(f"{id}.{fault.field}", fault.value, fault.expected))
+
+
+class _UsualEntries:
+    """The entries of an answer by contract id, if nothing in it is invalid: a short way, for most answers are so. Each
+    entry is read by itself, so that other threads wait for no more than one; and not at all, if an earlier answer had
+    the same.
+
+    :param previous: those of the earlier answer
+    :raises MalformedEvent: if anything is invalid; what, `_Entries` says
+    """
+
+    def __init__(self, text: str, sub_type: SubType, previous: Contents | None) -> None:
+        from .entry_texts import entry_texts  # a program that only loads markets need not wait for its imports
+
+        self._raw: dict[str, bytes] = {}
+        self._read: dict[int, str] = {}
+        self._states: dict[str, State] = {}
+        entries = entry_texts(text)
+        for raw in entries:
+            digest = hash(raw)
+            id = None if previous is None else previous.read.get(digest)
+            if previous is not None and id is not None:
+                state = previous.states[id]
+            else:
+                id, state = _read(raw, sub_type)
+            self._raw[id], self._read[digest], self._states[id] = raw, id, state
+        if not entries or len(self._raw) != len(entries):
+            raise MalformedEvent("symbols", text, "entries, each of another contract")
+
+    def contents(self, hash: int) -> Contents:
+        return Contents(self._states, hash, read=self._read)
+
+    def __getitem__(self, id: str) -> Entry:
+        entry: Entry = orjson.loads(self._raw[id])
+        return entry
+
+
+def _read(raw: bytes, sub_type: SubType) -> tuple[str, State]:
+    """Which contract an entry is about, and its state. Raises `MalformedEvent` if anything in it is invalid."""
+    try:
+        entry, is_plain = _decoded(raw)
+    except (ValueError, RecursionError) as error:
+        raise MalformedEvent("symbols", raw, "valid JSON") from error
+    id = id_of(entry)
+    if id is not None and is_plain and not _misfits(entry):
+        state = state_of(entry, sub_type)
+        if _is_whole(state):
+            return id, state
+    raise MalformedEvent("symbols", entry, "a valid entry")
 
 
 def id_of(entry: Any) -> str | None:
@@ -217,7 +266,7 @@ def _is_plain(value: Any) -> bool:
         return False
 
 
-def _decoded(text: str) -> tuple[Any, bool]:
+def _decoded(text: str | bytes) -> tuple[Any, bool]:
     """What a text says, understood as far as ccxt does, and whether all that is plain JSON. Raises ValueError or
     RecursionError."""
     try:
@@ -344,7 +393,14 @@ def _coefficient(value: Any) -> float:
     raise MalformedEvent("notionalCoef", value, "a number above 0")
 
 
-def _told(text: str, sub_type: SubType) -> _Entries:
+def _told(text: str, sub_type: SubType, previous: Contents | None) -> _Entries | _UsualEntries:
+    try:
+        return _UsualEntries(text, sub_type, previous)
+    except MalformedEvent:
+        return _all_told(text, sub_type)
+
+
+def _all_told(text: str, sub_type: SubType) -> _Entries:
     try:
         answer, is_plain = _decoded(text)
         symbols = answer["symbols"]

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from random import Random
 from typing import Any
 
 import ccxt
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from ccxt_contractinfo.errors import MalformedEvent
 from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from ccxt_contractinfo.venues.binance.snapshot import (
     ExchangeInfo,
+    _all_told,
+    _told,
+    _UsualEntries,
     brackets_by_id,
     event_of,
     state_of,
@@ -81,6 +90,66 @@ def test_a_changed_answer_is_parsed() -> None:
     again = ExchangeInfo(exchange_info([entry(status="SETTLING")]), "linear", 0.0, 0, first.contents)
     assert {"IOTAUSDT": TRADING} == first.states
     assert {"IOTAUSDT": TRADING._replace(status="SETTLING")} == again.states
+
+
+def test_only_entries_that_changed_are_parsed(mocker: MockerFixture) -> None:
+    """Of an answer that repeats most of the one before, only what is new is parsed; each entry is there, though."""
+    first = snapshot(entry(), entry("BTCUSDT"), entry("ETHUSDT"))
+    changed = entry("BTCUSDT", status="SETTLING")
+    loads = mocker.spy(orjson, "loads")
+    told = [entry("ETHUSDT"), changed, entry("ADAUSDT")]
+    again = ExchangeInfo(exchange_info(told), "linear", 0.0, 0, first.contents)
+    assert [orjson.dumps(each) for each in told[1:]] == [call.args[0] for call in loads.call_args_list]
+    settling = TRADING._replace(status="SETTLING")
+    assert {"ETHUSDT": TRADING, "BTCUSDT": settling, "ADAUSDT": TRADING} == again.states
+    assert told == [again.entry(each["symbol"]) for each in told]
+
+
+VALUES = ["null", "true", "0", "-1", "1.5", "1e400", "9" * 400, "NaN", '""', '"1"', '"x"', "[]", "[[1]]", "{}", "101"]
+VALUES += [str(NEVER), str(NEVER + 1), r'"\ud800"', '"币安人生USDT"', "[", "}", "9" * 5000]
+VALUES += ["[" * depth + "]" * depth for depth in (300, 900, 2000)]
+
+
+def damaged(random: Random) -> str:
+    """An answer with something wrong, or something odd that is not."""
+    entries = [orjson.dumps(entry(id)).decode() for id in ("BTCUSDT", "ETHUSDT", "IOTAUSDT")]
+    at = random.randrange(len(entries))
+    choice = random.randrange(4)
+    if choice == 0:
+        entries.append(entries[at].replace("TRADING", random.choice(["TRADING", "SETTLING"])))
+    elif choice == 1:
+        entries[at] = random.choice(VALUES)
+    elif choice == 2:
+        entries[at] = f'{entries[at][:-1]},"{random.choice(["new", *entry()])}":{random.choice(VALUES)}}}'
+    text = f'{{"serverTime":1,"symbols":[{",".join(entries)}]}}'
+    cut = random.randrange(len(text))
+    return text if choice < 3 else text[:cut] + random.choice(["", "}", "]", ",", '"', "7", "\\"]) + text[cut + 1 :]
+
+
+def said(read: Callable[[], Any]) -> str:
+    try:
+        contents = read().contents(0)
+    except ccxt.BadResponse as error:
+        return str(error)
+    return repr((contents.states, {id: str(fault) for id, fault in contents.malformed.items()}, contents.nameless))
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32))
+def test_the_short_way_says_what_the_long_one_says(seed: int) -> None:
+    """Of many damaged answers, the short way takes none that the long one reads differently, to the type of each value;
+    neither if an answer before had some of the same entries."""
+    random = Random(seed)
+    before: Contents | None = None
+    taken = 0
+    for _ in range(300):
+        text = damaged(random)
+        assert said(partial(_all_told, text, "linear")) == said(partial(_told, text, "linear", before))
+        with contextlib.suppress(MalformedEvent):
+            entries = _UsualEntries(text, "linear", before)
+            before, taken = entries.contents(0), taken + 1
+            assert {id: entries[id] for id in before.states} == dict(_all_told(text, "linear"))
+    assert taken > 30
 
 
 def test_an_entry_of_an_unchanged_answer() -> None:
