@@ -19,6 +19,7 @@ from ..delivery.bell import running_loop
 from ..delivery.subscription import Subscription
 from ..delivery.tasks import AsyncUpdates, TaskCursors, TaskWatcher, current_task, in_thread
 from ..positions.impact import Position, PositionImpact
+from ..venues.registry import DEFAULT
 from .face import (
     ContractInfoFace,
     Kinds,
@@ -63,7 +64,9 @@ class AsyncContractInfoMixin(ContractInfoFace):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        importlib.import_module("..stream.reader", __package__)  # later, a loop would wait for it
+        # Later, a loop would wait for these.
+        importlib.import_module("..stream.reader", __package__)
+        DEFAULT.parser()
 
     @_coroutine_function
     def watch_contract_info(

@@ -239,7 +239,7 @@ def _full_symbol(symbol: str) -> str:
 def _event_of(raw: dict[str, Any] | str | bytes) -> ContractInfoEvent | None:
     """What can be believed of a push, of the `raw` of its entry; None: nothing."""
     try:
-        message = DEFAULT.read(bytes_of(raw))
+        message = DEFAULT.parser()(bytes_of(raw))
     except MalformedEvent:
         return None
     if isinstance(message, InvalidPush):

@@ -35,7 +35,7 @@ class Player:
     def __init__(self, venue: Venue, keeper: MarketKeeper, intake: Intake, reports: Reports) -> None:
         self.settle_time = Settings.settle_time
         """The setting (s) of the stream that is played now."""
-        self._venue = venue
+        self._venue, self._parse = venue, venue.parser()
         self._keeper = keeper
         self._intake = intake
         self._reports = reports
@@ -109,7 +109,7 @@ class Player:
             self._intake.release()
         data, now = bytes_of(entry["raw"]), entry["clock"] + self._offset
         try:
-            message = self._venue.read(data)
+            message = self._parse(data)
         except MalformedEvent as error:
             self._intake.not_understood(data, now)
             self._reports.complain(error, error.field, now)

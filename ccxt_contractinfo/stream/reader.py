@@ -83,7 +83,7 @@ class Reader:
 
     def __init__(self, listener: Listener, venue: Venue, settings: Settings, endpoint: Endpoint) -> None:
         self.listener = listener
-        self.venue = venue
+        self.venue, self.parse = venue, venue.parser()
         self.settings = settings
         self.endpoint = endpoint
         self._thread = threading.Thread(target=self._run, name="ccxt-contractinfo-reader", daemon=True)

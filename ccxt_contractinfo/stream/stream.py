@@ -519,7 +519,7 @@ class ContractInfoStream(StreamFace):
             self._end("stopped", closed_by_user())
 
     def _understood(self, session: Session, data: bytes, now: float) -> None:
-        message = self.venue.read(data)
+        message = session.reader.parse(data)
         if isinstance(message, ContractInfoEvent):
             self._pushed(session, message, None, data, now)
             return

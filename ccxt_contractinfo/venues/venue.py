@@ -38,8 +38,9 @@ class Venue:
     subscription: Callable[[str, str | None], list[str]]
     """The messages to send on a new connection, by its URL, and by the canary, if there is one."""
 
-    read: Callable[[bytes], Message]
-    """What a message is. Raises `MalformedEvent` where it is nothing that the venue sends."""
+    parser: Callable[[], Callable[[bytes], Message]]
+    """Gives the function that says what a message is, which raises `MalformedEvent` where it is nothing that the venue
+    sends. What only that function needs is imported at the first call."""
 
     # REST
 

@@ -34,6 +34,7 @@ from ccxt_contractinfo.venues.binance import snapshot
 from ccxt_contractinfo.venues.binance.brackets import brackets_of
 from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo, brackets_by_id
 from ccxt_contractinfo.venues.binance.words import WORDS
+from ccxt_contractinfo.venues.registry import DEFAULT
 from ccxt_contractinfo.venues.snapshot import Contents, Entry, LeverageBrackets
 
 NEVER = WORDS.never
@@ -211,6 +212,7 @@ class Run:
 
     def __init__(self) -> None:
         self.reader = self.schedule = self
+        self.parse = DEFAULT.parser()
 
     def request(self, delay: float = 0.0) -> None:
         """REST answers when the test wants it to."""

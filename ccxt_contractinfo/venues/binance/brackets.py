@@ -12,7 +12,8 @@ from ...errors import MalformedEvent
 
 _FIELDS = itemgetter("bs", "bnf", "bnc", "mmr", "cf", "mi", "ma")
 _NUMBERS = {int, float}
-_BEYOND = 1e300  # no bracket is; an integer near the end of float's range could not become one
+BEYOND = 1e300
+"""No number of a bracket is so large; an integer near the end of float's range could not become one."""
 
 
 def parse_brackets(raw: list[Any] | None) -> tuple[Bracket, ...]:
@@ -66,11 +67,11 @@ def _is_plain(
     return (
         type(number) is int
         and kinds <= _NUMBERS
-        and -_BEYOND < floor <= cap < _BEYOND
+        and -BEYOND < floor <= cap < BEYOND
         and 0 <= rate <= 1
-        and -_BEYOND < cumulative < _BEYOND
-        and -_BEYOND < min_leverage < _BEYOND
-        and -_BEYOND < max_leverage < _BEYOND
+        and -BEYOND < cumulative < BEYOND
+        and -BEYOND < min_leverage < BEYOND
+        and -BEYOND < max_leverage < BEYOND
     )
 
 
@@ -100,7 +101,7 @@ def _bracket(raw: Any, where: str) -> Bracket:
 
 def _number(raw: Mapping[str, Any], name: str, where: str) -> float:
     value: Any = raw.get(name)
-    if type(value) in (int, float) and -_BEYOND < value < _BEYOND:  # which NaN is not
+    if type(value) in (int, float) and -BEYOND < value < BEYOND:  # which NaN is not
         number: float = value
         return number
     raise MalformedEvent(f"{where}.{name}", value, "a number")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any, TypeVar
 
 import orjson
@@ -18,21 +17,18 @@ from ..messages import Canary, InvalidPush, Message, Refusal, Reply, Shutdown
 from .brackets import parse_brackets
 from .words import CONTRACT_TYPES, STATUSES, SUB_TYPES
 
-# What nearly all pushes are is checked at one go, for the sake of speed; what is wrong with another, field by field.
 _Value = TypeVar("_Value")
-_FIELDS = itemgetter("s", "E", "ct", "dt", "ot", "cs")
-_TEXT, _WHOLE = {str}, {int}
 
 
 def read(data: bytes) -> Message:
-    """What a message is.
+    """What a message is. `usual_pushes` reads most pushes by a shorter way.
 
     :raises MalformedEvent: where it is nothing that Binance sends
     """
     payload = unwrap(decode(data))
     if type(payload) is dict and payload.get("e") == "contractInfo":
         try:
-            return _plain_event(payload) or _checked_event(payload)
+            return _checked_event(payload)
         except MalformedEvent as error:
             return InvalidPush(salvage_event(payload), error)
     match payload:
@@ -58,8 +54,7 @@ def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
 
     May be called from any thread.
     """
-    push = unwrap(decode(data) if isinstance(data, bytes | str) else data)
-    return _plain_event(push) or _checked_event(push)
+    return _checked_event(unwrap(decode(data) if isinstance(data, bytes | str) else data))
 
 
 def salvage_event(push: Any) -> ContractInfoEvent | None:
@@ -90,8 +85,8 @@ def salvage_event(push: Any) -> ContractInfoEvent | None:
         "brackets": if_whole(lambda: _brackets(push)) or (),
         "symbol_type": symbol_type,
         "raw": push,
-        "sub_type": _sub_type(id, symbol_type),
-        "has_unknown_value": _is_unknown(told["status"], told["contract_type"], symbol_type),
+        "sub_type": sub_type_of(id, symbol_type),
+        "has_unknown_value": is_unknown(told["status"], told["contract_type"], symbol_type),
     }
     untold = frozenset(name for name, value in told.items() if value is None)
     return PartialEvent(**fields, **told, untold=untold) if untold else ContractInfoEvent(**fields, **told)
@@ -103,43 +98,6 @@ def if_whole(take: Callable[[], _Value]) -> _Value | None:
         return take()
     except MalformedEvent:
         return None
-
-
-def _plain_event(push: Any) -> ContractInfoEvent | None:
-    """The event of a push that is as nearly all are; None for another, of which `_checked_event` has to tell."""
-    try:
-        id, event_time, contract_type, delivery_time, onboard_time, status = _FIELDS(push)
-        pair, symbol_type, brackets = push.get("ps"), push.get("st"), push.get("bks")
-    except (KeyError, TypeError, AttributeError):
-        return None
-    is_plain = (
-        push.get("e") == "contractInfo"
-        and {type(id), type(contract_type), type(status)} == _TEXT
-        and id
-        and {type(event_time), type(delivery_time), type(onboard_time)} == _WHOLE
-        and event_time >= 0
-        and delivery_time >= 0
-        and onboard_time >= 0
-        and (pair is None or type(pair) is str)
-        and (symbol_type is None or type(symbol_type) is int)
-        and (brackets is None or type(brackets) is list)
-    )
-    if not is_plain:
-        return None
-    return ContractInfoEvent(
-        id,
-        event_time,
-        pair,
-        contract_type,
-        delivery_time,
-        onboard_time,
-        status,
-        parse_brackets(brackets) if brackets else (),
-        symbol_type,
-        push,
-        sub_type=_sub_type(id, symbol_type),
-        has_unknown_value=_is_unknown(status, contract_type, symbol_type),
-    )
 
 
 def _checked_event(push: Any) -> ContractInfoEvent:
@@ -162,12 +120,12 @@ def _checked_event(push: Any) -> ContractInfoEvent:
     )
     return replace(
         event,
-        sub_type=_sub_type(event.id, event.symbol_type),
-        has_unknown_value=_is_unknown(event.status, event.contract_type, event.symbol_type),
+        sub_type=sub_type_of(event.id, event.symbol_type),
+        has_unknown_value=is_unknown(event.status, event.contract_type, event.symbol_type),
     )
 
 
-def _sub_type(id: str, symbol_type: int | None) -> SubType | None:
+def sub_type_of(id: str, symbol_type: int | None) -> SubType | None:
     """Which sub-type a push is about; None where it is neither USDⓈ-M nor COIN-M.
 
     Pushes have said so (`st`) since June 2026; before, and on recordings, only the id does: COIN-M ids are
@@ -178,7 +136,7 @@ def _sub_type(id: str, symbol_type: int | None) -> SubType | None:
     return SUB_TYPES.get(symbol_type)
 
 
-def _is_unknown(status: str | None, contract_type: str | None, symbol_type: int | None) -> bool:
+def is_unknown(status: str | None, contract_type: str | None, symbol_type: int | None) -> bool:
     """Whether one of these is unknown to this version."""
     return (
         status not in STATUSES

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..entries import Entries
+from ..messages import Message
 from ..venue import Venue
 from .brackets import brackets_of
 from .endpoint import CANARY, endpoint_of, full_url, subscription
-from .pushes import read
 from .rest import BinanceRest
 from .snapshot import (
     ExchangeInfo,
@@ -21,6 +23,13 @@ from .snapshot import (
 )
 from .words import WORDS
 
+
+def _parser() -> Callable[[bytes], Message]:
+    from .usual_pushes import read
+
+    return read
+
+
 BINANCE = Venue(
     name="Binance",
     canary=CANARY,
@@ -28,7 +37,7 @@ BINANCE = Venue(
     endpoint_of=endpoint_of,
     full_url=full_url,
     subscription=subscription,
-    read=read,
+    parser=_parser,
     rest=BinanceRest,
     account_options=("portfolioMargin", "papi", "fetchLeverageTiers"),
     entries=Entries(
