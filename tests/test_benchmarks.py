@@ -59,6 +59,7 @@ def reported(name: str, found: dict[str, Any]) -> str:
     return report.markdown({name: {**found, **about, "machine": machine}})
 
 
+@pytest.mark.slow
 @POSIX
 def test_a_run_without_faults_is_reported() -> None:
     with processes.server() as (server, port):
@@ -70,6 +71,7 @@ def test_a_run_without_faults_is_reported() -> None:
     assert "too small" in text
 
 
+@pytest.mark.slow
 @POSIX
 def test_pushes_to_a_loop_are_reported_beside_those_of_ccxt_pro(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = "contractinfo: a task awaits `watch_contract_info()`"
@@ -91,6 +93,7 @@ shift 2
 """In place of valgrind, which takes long: a push has a thousand instructions."""
 
 
+@pytest.mark.slow
 @POSIX
 def test_instructions_are_counted_by_the_difference_of_two_bursts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -116,6 +119,7 @@ def test_a_slow_rate_is_no_reason_to_lose_pushes() -> None:
         bench.Bench(server, port, [], 1, True).pace("floor", frames.MARK_PRICE, 1, 10, patience=0.5)
 
 
+@pytest.mark.slow
 @POSIX
 def test_what_holds_a_loop_is_reported() -> None:
     with processes.server() as (server, port):

@@ -79,6 +79,7 @@ def test_all_examples_are_tried() -> None:
     assert sorted(TOLD) == sorted(path.stem for path in EXAMPLES.glob("[!_]*.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TOLD)
 def test_it_tells_what_happens_and_ends(name: str) -> None:
     """On the simulator an example tells, in order, what its play makes happen, and ends with 0 and an empty stderr."""

@@ -34,6 +34,7 @@ def run(users: pytest.Pytester, source: str, **outcomes: int) -> pytest.RunResul
     return result
 
 
+@pytest.mark.slow
 def test_the_document_is_true(users: pytest.Pytester) -> None:
     """Each test that docs/testing.md shows passes as it is written."""
     blocks = re.findall(r"```python\n# (\w+)\.py\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -138,6 +139,7 @@ def test_an_asyncio_class_without_the_mixin_is_attached(users: pytest.Pytester) 
     run(users, source, passed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["closed", "standing", "running"])
 def test_what_an_asyncio_test_leaves_open_is_closed(users: pytest.Pytester, loop: str) -> None:
     """Whether its loop is closed, stands still or runs on another thread, and whether it closes its exchange or not: a

@@ -75,6 +75,7 @@ def test_sigterm_leaves_the_terminal_as_it_was(watching: Terminal) -> None:
     assert_as_it_was(watching)
 
 
+@pytest.mark.slow
 def test_ten_thousand_updates_do_not_make_it_grow(sim: BinanceSimulator, watching: Terminal) -> None:
     """The memory of the process (KiB) is, after 10,000 more updates, what it was after the first ones."""
 
