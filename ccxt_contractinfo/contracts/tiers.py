@@ -105,9 +105,9 @@ def is_continuous(brackets: Iterable[Bracket]) -> bool:
     return True
 
 
-def leverage_limits(brackets: Sequence[Bracket], number: Number = float) -> dict[str, Any]:
+def leverage_limits(brackets: Iterable[Bracket], number: Number = float) -> dict[str, Any]:
     """The least and the greatest leverage over all brackets, as ccxt's ``limits['leverage']``."""
-    make = _MAKERS.get(number) or _maker(number)
+    make, brackets = _MAKERS.get(number) or _maker(number), tuple(brackets)
     return {"min": make(min(map(_MIN_LEVERAGE, brackets))), "max": make(max(map(_MAX_LEVERAGE, brackets)))}
 
 

@@ -254,7 +254,7 @@ def test_decimals_are_exact_for_ccxt(floor: float, rate: float) -> None:
     ],
 )
 def test_leverage_limits_span_all_brackets(brackets: tuple[Bracket, ...], expected: dict[str, float]) -> None:
-    """The least and the greatest leverage of all brackets, as floats, whatever their order."""
-    limits = leverage_limits(brackets)
+    """The least and the greatest leverage of all brackets, as floats, from anything that can be iterated."""
+    limits = leverage_limits(iter(brackets))
     assert expected == limits
     assert {float} == {type(limit) for limit in limits.values()}
