@@ -53,9 +53,10 @@ def tier_changes(old: Sequence[LeverageTier], new: Sequence[LeverageTier]) -> li
     changes: list[TierChange] = []
     last = None
     for low, high, was, now in _ranges(old, new):
-        if was is now or was[:2] == now[:2]:
+        terms = (was[:2], now[:2])
+        if terms[0] == terms[1]:
             last = None
-        elif (terms := (was[:2], now[:2])) == last:
+        elif terms == last:
             changes[-1]["maxNotional"] = high
         else:
             changes.append(_change(low, high, was, now))

@@ -136,10 +136,10 @@ def own(value: T) -> T:
 
 def _own(value: Any) -> Any:
     if isinstance(value, list):
-        if _DICT.issuperset(map(type, value)) and _NESTED.isdisjoint(
-            map(type, chain.from_iterable(map(dict.values, value)))
-        ):
-            return list(map(dict.copy, value))  # as brackets are
+        if _DICT.issuperset(map(type, value)):
+            values = chain.from_iterable(map(dict.values, value))
+            if _NESTED.isdisjoint(map(type, values)):  # as of brackets
+                return list(map(dict.copy, value))
         return [_own(each) if type(each) in _NESTED else each for each in value]
     items = value.copy()
     if not _NESTED.isdisjoint(map(type, value.values())):  # most have plain values alone

@@ -33,8 +33,8 @@ class Contents(NamedTuple):
     hash: int
     malformed: Mapping[str, MalformedEvent] = {}
     nameless: tuple[MalformedEvent, ...] = ()
-    read: Mapping[int, str] = {}
-    """If nothing is invalid: by the hash of each entry's text, which contract it is about."""
+    read: Mapping[int, tuple[str, State]] = {}
+    """If nothing is invalid: by the hash of each entry's text, its contract and the state of that."""
 
 
 class Snapshot(ABC):

@@ -149,17 +149,14 @@ class _UsualEntries:
         from .entry_texts import entry_texts  # a program that only loads markets need not wait for its imports
 
         self._raw: dict[str, bytes] = {}
-        self._read: dict[int, str] = {}
+        self._read: dict[int, tuple[str, State]] = {}
         self._states: dict[str, State] = {}
+        known = {} if previous is None else previous.read
         entries = entry_texts(text)
         for raw in entries:
             digest = hash(raw)
-            id = None if previous is None else previous.read.get(digest)
-            if previous is not None and id is not None:
-                state = previous.states[id]
-            else:
-                id, state = _read(raw, sub_type)
-            self._raw[id], self._read[digest], self._states[id] = raw, id, state
+            self._read[digest] = id, state = known.get(digest) or _read(raw, sub_type)
+            self._raw[id], self._states[id] = raw, state
         if not entries or len(self._raw) != len(entries):
             raise MalformedEvent("symbols", text, "entries, each of another contract")
 

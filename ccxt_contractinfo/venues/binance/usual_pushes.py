@@ -1,19 +1,17 @@
-"""The short way of pushes that are as most are: decoded and checked in one step. All else is left to `pushes`."""
+"""The short way of pushes that are as most are: all of it is checked in one step. All else is left to `pushes`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 import orjson
 
-from ...contracts.events import Bracket, ContractInfoEvent
+from ...contracts.events import ContractInfoEvent
 from ..messages import Message
 from . import pushes
-from .brackets import BEYOND
+from .brackets import BEYOND, new_bracket
 
 _BEGINNING = b'{"e":"contractInfo",'
 
@@ -49,7 +47,6 @@ class _Push(msgspec.Struct, gc=False):
 
 _decoder = msgspec.json.Decoder(_Push)
 _VALUES = attrgetter("bs", "bnf", "bnc", "mmr", "cf", "mi", "ma")
-_new_bracket: Callable[[Iterable[Any]], Bracket] = partial(tuple.__new__, Bracket)  # as `Bracket._make`, without a call
 
 
 def read(data: bytes) -> Message:
@@ -65,7 +62,7 @@ def _usual_event(data: bytes) -> ContractInfoEvent | None:
         push, raw = _decoder.decode(data), orjson.loads(data)  # which checks what the other one skips
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    brackets = tuple(map(_new_bracket, map(_VALUES, push.bks))) if push.bks else ()
+    brackets = tuple(map(new_bracket, map(_VALUES, push.bks))) if push.bks else ()
     for bracket in brackets:
         if bracket.notional_cap < bracket.notional_floor:
             return None

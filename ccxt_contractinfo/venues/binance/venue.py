@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from ..entries import Entries
@@ -24,6 +25,7 @@ from .snapshot import (
 from .words import WORDS
 
 
+@functools.cache
 def _parser() -> Callable[[bytes], Message]:
     from .usual_pushes import read
 
