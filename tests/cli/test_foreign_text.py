@@ -28,8 +28,9 @@ from .conftest import Follow, Run
 AT = "2026-11-22T12:00:00Z"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("term", ["xterm-256color", None], ids=["drawn", "in lines"])
+@pytest.mark.parametrize(
+    "term", [pytest.param("xterm-256color", id="drawn", marks=pytest.mark.slow), pytest.param(None, id="in lines")]
+)
 def test_watch_on_a_terminal(sim: BinanceSimulator, term: str | None) -> None:
     """The live view and the lines show a hostile status escaped, and go on."""
     with Terminal(sim.port, "watch", width=300, height=40, term=term) as terminal:
