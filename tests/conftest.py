@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import itertools
 import os
 import threading
@@ -22,7 +21,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance import endpoint
-from tests.constants import FAST, PATIENCE, ROOT
+from tests.constants import FAST, PATIENCE
 from tests.faces import ASYNC, Blocking, LoopThread
 from tests.universe import small_simulator
 
@@ -32,18 +31,6 @@ Make = Callable[..., Any]
 # Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
 hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("new examples")
-
-
-def pytest_collection(session: pytest.Session) -> None:
-    """Let each of several workers begin with other test modules: none has to compile what another has compiled."""
-    config: Any = session.config
-    if not hasattr(config, "workerinput") or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
-        return
-    modules = sorted((ROOT / "tests").rglob("test_*.py"))
-    first = int(config.workerinput["workerid"].removeprefix("gw")) * len(modules) // config.workerinput["workercount"]
-    for path in [*modules[first:], *modules[:first]]:
-        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection will tell
-            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
