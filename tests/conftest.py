@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import ccxt
-import hypothesis
 import pytest
 from pytest_mock import MockerFixture
 
@@ -21,16 +20,13 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo import clock
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance import endpoint
+from tests import profiles  # noqa: F401 (it sets how many examples Hypothesis tries)
 from tests.constants import FAST, PATIENCE
 from tests.faces import ASYNC, Blocking, LoopThread
 from tests.universe import small_simulator
 
 Make = Callable[..., Any]
 """What the fixture `make` gives."""
-
-# Hypothesis' own profile for CI would try the same examples each time, and hide what users meet.
-hypothesis.settings.register_profile("new examples", deadline=None, derandomize=False, print_blob=True)
-hypothesis.settings.load_profile("new examples")
 
 
 def pytest_collection_finish() -> None:

@@ -31,6 +31,7 @@ from ccxt_contractinfo.contracts.events import ContractInfoEvent
 from ccxt_contractinfo.contracts.kinds import KINDS
 from ccxt_contractinfo.venues.binance.pushes import parse_event
 from ccxt_contractinfo.venues.binance.words import WORDS
+from tests.profiles import examples
 from tests.samples import DOCUMENTED_STATUSES, NEVER, ONBOARD, PUSHED, SCHEDULED
 
 SCHEDULED_DATETIME = "2026-09-21T14:13:20.000Z"
@@ -500,7 +501,7 @@ ODD = {
 }
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     st.sampled_from(list(ENTRIES)), st.fixed_dictionaries(TOLD), st.fixed_dictionaries({}, optional=TOLD),
     st.booleans(), st.fixed_dictionaries({}, optional=ODD),

@@ -14,6 +14,7 @@ from ccxt_contractinfo.journal.reading import read_journal
 from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo
 from ccxt_contractinfo.venues.snapshot import LeverageBrackets
 from tests.journals import Opened, kinds
+from tests.profiles import examples
 from tests.samples import CUT, PUSHED, entry, told_by_rest
 
 
@@ -53,7 +54,7 @@ coefficients = st.dictionaries(ids, st.sampled_from([1.5, 2.0]))
 
 
 @given(st.lists(st.tuples(statuses, st.none() | st.tuples(brackets, coefficients), st.booleans()), min_size=1))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_what_is_read_is_what_was_answered(answers: list[Any]) -> None:
     """Put together again, the differences are the last answer, and the last brackets, wherever a new file begins."""
     written, read, known = WrittenAnswers(), ReadAnswers(), LeverageBrackets()

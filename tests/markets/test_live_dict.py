@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccxt_contractinfo.markets.live_dict import LiveDict
+from tests.profiles import examples
 
 Look = Callable[[Any], Any]
 
@@ -91,7 +92,7 @@ looks = pytest.mark.parametrize("look", list(LOOKS.values()), ids=list(LOOKS))
 
 
 @pytest.mark.parametrize("look", list((LOOKS | LENGTHS).values()), ids=list(LOOKS | LENGTHS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(content=st.dictionaries(st.text(max_size=3), st.integers(-9, 9) | st.lists(st.text(max_size=2)), max_size=8))
 def test_it_looks_as_a_dict(look: Look, content: dict[str, Any]) -> None:
     """Every way to look at the mapping gives what a plain dict of the same items gives."""

@@ -36,6 +36,7 @@ from ccxt_contractinfo.venues.binance.snapshot import ExchangeInfo, brackets_by_
 from ccxt_contractinfo.venues.binance.words import WORDS
 from ccxt_contractinfo.venues.registry import DEFAULT
 from ccxt_contractinfo.venues.snapshot import Contents, Entry, LeverageBrackets
+from tests.profiles import examples
 
 NEVER = WORDS.never
 EVENT_TIME = 1_790_000_000_000
@@ -588,8 +589,8 @@ def said_by(id: str, entry: Entry) -> tuple[Any, ...]:
 # Without the phase that explains a failure: it takes minutes.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
 PUSHED_BEFORE_LISTED = Push(UNKNOWN, 1, State(), LADDERS[1])
-STEPS = settings(deadline=None, max_examples=60, print_blob=True, phases=PHASES)
-MANY = settings(STEPS, max_examples=150)
+STEPS = settings(deadline=None, max_examples=examples(60), print_blob=True, phases=PHASES)
+MANY = settings(STEPS, max_examples=examples(150))
 
 
 # Frames

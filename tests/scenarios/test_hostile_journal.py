@@ -24,6 +24,7 @@ from ccxt_contractinfo.cli.main import main
 from ccxt_contractinfo.journal.writer import Journal
 from ccxt_contractinfo.replay.history import last_tier_change
 from tests.journals import HALT, START, answer, pushed
+from tests.profiles import examples
 from tests.samples import CUT, PUSHED, SCHEDULED, entry, told_by_rest
 
 QUARTERLY = entry("BTCUSD_260925", contractType="CURRENT_QUARTER", deliveryDate=SCHEDULED)
@@ -246,7 +247,7 @@ def test_a_good_journal_is_good_for_each_use(use: str, name: str) -> None:
 @example(data=lines(START, answer("markets", 1_002, entry()), answer("rest", 1_003, entry("A", priceScale=10**9))))
 @example(data=b'{"kind":"release","time":1,"x":' + b"[" * 99_999 + b"]" * 99_999 + b"}\n" + WHOLE)
 @example(data=lines(*GOOD[:4]) + b'{"kind":"push","time":1,"clock":1,"raw":{"a":' + b"[" * 300 + b"]" * 300 + b"}}\n")
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_damaged_journal_works_or_is_malformed(use: str, data: bytes) -> None:
     """Whatever is dropped, replaced, cut, zeroed, inserted, joined or shuffled: the use works, or raises
     MalformedJournal with file and line; a command ends with 1 and one line that says the same."""
@@ -267,7 +268,7 @@ there = st.integers(0, len(PACKED))
         st.binary(),
     )
 )
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 def test_a_damaged_gzip_file_works_or_is_malformed(use: str, data: bytes) -> None:
     """The same for what is compressed."""
     outcome(USES[use], "a.jsonl.gz", data)

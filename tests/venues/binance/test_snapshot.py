@@ -28,6 +28,7 @@ from ccxt_contractinfo.venues.binance.snapshot import (
 )
 from ccxt_contractinfo.venues.binance.words import WORDS
 from ccxt_contractinfo.venues.snapshot import Contents, State
+from tests.profiles import examples
 from tests.samples import NEVER, ONBOARD, PUSHED, SCHEDULED, SERVER_TIME, entry, exchange_info, snapshot, told_by_rest
 
 TRADING = State("TRADING", "PERPETUAL", NEVER, ONBOARD)
@@ -134,7 +135,7 @@ def said(read: Callable[[], Any]) -> str:
     return repr((contents.states, {id: str(fault) for id, fault in contents.malformed.items()}, contents.nameless))
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(seed=st.integers(0, 2**32))
 def test_the_short_way_says_what_the_long_one_says(seed: int) -> None:
     """Of many damaged answers, the short way takes none that the long one reads differently, to the type of each value;

@@ -15,6 +15,7 @@ from ccxt_contractinfo.simulator.binance.pushes import Pushes
 from ccxt_contractinfo.simulator.binance.universe import Universe
 from ccxt_contractinfo.venues.binance import pushes, usual_pushes
 from ccxt_contractinfo.venues.messages import Message
+from tests.profiles import examples
 from tests.samples import IOTA
 
 UNIVERSE = Universe(0, 1_700_000_000_000)
@@ -95,7 +96,7 @@ def test_all_else_takes_the_long_way(data: bytes, mocker: MockerFixture) -> None
     way.assert_called_once_with(data)
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(seed=st.integers(0, 2**32))
 def test_both_ways_agree_on_damaged_pushes(seed: int) -> None:
     """Of many damaged pushes, the short way takes none that the long one reads differently."""
