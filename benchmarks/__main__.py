@@ -1,4 +1,4 @@
-"""The driver: ``python -m benchmarks [--quick] [--only NAME ...] [--runs N] [--out DIR]``."""
+"""The driver: ``python -m benchmarks [--quick] [--only NAME ...] [--runs N] [--before DIR] [--out DIR]``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from . import measures, report, subjects
 from .bench import Bench
 from .processes import SubjectError, server
+from .subjects.before import BEFORE
 
 
 def main() -> None:
@@ -30,6 +31,7 @@ def main() -> None:
         help=f"measures ({', '.join(measures.NAMES)}) and subjects ({', '.join(subjects.NAMES)})",
     )
     parser.add_argument("--runs", type=int, default=None, help="of each subject, alternately; default: 5, quick: 1")
+    parser.add_argument("--before", type=Path, help="another checkout, whose package is measured beside this one")
     parser.add_argument("--out", type=Path, default=None, help="where to write; default: here; quick: nowhere")
     options = parser.parse_args()
     runs = options.runs or (1 if options.quick else 5)
@@ -39,6 +41,10 @@ def main() -> None:
     results = {name: value for name, value in results.items() if value.get("is_quick") == options.quick}
     chosen = [name for name in measures.NAMES if name in options.only] or list(measures.NAMES)
     tried = [name for name in subjects.NAMES if name in options.only] or list(subjects.NAMES)
+    if options.before is None:
+        tried = [name for name in tried if name != "before"]
+    else:
+        os.environ[BEFORE] = str(options.before.resolve())
     for name in chosen:
         print(name, flush=True)
         with server() as (process, port):

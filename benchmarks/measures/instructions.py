@@ -8,7 +8,7 @@ from benchmarks.bench import CONTRACTS, Bench
 from benchmarks.frames import KINDS
 from benchmarks.processes import SubjectError
 
-SUBJECTS = ("floor", "official_sdk", "contractinfo")
+SUBJECTS = ("floor", "official_sdk", "before", "contractinfo")
 
 
 def measure(bench: Bench) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.bench import Bench
 from benchmarks.processes import SubjectError, summary
 
-SUBJECTS = ("floor", "websocket_app", "contractinfo")
+SUBJECTS = ("floor", "websocket_app", "before", "contractinfo")
 RATES = (1, 100)
 
 

@@ -7,5 +7,6 @@ NAMES = (
     "python_binance",
     "unicorn",
     "ccxt_pro",
+    "before",
     "contractinfo",
 )
