@@ -70,7 +70,7 @@ class Bench:
         if shutil.which("valgrind") is None:
             raise SubjectError("it needs valgrind")
         counting = ("env", "PYTHONHASHSEED=0", "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-        result = self.burst(subject, kind, count, contracts, prefix=counting, buffer_size=count)
+        result = self.burst(subject, kind, count, contracts, prefix=counting, buffer_size=count, patience=900.0)
         if result["lost"]:
             raise SubjectError(f"{subject} has lost {result['lost']} of {count} pushes")
         counted = next(line for line in result["errors"] if "Collected" in line)
