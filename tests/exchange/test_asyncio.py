@@ -247,10 +247,13 @@ def test_markets_stay_true_while_a_loop_is_blocked(sim: BinanceSimulator, made: 
             await live(exchange)
             inbox, waiting = Inbox(), asyncio.create_task(exchange.watch_contract_info())
             exchange.on_contract_info(inbox)
-            await until(lambda: len(exchange._contract_info().updates._watchers) == 1)
+            updates = exchange._contract_info().updates
+            await until(lambda: len(updates._watchers) == 1)
+            last = updates.watch()  # which is told after the one that waits
             sim.set_status("BTCUSDT", "TRADING_HALT")
             sim.list_contract("NEWUSDT")
-            eventually(lambda: "NEW/USDT:USDT" in exchange.markets)  # in the loop, which is blocked by this
+            eventually(lambda: len(last._backlog) == 2)  # in the loop, which is blocked by this
+            assert "NEW/USDT:USDT" in exchange.markets
             assert exchange.markets["BTC/USDT:USDT"]["active"] is False
             assert [] == inbox.items
             await until(lambda: len(inbox.items) == 2)
