@@ -364,7 +364,7 @@ def _found_of_throughput(subjects: Results) -> Iterable[tuple[str, str, bool]]:
         ours, floor, sdk = (
             _dig(subjects, each, kind, "cpu", "median") for each in ("contractinfo", "floor", "official_sdk")
         )
-        if ours and floor and kind == "status":
+        if ours and floor:
             yield f"throughput, {name}: within 2.0 times the floor", f"{ours / floor:.1f} times", ours / floor <= 2
         if ours and sdk:
             aim = f"throughput, {name}: at or below the official SDK, which keeps no markets"
