@@ -46,7 +46,7 @@ class _Push(msgspec.Struct, gc=False):
 
 
 _decoder = msgspec.json.Decoder(_Push)
-_VALUES = attrgetter("bs", "bnf", "bnc", "mmr", "cf", "mi", "ma")
+_VALUES = attrgetter(*_Bracket.__struct_fields__)
 
 
 def read(data: bytes) -> Message:
