@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another checkout, whose package is measured beside this one")
     parser.add_argument("--out", type=Path, default=None, help="where to write; default: here; quick: nowhere")
     options = parser.parse_args()
+    if options.before is None and "before" in options.only:
+        parser.error("before needs --before DIR")
     runs = options.runs or (1 if options.quick else 5)
     out: Path | None = options.out or (None if options.quick else here)
     file = None if out is None else out / "results.json"
