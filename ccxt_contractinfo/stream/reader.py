@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Protocol
 
 import ccxt
 
@@ -17,6 +16,8 @@ from ..errors import CanaryTimeout, PongTimeout
 from ..settings import Settings
 from ..shown import shown_value
 from ..venues.endpoint import Endpoint
+from ..venues.listener import Listener
+from ..venues.rest import Answers
 from ..venues.venue import Venue
 from .connection import PONG, Connection
 
@@ -27,55 +28,6 @@ STEADY = 10.0
 
 RETRY = 1.0
 """s; how soon to look again at a connection that is due to be replaced, but not proven yet."""
-
-
-class Listener(Protocol):
-    """Is told what happens to a reader. It is called on the threads that read, and must not wait."""
-
-    def connected(self, session: Session) -> None:
-        """The handshake is done."""
-        ...
-
-    def proven(self, session: Session) -> None:
-        """The connection delivers."""
-        ...
-
-    def lost(self, session: Session, error: ccxt.BaseError, tries: int, delay: float) -> None:
-        """The connection is gone, or could not be made. Unless this ends the reader, the next try comes after `delay`
-        (s); `tries` have failed since the last connection that held."""
-        ...
-
-    def replacing(self, session: Session, cause: str) -> None:
-        """The connection will be replaced; it goes on until its successor is proven."""
-        ...
-
-    def released(self, session: Session) -> None:
-        """A replaced connection has been let go."""
-        ...
-
-    def ended(self, reader: Reader, error: BaseException | None) -> None:
-        """A reader's thread ends: on request, or by this error."""
-        ...
-
-    def received(self, session: Session, data: bytes, now: float) -> None:
-        """A message came at `now` (s by `clock.now`)."""
-        ...
-
-    def heard(self, now: float) -> None:
-        """The peer has shown a sign of life."""
-        ...
-
-    def sent(self, text: str) -> None:
-        """A message went out."""
-        ...
-
-    def due(self) -> float:
-        """When (s by `clock.now`) `tick` should be called, at the latest."""
-        ...
-
-    def tick(self, now: float) -> None:
-        """Time has passed."""
-        ...
 
 
 class Reader:
@@ -130,6 +82,12 @@ class Reader:
         next try need not wait."""
         if session is self._session and now - session.began >= min(STEADY, self.settings.backoff_max):
             self._backoff.reset()
+
+    is_fresh = True
+
+    def answers(self) -> Answers:
+        """See `Reads`: REST."""
+        return Answers()
 
     @property
     def is_alone(self) -> bool:

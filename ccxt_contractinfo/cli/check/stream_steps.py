@@ -13,17 +13,18 @@ from ... import clock
 from ...clock import FOREVER
 from ...settings import Settings
 from ...shown import shown, without_secrets
+from ...stream import reader
 from ...stream.dial import proxy_address
-from ...stream.reader import Reader, Session
 from ...venues.binance.pushes import canary_time, decode, unwrap
 from ...venues.binance.venue import BINANCE
 from ...venues.endpoint import Endpoint
+from ...venues.listener import Reads, Session
 from .advice import advice, in_words
 from .steps import STEPS, STREAM_STEPS, Result
 
 
 class Probe:
-    """Follows one connection, as a stream does, until the canary has come. It is a `reader.Listener`.
+    """Follows one connection, as a stream does, until the canary has come. It is a `Listener`.
 
     :param proxy_setting: the setting of the exchange that names the proxy, or empty
     """
@@ -33,8 +34,8 @@ class Probe:
         self._proxy_setting = proxy_setting
         self._endpoint = endpoint
         self._proxy = None if endpoint.proxy is None else proxy_address(endpoint.proxy)
-        self._reader = Reader(self, BINANCE, settings, endpoint)
-        self._session = Session(self._reader)
+        self._reader = reader.Reader(self, BINANCE, settings, endpoint)
+        self._session = reader.Session(self._reader)
         self._session.connection.passed = self._pass
         self._passed: list[tuple[float, str]] = []
 
@@ -94,7 +95,7 @@ class Probe:
             detail = f"{way.scheme}://{way.hostname} has connected to {urlsplit(self._endpoint.url).hostname}"
         self._passed.append((clock.now(), detail))
 
-    # See `reader.Listener`
+    # See `Listener`
 
     def connected(self, session: Session) -> None:
         """The handshake has succeeded."""
@@ -126,7 +127,7 @@ class Probe:
     def released(self, session: Session) -> None:
         """See `lost`."""
 
-    def ended(self, reader: Reader, error: BaseException | None) -> None:
+    def ended(self, reader: Reads, error: BaseException | None) -> None:
         """See `lost`."""
 
     def heard(self, now: float) -> None:
