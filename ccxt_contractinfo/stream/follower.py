@@ -7,10 +7,10 @@ from typing import Protocol
 
 import ccxt
 
-from ..journal.recorder import Known
 from ..markets.table import MarketTable
 from ..resync import ResyncResult
 from ..venues.rest import Answers
+from ..venues.snapshot import Known
 
 
 class Follower(Protocol):

@@ -98,3 +98,15 @@ class LeverageBrackets(dict[str, list[Entry]]):
         super().__init__(brackets or {})
         self.coefficients: dict[str, float] = dict(coefficients or {})
         self.malformed: dict[str, MalformedEvent] = {}
+
+
+class Known(NamedTuple):
+    """What is known of a sub-type: its contracts, as an answer of REST would have them, their leverage brackets, and
+    when these were asked for (s by `clock.now`); the ids of those that the user left out, and `since` as in
+    `Choice`."""
+
+    snapshot: Snapshot
+    brackets: LeverageBrackets
+    brackets_asked: float
+    left_out: list[str]
+    since: int | None
