@@ -55,6 +55,13 @@ def brackets(table: int) -> list[Entry]:
     return result
 
 
+def rest_brackets(table: int) -> list[Entry]:
+    """The same, by the names of REST."""
+    names = {"bs": "bracket", "ma": "initialLeverage", "bnc": "notionalCap", "bnf": "notionalFloor"}
+    names |= {"mmr": "maintMarginRatio", "cf": "cum"}
+    return [{name: bracket[short] for short, name in names.items()} for bracket in brackets(table)]
+
+
 def expected(kind: str, pushes: int, contracts: int, index: int) -> str | int | None:
     """The expected state of a contract after the pushes: its status, or the leverage that its first bracket allows."""
     rounds = (pushes - 1 - index) // contracts  # the last push about it was in this round

@@ -9,6 +9,7 @@ from typing import Any
 from .frames import MARK_PRICE
 from .heartbeat import LOCK, LONG, MACHINE, OWN, THREADS
 from .measures.asyncio_push import RIVAL, THREAD
+from .measures.hub import HUB, VENUE, WAYS
 from .measures.loop_held import NOTHING, PLAIN, RELOADS
 from .subjects.profiled import what_it_is
 
@@ -41,6 +42,7 @@ def markdown(results: Results) -> str:
         "instructions": _instructions,
         "asyncio_push": _asyncio_push,
         "loop_held": _loop_held,
+        "hub": _hub,
     }
     for name, section in sections.items():
         if name in results:
@@ -311,6 +313,69 @@ ccxt itself makes {found["contracts"]} markets in one step of the loop. Beside t
 
 {_table(reload_names, reloads)}
 {held}"""
+
+
+def _hub(found: Results) -> str:
+    if "skipped" in found:
+        return f"It was skipped: {found['skipped']}.\n"
+    late, used = [], []
+    for bots, ways in found["bots"].items():
+        for way in WAYS:
+            each, base = ways[way], ways[VENUE]
+            row = [bots, way]
+            for what in ("median", "p99"):
+                row += [_spread(each[what]), _times(each[what], base[what])]
+            late.append([*row, _number(each["p99_of_all"])])
+        for part, times in (("push", 1e6), ("idle", 100)):
+            row = [bots, "a push, µs" if part == "push" else "idle, % of a core"]
+            for way, name in ((HUB, "hub"), (HUB, "redis"), (HUB, "bots"), (VENUE, "bots")):
+                value = ways[way][part][name]["median"] * times / (int(bots) if name == "bots" else 1)
+                row.append(f"{value:.3f}" if part == "idle" else f"{value:,.0f}")
+            used.append(row)
+    memory, rest = found["memory"], found["rest"]
+    kept = [
+        [name, *(f"{memory[key][of]:,}" for of in ("entries", "stream", "snapshot", "used"))]
+        for key, name in (("day", "a day"), ("many", f"{memory['more']:,} pushes more"))
+    ]
+    asked = [[way, *(f"{each[part]:,}" for part in ("start", "comparison"))] for way, each in rest["ways"].items()]
+    late_names = ["bots", "way", "median", "of the venue's", "99th percentile", "of the venue's", "of all runs"]
+    used_names = ["bots", "CPU", "the hub", "Redis", "a bot on the hub", "a bot at the venue"]
+    count, rate, together, contracts = (found[name] for name in ("pushes", "rate", "together", "contracts"))
+    beats, pushes, comparisons = (memory[name] for name in ("beats", "pushes", "comparisons"))
+    return f"""From the server's first send of a push to a bot's callback, in µs, of all bots together: {count} pushes
+of a status in each run, {rate} a second, {contracts} contracts. Each bot is an exchange with a stream that no other bot
+has; up to {together} of them share a process, and with it Python's lock. Server, hub, Redis {found["redis"]} and bots
+share one machine, so with many bots most of the time is spent waiting for a core.
+
+{_table(late_names, late)}
+CPU of these processes: while the venue pushes nothing ("idle"), and what a push takes beyond that.
+
+{_table(used_names, used)}
+What Redis holds, in bytes: the stream and the snapshot by MEMORY USAGE, all by `used_memory` beyond an empty Redis's. A
+day: {beats:,} beats, {pushes} pushes, half of them with 8 brackets, and {comparisons} comparisons with REST, which find
+nothing, so that nothing is written of them. The hub has a key. Beats and further pushes are entries that the hub has
+written, written again by the hub's own script.
+
+{_table(["after", "entries", "stream", "snapshot", "all"], kept)}
+Weight of the requests that {rest["bots"]} bots, and the hub if there is one, made to exchangeInfo and leverageBracket,
+as Binance counts them: 1 each. A start is `load_markets()`, and the two comparisons at the beginning.
+
+{_table(["way", "start", "one comparison each"], asked)}
+{_thousand(found)}
+"""
+
+
+def _thousand(found: Results) -> str:
+    """What a thousand bots ask of one Redis: by the difference of the most and the fewest bots."""
+    few, *_, many = found["bots"]
+
+    def of(part: str, name: str) -> str:
+        fewest, most = (found["bots"][size][HUB][part][name]["median"] for size in (few, many))
+        return _number(1000 * (most - fewest) / (int(many) - int(few)) * (100 if name == "redis" else 1))
+
+    return f"""By the difference of {few} and {many} bots, a thousand bots ask one Redis for {of("idle", "requests")}
+requests and {of("idle", "sent")} bytes a second, and take {of("idle", "redis")} % of a core for it, while the venue
+pushes nothing. Each push brings {of("push", "requests")} requests and {of("push", "sent")} bytes more."""
 
 
 def _late(one: Results) -> float:

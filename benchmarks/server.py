@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -57,6 +58,7 @@ class Server:
         self.port: int = self._listener.getsockname()[1]
         self._gone = 0
         self._rest_bytes = self._requests = 0
+        self._by_path: Counter[str] = Counter()
         self._last_time = 0
         self.reset(100)
 
@@ -68,6 +70,8 @@ class Server:
         self._parts = [json.dumps(entry, separators=(",", ":")) for entry in self._entries]
         self._statuses = ["TRADING"] * contracts
         self._made: dict[tuple[str, bool], frames.Pushes] = {}
+        self._brackets: tuple[tuple[int, int], bytes, bytes] | None = None
+        """Of how many contracts and after how many pushes, and the answer, plain and packed."""
         return {}
 
     def serve(self) -> None:
@@ -115,14 +119,16 @@ class Server:
         return {"began": began, "ended": time.monotonic_ns(), "peers": len(peers)}
 
     def pace(self, kind: str, count: int, rate: float) -> dict[str, Any]:
-        """Send `count` pushes, `rate` a second, each by itself and with the time when it was sent."""
+        """Send `count` pushes, `rate` a second, each by itself and with the time when it was sent to the first peer."""
         begin = time.monotonic()
         for index in range(count):
             time.sleep(max(0.0, begin + index / rate - time.monotonic()))
             self._last_time = self._next_time()
-            for peer in self._listeners(kind):
-                pushes = self._frames(kind, peer.is_combined)
-                peer.send(pushes.frame(self._next[kind], self._last_time, time.monotonic_ns()))
+            peers = self._listeners(kind)
+            made = {form: self._frames(kind, form) for form in {peer.is_combined for peer in peers}}
+            sent = time.monotonic_ns()
+            for peer in peers:
+                peer.send(made[peer.is_combined].frame(self._next[kind], self._last_time, sent))
             self._note(kind, 1)
         return {}
 
@@ -148,10 +154,11 @@ class Server:
         return {}
 
     def sent(self) -> dict[str, Any]:
-        """How many bytes were sent so far, and how many REST requests were answered."""
+        """How many bytes were sent so far, and how many REST requests were answered, of each path, too."""
         with self._lock:
             stream = self._gone + sum(peer.sent for peer in self._peers)
-        return {"stream_bytes": stream, "rest_bytes": self._rest_bytes, "requests": self._requests}
+            told = {"rest_bytes": self._rest_bytes, "requests": self._requests, "by_path": dict(self._by_path)}
+        return {"stream_bytes": stream, **told}
 
     def _frames(self, kind: str, is_combined: bool) -> frames.Pushes:
         made = self._made.get((kind, is_combined))
@@ -206,6 +213,8 @@ class Server:
         status, bodies = "200 OK", (b"{}", gzip.compress(b"{}"))
         if path == "/fapi/v1/exchangeInfo":
             bodies = self._exchange_info()
+        elif path == "/fapi/v1/leverageBracket":
+            bodies = self._leverage_brackets()
         elif path.endswith("/time"):
             text = b'{"serverTime":%d}' % (time.time_ns() // 1_000_000)
             bodies = (text, gzip.compress(text))
@@ -216,8 +225,10 @@ class Server:
         body = bodies[is_packed]
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{encoding}Content-Length: {len(body)}\r\n\r\n"
         sock.sendall(head.encode() + body)
-        self._rest_bytes += len(head) + len(body)
-        self._requests += 1
+        with self._lock:
+            self._rest_bytes += len(head) + len(body)
+            self._requests += 1
+            self._by_path[path] += 1
 
     def _exchange_info(self) -> tuple[bytes, bytes]:
         """exchangeInfo as it is now, plain and packed."""
@@ -226,6 +237,20 @@ class Server:
         head = f'"timezone":"UTC","serverTime":{time.time_ns() // 1_000_000},"futuresType":"U_MARGINED"'
         text = f'{{{head},"rateLimits":[],"exchangeFilters":[],"assets":[],"symbols":[{symbols}]}}'.encode()
         return text, gzip.compress(text, 5)
+
+    def _leverage_brackets(self) -> tuple[bytes, bytes]:
+        """leverageBracket as the pushes left it, plain and packed."""
+        contracts, pushed = len(self._pushed), self._next["brackets"]
+        if self._brackets is None or self._brackets[0] != (len(self._entries), pushed):
+            tables = [json.dumps(frames.rest_brackets(table), separators=(",", ":")) for table in (0, 1)]
+            told = []
+            for index in range(len(self._entries)):
+                leverage = frames.expected("brackets", pushed, contracts, index) if index < contracts else None
+                table = tables[leverage == frames.LEVERAGES[1][0]]
+                told.append(f'{{"symbol":"{frames.contract_id(index)}","brackets":{table}}}')
+            text = f"[{','.join(told)}]".encode()
+            self._brackets = (len(self._entries), pushed), text, gzip.compress(text, 5)
+        return self._brackets[1:]
 
     def _converse(self, sock: socket.socket, stream: Any, target: str, headers: dict[str, str]) -> None:
         accept = base64.b64encode(hashlib.sha1(headers["sec-websocket-key"].encode() + MAGIC).digest()).decode()

@@ -7,15 +7,16 @@ import json
 import os
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ccxt_contractinfo as cci
-from benchmarks import bench, frames, processes, report
+from benchmarks import bench, frames, processes, redis_server, report
 from benchmarks.heartbeat import Heartbeat
-from benchmarks.measures import asyncio_push, instructions, loop_held, throughput
+from benchmarks.measures import asyncio_push, hub, instructions, loop_held, throughput
 from ccxt_contractinfo.contracts.tiers import is_continuous
 
 
@@ -130,6 +131,49 @@ def test_what_holds_a_loop_is_reported() -> None:
     text = reported("loop_held", found)
     assert f"| {loop_held.RELOAD} |" in text
     assert "| contractinfo never holds a loop for more than 50 ms |" in text
+
+
+@pytest.mark.slow
+@POSIX
+@pytest.mark.skipif(redis_server.lacking() is not None, reason=f"{redis_server.lacking()}; .ci/run installs it")
+def test_what_bots_on_a_hub_take_is_reported_beside_bots_at_the_venue() -> None:
+    """No push is lost on either way, the day's entries are all in Redis, and bots on the hub spare the venue their
+    comparisons."""
+    with processes.server() as (server, port):
+        found = hub.measure(bench.Bench(server, port, [], 1, True))
+    assert {"1", "2"} == found["bots"].keys()
+    for ways in found["bots"].values():
+        assert all(0 < ways[way]["median"]["median"] <= ways[way]["p99"]["median"] for way in hub.WAYS)
+    memory, rest = found["memory"], found["rest"]
+    assert memory["day"]["entries"] >= memory["beats"] + memory["pushes"]
+    assert memory["many"]["entries"] >= memory["day"]["entries"] + memory["more"]
+    assert memory["many"]["stream"] > memory["day"]["stream"] > memory["more"]
+    compared = {name: way["comparison"] for name, way in rest["ways"].items()}
+    assert compared["through a hub with a key"] < compared["at the venue, a key each"]
+    assert compared["at the venue, no key"] >= rest["bots"]
+    text = reported("hub", found)
+    assert f"| 2 | {hub.HUB} |" in text
+    assert "a thousand bots ask one Redis for" in text
+
+
+def test_without_redis_the_report_says_why_the_hub_was_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no Redis server, the measure starts no process, and the report has the reason."""
+    monkeypatch.setattr(redis_server, "command", lambda: None)
+    monkeypatch.setattr(redis_server, "has_library", lambda: True)
+    found = hub.measure(bench.Bench(None, 0, [], 1, True))  # type: ignore[arg-type]
+    assert "It was skipped: it needs a Redis server" in reported("hub", found)
+
+
+@POSIX
+def test_brackets_of_rest_are_those_of_the_pushes() -> None:
+    """REST tells the brackets of the last push about each contract, so that a comparison finds nothing."""
+    with processes.server() as (server, port):
+        server.ask(do="reset", contracts=3)
+        server.ask(do="burst", kind="brackets", count=4)  # with the fourth, the first contract has the second table
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/fapi/v1/leverageBracket", timeout=60) as answer:
+            told = json.load(answer)
+    tables = [[bracket["initialLeverage"] for bracket in each["brackets"]] for each in told]
+    assert [list(frames.LEVERAGES[table]) for table in (1, 0, 0)] == tables
 
 
 def test_a_heartbeat_notes_how_long_its_loop_is_held_and_by_what() -> None:

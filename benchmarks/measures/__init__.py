@@ -11,4 +11,5 @@ NAMES = (
     "instructions",
     "asyncio_push",
     "loop_held",
+    "hub",
 )
