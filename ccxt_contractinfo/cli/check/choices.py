@@ -10,6 +10,7 @@ import ssl
 from typing import Any, NamedTuple
 
 from ...contracts.events import SubType
+from ...hub.wire import is_hub
 from ...settings import Settings
 from ...shown import shown_url
 from ...venues.binance.endpoint import endpoint_of, full_url, is_sandbox, own_url
@@ -27,8 +28,8 @@ class Choice(NamedTuple):
 
 def endpoint_used(exchange: Any) -> Endpoint:
     """The endpoint that the stream of the exchange would use."""
-    usual = endpoint_of(exchange)
-    return usual._replace(url=full_url(Settings.of(exchange).url or usual.url))
+    usual, url = endpoint_of(exchange), Settings.of(exchange).url
+    return usual._replace(url=url if url is not None and is_hub(url) else full_url(url or usual.url))
 
 
 def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) -> list[Choice]:
@@ -49,22 +50,29 @@ def choices(arguments: argparse.Namespace, exchange: Any, endpoint: Endpoint) ->
     if arguments.simulator is not None:
         of_key = "the simulator's"
     is_keyed = exchange.apiKey and exchange.secret
+    if is_hub(endpoint.url):
+        stream = [Choice("hub", endpoint.shown, "--url"), Choice("prefix", settings.prefix, "--prefix, or its default")]
+    else:
+        stream = [
+            Choice("WebSocket", endpoint.shown, why),
+            _proxy_choice("WebSocket proxy", exchange, STREAM_PROXIES),
+        ]
+    waited_for = "beat" if is_hub(endpoint.url) else "canary"
     limits = (settings.connect_timeout, settings.canary_timeout, exchange.timeout / 1000)
     return [
         Choice("exchange", exchange.id, "--exchange, or its default"),
         Choice("environment", environment, chosen_by),
-        Choice("WebSocket", endpoint.shown, why),
-        _proxy_choice("WebSocket proxy", exchange, STREAM_PROXIES),
+        *stream,
         *(Choice("REST", _rest_url(exchange, sub_type), "ccxt's urls") for sub_type in sub_types_of(exchange)),
         _proxy_choice("REST proxy", exchange, REST_PROXIES),
         Choice("API key", "given" if is_keyed else "none", of_key),
-        Choice("timeouts", "{:g} s, {:g} s, {:g} s".format(*limits), "connection, canary, REST"),
+        Choice("timeouts", "{:g} s, {:g} s, {:g} s".format(*limits), f"connection, {waited_for}, REST"),
     ]
 
 
 def versions() -> dict[str, str]:
     """The versions of the libraries, Python, OpenSSL and the platform, by name."""
-    names = ("ccxt-contractinfo", "ccxt", "websocket-client", "orjson", "requests", "certifi")
+    names = ("ccxt-contractinfo", "ccxt", "websocket-client", "orjson", "requests", "certifi", "redis")
     return {
         **{name: _version(name) for name in names},
         "Python": platform.python_version(),

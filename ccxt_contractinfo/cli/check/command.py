@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ...hub.wire import is_hub
 from ...settings import Settings
 from ...venues.endpoint import Endpoint
 from ..exchange import connected_exchange
 from ..options import ABOVE_ZERO, STREAM_PROXIES, connection_options, number, output_options
 from ..output import console, is_for_people, need
 from .choices import choices, endpoint_used, proxy_setting, versions
+from .hub_steps import HubProbe
 from .page import JsonReport, TextReport
 from .rest_steps import rest_results
 from .steps import STEPS, Result
@@ -28,7 +30,7 @@ POLL = 0.2
 DESCRIPTION = f"""\
 Says which environment, URL and proxy are chosen, and why. Then takes the steps
 of the stream and of REST one by one, each with its time. Where one fails, says
-what to do.
+what to do. If --url is that of a hub's Redis, takes the steps of a bot on it.
 
 The exit code is that of the first step that failed:
 
@@ -41,6 +43,7 @@ example:
   ccxt-contractinfo check
   ccxt-contractinfo check --wssProxy http://proxy:3128 \\
       --httpsProxy http://proxy:3128
+  ccxt-contractinfo check --url redis://localhost:6379/0
   ccxt-contractinfo check --json | jq 'select(.status == "failed")'"""
 
 
@@ -60,14 +63,21 @@ def add(commands: Any) -> None:
         metavar="SECONDS",
         help="for the connection, for the canary and for each request (default: the package's own 10, 15 and 10)",
     )
+    command.add_argument(
+        "--prefix", default=Settings.prefix, help="of a hub's keys in Redis, as hub has it (default: %(default)s)"
+    )
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Take all steps; the exit code is that of the first that fails."""
     need("cli", "rich")
-    names = () if arguments.timeout is None else ("connect_timeout", "canary_timeout")
-    with connected_exchange(arguments, **dict.fromkeys(names, arguments.timeout)) as exchange:
+    names = ["connect_timeout", "canary_timeout"] if arguments.timeout is not None else []
+    if is_hub(arguments.url):
+        need("hub", "redis")
+        names += ["ping_timeout"] if names else []
+    own = {**dict.fromkeys(names, arguments.timeout), "prefix": arguments.prefix}
+    with connected_exchange(arguments, **own) as exchange:
         # The times of the steps are not to contain ccxt's pauses between requests.
         exchange.enableRateLimit = False
         exchange.check_proxy_settings()  # of REST; those of the stream are checked with its endpoint
@@ -75,18 +85,25 @@ def run(arguments: argparse.Namespace) -> int:
             exchange.timeout = arguments.timeout * 1000
         settings = Settings.of(exchange)
         endpoint = endpoint_used(exchange)
+        probe = _probe(exchange, settings, endpoint)
         report = TextReport(console(arguments)) if is_for_people(arguments) else JsonReport()
         report.choices(choices(arguments, exchange, endpoint), versions())
-        results = report.show(_taken(exchange, settings, endpoint))
+        results = report.show(_taken(exchange, probe))
         failed = [result.step for result in results if result.status == "failed"]
     return STEPS[failed[0]].code if failed else 0
 
 
-def _taken(exchange: Any, settings: Settings, endpoint: Endpoint) -> Iterator[Result]:
+def _probe(exchange: Any, settings: Settings, endpoint: Endpoint) -> Probe | HubProbe:
+    """What takes the steps before those of REST."""
+    if is_hub(endpoint.url):
+        return HubProbe(exchange, settings, endpoint.url)
+    return Probe(settings, endpoint, proxy_setting(exchange, STREAM_PROXIES))
+
+
+def _taken(exchange: Any, probe: Probe | HubProbe) -> Iterator[Result]:
     """The results of all steps, each as it comes. A daemon thread takes them: some, such as a look-up in DNS, cannot be
     interrupted, and Ctrl-C is heard here meanwhile."""
     results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
-    probe = Probe(settings, endpoint, proxy_setting(exchange, STREAM_PROXIES))
 
     def take() -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..output import write_json
 from .choices import Choice
-from .steps import STEPS, STREAM_STEPS, Result
+from .steps import HUB_STEPS, STEPS, STREAM_STEPS, Result
 
 
 class JsonReport:
@@ -48,7 +48,7 @@ class TextReport:
                 self._result(result)
                 if result.status == "failed":
                     first = first or result
-                if result.step not in STREAM_STEPS[:-1]:
+                if result.step not in (*STREAM_STEPS[:-1], *HUB_STEPS[:-1]):
                     status.update("REST...")
                 yield result
         self._console.print()

@@ -14,7 +14,7 @@ import certifi
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.cli.check.steps import STEPS
+from ccxt_contractinfo.cli.check.steps import REST_STEPS, STEPS, STREAM_STEPS
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.constants import PATIENCE
 from tests.servers import http_proxy, read_head, serving, socks_proxy, tls_front
@@ -93,7 +93,7 @@ def test_a_network_that_fails(check: Check, place: Any, timeout: str, step: str,
     """The first stage that is not reached has failed, what needs it is skipped, and REST is looked at nevertheless."""
     with place() as url:
         code, results = check("--url", url, timeout=timeout)
-    order = list(STEPS)
+    order = [*STREAM_STEPS, *REST_STEPS]
     assert (STEPS[step].code, "failed") == (code, results[step]["status"])
     assert {"skipped"} == {results[each]["status"] for each in order[order.index(step) + 1 : 6]}
     assert not {"failed"} & {results[each]["status"] for each in order[: order.index(step)]}
