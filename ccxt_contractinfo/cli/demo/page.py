@@ -72,6 +72,16 @@ def summary(view: View | None) -> str:
     )
 
 
+def told_in_words(update: ContractInfo) -> str:
+    """What a callback was told, in one row."""
+    return f"{update['symbol']}  {', '.join(update['kinds'])}"
+
+
+def later(started: float, happened: float) -> str:
+    """How much later something has happened, as a note; both by `time.monotonic`, in s."""
+    return f"{max(1, round((happened - started) * 1000))} ms later"
+
+
 def change_rows(update: ContractInfo) -> list[str]:
     """What an update changes, from what to what; of a listing, what it has."""
     rows = [f"{name:<11}{_from_to(old, new)}" for name, old, new in field_changes(update, FIELDS)]

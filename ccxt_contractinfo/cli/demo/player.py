@@ -18,7 +18,7 @@ from ...shown import MESSAGE, shown
 from ...simulator import BinanceSimulator
 from ..changes_in_words import FIELDS as WORDS
 from ..formatting import leverage
-from .page import HEADINGS, Page, change_rows, summary, tier_in_words
+from .page import HEADINGS, Page, change_rows, later, summary, tier_in_words, told_in_words
 from .script import Act, Step, script
 from .view import FIELDS, View, fields_before, fields_now, view_of
 
@@ -45,7 +45,7 @@ def play(out: TextIO, pause: float) -> None:
     page.line("    exchange.on_contract_info(callback)")
     page.line("    exchange.market(symbol)  # is kept true")
     page.line()
-    with _quiet_log(), _started_simulator() as sim, sim.connect(binanceusdm()) as exchange:
+    with quiet_log(), started_simulator() as sim, sim.connect(binanceusdm()) as exchange:
         Player(sim, exchange, page, pause).play(script(time.time_ns() // 1_000_000))
 
 
@@ -118,8 +118,7 @@ class Player:
         after = self._look(act)
         if after is None:
             raise DemoError(f"Binance {step.text}, but exchange.market({act.symbol!r}) knows no such market")
-        delay = f"{max(1, round((received - started) * 1000))} ms later"
-        self._page.row("callback", f"{update['symbol']}  {', '.join(update['kinds'])}", delay)
+        self._page.row("callback", told_in_words(update), later(started, received))
         if update["source"] == "resync":
             self._page.row("", "missed on the stream, noticed by the comparison with REST")
         for line in change_rows(update):
@@ -155,17 +154,16 @@ class Player:
                         f"not {wanted}, after {LIMIT:g} s"
                     ) from None
                 if state in ("reconnecting", wanted):
-                    delay = f"{max(1, round((time.monotonic() - started) * 1000))} ms later"
-                    self._page.row("stream", state, delay)
+                    self._page.row("stream", state, later(started, time.monotonic()))
 
     def _sum_up(self, played: int) -> None:
         self._stream.wait_until_live(LIMIT)
         health = self._stream.health()
-        lost = [name for name in ("malformed", "callback_errors", "dropped_updates") if health[name]]
+        lost = losses(health)
         if health["state"] != "live":
             raise DemoError(f"the stream is {health['state']}, not live")
         if lost:
-            raise DemoError(f"the stream is not in health: {', '.join(f'{name} {health[name]}' for name in lost)}")
+            raise DemoError(f"the stream is not in health: {lost}")
         if health["events"] != played or not self._updates.empty():
             raise DemoError(f"the stream has received {health['events']} pushes, but {played} were played")
         self._page.title("All of it was seen as it was played.")
@@ -183,7 +181,7 @@ class Player:
             except ccxt.BadSymbol:
                 views.append(None)
         if views[0] != views[1]:
-            by_symbol, by_id = _differences(*(view._asdict() if view else {} for view in views))
+            by_symbol, by_id = differences(*(view._asdict() if view else {} for view in views))
             raise DemoError(f"exchange.market() says {by_symbol} by {act.symbol}, but {by_id} by {act.id}")
         return views[0]
 
@@ -195,7 +193,7 @@ class Player:
 
 
 @contextlib.contextmanager
-def _quiet_log() -> Iterator[None]:
+def quiet_log() -> Iterator[None]:
     """Keep the warning of the dropped connection off stderr, where Python writes it if no logging is set up."""
     handler = logging.NullHandler()
     logger = logging.getLogger("ccxt_contractinfo")
@@ -207,7 +205,11 @@ def _quiet_log() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _started_simulator() -> Iterator[BinanceSimulator]:
+def started_simulator() -> Iterator[BinanceSimulator]:
+    """A simulator that runs meanwhile.
+
+    :raises DemoError: where it cannot listen
+    """
     sim = BinanceSimulator(canary_interval=0.5)
     try:
         sim.start()
@@ -217,16 +219,22 @@ def _started_simulator() -> Iterator[BinanceSimulator]:
         yield sim
 
 
+def losses(health: Mapping[str, Any]) -> str:
+    """The counts of a stream's health that say that something was lost, in words; empty if nothing was."""
+    names = ("malformed", "callback_errors", "dropped_updates")
+    return ", ".join(f"{name} {health[name]}" for name in names if health[name])
+
+
 def _compare(step: Step, what: str, expected: str, seen: str) -> None:
     if expected != seen:
         raise DemoError(f"Binance {step.text}, but {what} {seen or 'nothing'}, not {expected or 'nothing'}")
 
 
 def _compare_fields(step: Step, what: str, expected: Mapping[str, Any], seen: Mapping[str, Any]) -> None:
-    _compare(step, what, *_differences(expected, seen))
+    _compare(step, what, *differences(expected, seen))
 
 
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str]:
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str]:
     """The fields in which two views differ, in words: those of the one, and those of the other."""
     names = [name for name in dict.fromkeys([*one, *other]) if one.get(name, ...) != other.get(name, ...)]
     return _fields(names, one), _fields(names, other)
