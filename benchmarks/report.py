@@ -353,7 +353,7 @@ CPU of these processes: while the venue pushes nothing ("idle"), and what a push
 {_table(used_names, used)}
 What Redis holds, in bytes: the stream and the snapshot by MEMORY USAGE, all by `used_memory` beyond an empty Redis's. A
 day: {beats:,} beats, {pushes} pushes, half of them with 8 brackets, and {comparisons} comparisons with REST, which find
-nothing, so that nothing is written of them. The hub has a key. Beats and further pushes are entries that the hub has
+nothing new. The hub has a key. Beats and further pushes are entries that the hub has
 written, written again by the hub's own script.
 
 {_table(["after", "entries", "stream", "snapshot", "all"], kept)}

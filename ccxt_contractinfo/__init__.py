@@ -17,6 +17,7 @@ from .delivery.subscription import Subscription
 from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
 from .exchange.asyncio import AsyncContractInfoMixin
 from .exchange.attaching import attach
+from .exchange.hub import Hub
 from .exchange.ready_made import binance, binancecoinm, binanceusdm
 from .exchange.sync import ContractInfoMixin
 from .journal.reading import read_journal
@@ -43,6 +44,7 @@ __all__ = [
     "ContractInfoMixin",
     "ContractInfoStream",
     "CumulativeMismatch",
+    "Hub",
     "Kind",
     "LeverageTiers",
     "MalformedEvent",

@@ -19,11 +19,14 @@
         │   └── ProtocolViolation          bytes that are no WebSocket, a frame beyond max_frame_size
         └── ccxt.NetworkError
             ├── ConnectionLost             DNS, TCP, TLS or the proxy failed, or the peer reset
-            │   └── ConnectionClosed       the server closed, with a code and a reason
+            │   ├── ConnectionClosed       the server closed, with a code and a reason
+            │   ├── RedisLost              the Redis of a hub cannot be reached, or refuses
+            │   └── HubGap                 entries of a hub are missing; its snapshot is read
             ├── ccxt.RequestTimeout
             │   ├── HandshakeTimeout       not connected within connect_timeout
             │   ├── PongTimeout            no answer to a ping within ping_timeout
-            │   └── CanaryTimeout          no push of the canary within canary_timeout
+            │   ├── CanaryTimeout          no push of the canary within canary_timeout
+            │   └── HubSilent              no hub that hears the venue, for canary_timeout
             ├── NoThreadError              the system has no more threads; a RuntimeError, too
             ├── CanaryLate                 pushes come later than canary_timeout; the connection goes on
             ├── ccxt.RateLimitExceeded
@@ -152,6 +155,19 @@ class ConnectionClosed(ConnectionLost):
         return f"{self.address} closed the connection with code {self.code}{reason}"
 
 
+class RedisLost(ConnectionLost):
+    """The Redis of a hub cannot be reached, does not answer in time, or refuses what was asked."""
+
+    cause = "redis_lost"
+
+
+class HubGap(ConnectionLost):
+    """Entries of a hub are missing or cannot be read: they were trimmed away, or Redis was emptied or restored. What
+    was missed is found by the hub's snapshot."""
+
+    cause = "hub_gap"
+
+
 class HandshakeTimeout(ccxt.RequestTimeout):
     """DNS, TCP, TLS and handshake together took longer than `connect_timeout`."""
 
@@ -168,6 +184,12 @@ class CanaryTimeout(ccxt.RequestTimeout):
     """No push of the canary within `canary_timeout`: the connection is dead, or on a path that delivers nothing."""
 
     cause = "canary_timeout"
+
+
+class HubSilent(ccxt.RequestTimeout):
+    """Redis answers, but for `canary_timeout` no hub has said that it hears the venue."""
+
+    cause = "hub_silent"
 
 
 class CanaryLate(ccxt.NetworkError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import re
 import sys
 
 PROJECT = "ccxt-contractinfo"
 
 _PYTHON_BEFORE = re.compile(r'python_version < "3\.(\d+)"')
+_SYSTEM = re.compile(r'(sys_platform|platform_machine) == "(\w+)"')
 
 
 def how_to_install(extra: str, *modules: str) -> str:
@@ -27,7 +29,7 @@ def how_to_install(extra: str, *modules: str) -> str:
 
 
 def _requirements(extra: str) -> list[str]:
-    """Such as ``['icalendar>=6', 'rich>=13']``; those of other versions of Python are left out."""
+    """Such as ``['icalendar>=6', 'rich>=13']``; those of another Python or another system are left out."""
     try:
         declared = importlib.metadata.requires(PROJECT) or []
     except importlib.metadata.PackageNotFoundError:  # run from a folder, and not installed
@@ -35,10 +37,17 @@ def _requirements(extra: str) -> list[str]:
     found = []
     for requirement in declared:
         name, _, marker = requirement.partition(";")
-        before = _PYTHON_BEFORE.search(marker)
-        if f'extra == "{extra}"' in marker and (before is None or sys.version_info < (3, int(before[1]))):
+        if f'extra == "{extra}"' in marker and _is_for_this_python(marker):
             found.append(name.strip())
     return found
+
+
+def _is_for_this_python(marker: str) -> bool:
+    here = {"sys_platform": sys.platform, "platform_machine": platform.machine()}
+    before = _PYTHON_BEFORE.search(marker)
+    return (before is None or sys.version_info < (3, int(before[1]))) and all(
+        here[name] == value for name, value in _SYSTEM.findall(marker)
+    )
 
 
 def _is_installed(requirement: str) -> bool:

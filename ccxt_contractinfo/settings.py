@@ -43,13 +43,18 @@ class Settings:
     journal_max_size: int | None = 64 * 1024 * 1024
     journal_max_age: float | None = None
     contracts: Wanted | None = None
+    fallback: bool = False
+    prefix: str = "contractinfo"
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value, kind = getattr(self, field.name), str(field.type)
             if value is None and kind.endswith("| None"):
                 continue
-            if field.name == "contracts":
+            if kind == "bool":
+                if not isinstance(value, bool):
+                    raise ccxt.BadRequest(f"contractInfo: {field.name} should be True or False, not {value!r}")
+            elif field.name == "contracts":
                 check_callback(value, "contracts")
             elif field.name == "journal":
                 if not (isinstance(value, str | os.PathLike) and os.fspath(value)):

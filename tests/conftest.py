@@ -23,6 +23,7 @@ from ccxt_contractinfo.venues.binance import endpoint
 from tests import profiles  # noqa: F401 (it sets how many examples Hypothesis tries)
 from tests.constants import FAST, PATIENCE
 from tests.faces import ASYNC, Blocking, LoopThread
+from tests.redis_server import RedisServer, command
 from tests.universe import small_simulator
 
 Make = Callable[..., Any]
@@ -201,6 +202,17 @@ class Inbox:
 @pytest.fixture
 def inbox() -> Inbox:
     return Inbox()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis that keeps nothing when it is killed."""
+    pytest.importorskip("redis", reason="redis is not installed; .ci/run has it")
+    if command() is None:
+        pytest.skip("there is no Redis server; .ci/run installs one")
+    server = RedisServer().start()
+    yield server
+    server.kill()
 
 
 def eventually(condition: Callable[[], bool], problem: Callable[[], str] = lambda: "waited in vain") -> None:

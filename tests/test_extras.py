@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import sys
 from pathlib import Path
@@ -24,6 +25,9 @@ Requires-Dist: rich>=13; extra == "cli"
 Requires-Dist: tomli; python_version < "3.11" and extra == "cli"
 Requires-Dist: later; python_version < "3.99" and extra == "cli"
 Requires-Dist: matplotlib>=3.8; extra == "plot"
+Requires-Dist: here; (sys_platform == "{system}" and platform_machine == "{machine}") and extra == "hub"
+Requires-Dist: there; (sys_platform == "amiga" and platform_machine == "{machine}") and extra == "hub"
+Requires-Dist: nowhere; (sys_platform == "{system}" and platform_machine == "m68k") and extra == "hub"
 """
 
 
@@ -33,7 +37,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ccxt-contractinfo", "rich"):
         folder = tmp_path / f"{name.replace('-', '_')}-1.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text(METADATA.format(name=name))
+        (folder / "METADATA").write_text(METADATA.format(name=name, system=sys.platform, machine=platform.machine()))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     return tmp_path
 
@@ -42,6 +46,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_hint_names_what_is_missing() -> None:
     """What is installed, what belongs to another extra, and what this Python does not need, is not in the command."""
     assert 'pip install "icalendar>=6" "later"' == how_to_install("cli", "icalendar")
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_hint_names_nothing_of_another_system() -> None:
+    """What is for another system, or another processor, is not in the command."""
+    assert 'pip install "here"' == how_to_install("hub")
 
 
 @pytest.mark.usefixtures("environment")

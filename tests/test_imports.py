@@ -20,6 +20,7 @@ ROWS = (
     "replay",
     "exchange",
     "stream",
+    "hub",
     "positions",
     "markets",
     "journal",
@@ -45,9 +46,9 @@ PURE = (
     "shown",
     "venue_clock",
 )
-PURE += ("cli.changes_in_words", "cli.formatting", "exchange.filters", "stream.repeats")
-WAITING = ("markets.table", "markets.views", "positions.held", "venues.rest", "venues.stand_in")
-WAITING += ("venues.binance.rest", "venues.binance.venue", "venues.registry", "venues.venue")
+PURE += ("cli.changes_in_words", "cli.formatting", "exchange.filters", "stream.repeats", "stream.told")
+WAITING = ("markets.known", "markets.table", "markets.views", "positions.held", "venues.rest", "venues.stand_in")
+WAITING += ("venues.listener", "venues.binance.rest", "venues.binance.venue", "venues.registry", "venues.venue")
 """Of the pure folders: what waits for a lock or for the network, and the venues, which ask by it."""
 IMPURE = {"asyncio", "select", "selectors", "socket", "ssl", "threading", "time", "websocket"}
 
@@ -159,7 +160,7 @@ def test_one_module_alone_speaks_websocket() -> None:
 def test_only_the_command_uses_the_simulator() -> None:
     """Nothing outside the simulator imports it, but for the command line and the demo that is its."""
     importers = {name for name in OUTSIDE if GRAPH[name].intersection(INSIDE)}
-    users = ("cli.exchange", "cli.simulate", "cli.demo.player", "cli.demo.script")
+    users = ("cli.exchange", "cli.simulate", "cli.demo.hub", "cli.demo.player", "cli.demo.script")
     assert importers <= {f"{PACKAGE}.{name}" for name in users}
 
 

@@ -123,8 +123,8 @@ def _usage(redis: RedisServer | None, hubs: Sequence[Process], group: Sequence[P
 def _memory(bench: Bench, contracts: int) -> dict[str, Any]:
     """What Redis keeps after a day, and after very many pushes more.
 
-    A hub with a key hears some pushes, and compares with REST as often as in a day. The beats of a day are the hub's
-    last ones, written again by the hub's script and in its name; and so are the many pushes.
+    A hub with a key hears some pushes, compares with REST as often as in a day, and ends. The beats of a day are the
+    hub's last ones, written again by the hub's script and in its name; and so are the many pushes.
     """
     from ccxt_contractinfo.exchange.hub import LEASES
     from ccxt_contractinfo.hub.publisher import BEATS
@@ -135,16 +135,17 @@ def _memory(bench: Bench, contracts: int) -> dict[str, Any]:
     bench.say(f"hub: memory after {beats} beats and {pushes} pushes, then after {many} pushes more")
     bench.server.ask(do="reset", contracts=contracts)
     job = _job(bench, settle_time=0.1, key=True)
-    with RedisServer() as redis, _hub(job, redis) as hub:
+    with RedisServer() as redis:
         empty = redis.memory
-        told = hub.heard()
-        keys = told["keys"]
-        due = hub.ask(do="usage")["published"] + pushes
-        for kind in ("status", "brackets"):
-            bench.server.ask(do="burst", kind=kind, count=pushes // 2)
-        _wait_until_published(hub, due)
-        for _ in range(COMPARISONS):
-            hub.ask(do="resync")
+        with _hub(job, redis) as hub:
+            told = hub.heard()
+            keys = told["keys"]
+            due = hub.ask(do="usage")["published"] + pushes
+            for kind in ("status", "brackets"):
+                bench.server.ask(do="burst", kind=kind, count=pushes // 2)
+            _wait_until_published(hub, due)
+            for _ in range(COMPARISONS):
+                hub.ask(do="resync")
         lines = _lines(redis, keys["stream"])
         _write(redis, told, lines["beat"], beats)
         result = {"day": _sizes(redis, keys, empty)}
@@ -179,9 +180,11 @@ def _write(redis: RedisServer, told: dict[str, Any], lines: Sequence[bytes], cou
 
     script, keys = redis.client.register_script(PUBLISH), told["keys"]
     turns = islice(cycle(lines), count)
+    end = redis.client.xrevrange(keys["stream"], count=1)[0][0]
     while some := list(islice(turns, _TOLD)):
-        if not script([keys["stream"], keys["lease"]], [told["name"], 60_000, int(2 * DAY * 1000), *some]):
-            raise SubjectError("the hub has lost its lease")
+        end = script([keys["stream"], keys["lease"]], [told["name"], end, 60_000, int(2 * DAY * 1000), *some])
+        if not end:
+            raise SubjectError("something else has written to Redis")
 
 
 def _sizes(redis: RedisServer, keys: dict[str, str], empty: int) -> dict[str, int]:

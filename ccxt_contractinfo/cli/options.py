@@ -48,7 +48,7 @@ def connection_options() -> argparse.ArgumentParser:
         help="binanceusdm: USD-M futures, binancecoinm: COIN-M, binance: both (default: %(default)s)",
     )
     group.add_argument("--sandbox", action="store_true", help="Binance's testnet instead of production")
-    group.add_argument("--url", metavar="URL", help="of the WebSocket: wss://host, or a full one")
+    group.add_argument("--url", metavar="URL", help="of the WebSocket: wss://host, or a full one; or of a hub's Redis")
     for names, parse in ((REST_PROXIES, _rest_proxy), (STREAM_PROXIES, str)):
         for name in names:
             group.add_argument(f"--{name}", type=parse, metavar="URL", help=f"as ccxt's exchange.{name}")

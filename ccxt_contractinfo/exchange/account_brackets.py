@@ -19,7 +19,7 @@ from ..backoff import Uniform, uniform
 from ..contracts.events import SubType
 from ..resync import NOTHING, ResyncResult, merged
 from ..shown import MESSAGE, shown
-from ..venues.rest import Answers, Rest
+from ..venues.rest import Answers, Rest, Told
 from ..venues.snapshot import LeverageBrackets, Snapshot
 
 logger = logging.getLogger("ccxt_contractinfo")
@@ -28,7 +28,7 @@ Late = Callable[[Snapshot, LeverageBrackets | None, float, ResyncResult], None]
 """Called with an answer that came too late: the snapshot that was compared without it, the brackets or None, when they
 were asked for (s by `clock.now`), and what came of it. On the thread that asked."""
 
-Told = tuple[LeverageBrackets | None, ResyncResult]
+_Answer = tuple[LeverageBrackets | None, ResyncResult]
 """The brackets of a sub-type, or None, and what came of asking for them."""
 
 PATIENCE = 2.0
@@ -71,7 +71,7 @@ class AccountBrackets:
 
     def ask(
         self, rest: Rest, account: object, snapshots: Iterable[Snapshot], answers: Answers, late: Late
-    ) -> tuple[dict[SubType, tuple[LeverageBrackets, float]], ResyncResult]:
+    ) -> tuple[Told, ResyncResult]:
         """The brackets of the sub-types of these snapshots, and when (s by `clock.now`) they were asked for; without
         those that are not due, cannot be had, or are late. And what came of it: errors that were not reported yet, and
         when to ask again.
@@ -94,7 +94,7 @@ class AccountBrackets:
         if not due:
             return {}, merged(results)
 
-        def brackets(sub_type: SubType) -> Told:
+        def brackets(sub_type: SubType) -> _Answer:
             return self._brackets(rest, sub_type, answers)
 
         asking = _Asking(due, brackets, late)
@@ -116,7 +116,7 @@ class AccountBrackets:
         """When (s by `clock.now`) the brackets of a sub-type may be asked for."""
         return max(self._not_before.get(sub_type, -clock.FOREVER), answers.not_before)
 
-    def _brackets(self, rest: Rest, sub_type: SubType, answers: Answers) -> Told:
+    def _brackets(self, rest: Rest, sub_type: SubType, answers: Answers) -> _Answer:
         if not self._is_useful:
             return None, NOTHING
         not_before = self._due(sub_type, answers)
@@ -174,21 +174,21 @@ class AccountBrackets:
 class _Asking:
     """One thread that asks, and a wait for it that is limited in time."""
 
-    def __init__(self, due: list[Snapshot], brackets: Callable[[SubType], Told], late: Late) -> None:
+    def __init__(self, due: list[Snapshot], brackets: Callable[[SubType], _Answer], late: Late) -> None:
         self.is_over = False
         self._due = due
         self._brackets = brackets
         self._late = late
         self._lock = threading.Lock()
         self._is_late = False
-        self._given: dict[SubType, tuple[LeverageBrackets, float]] = {}
+        self._given: Told = {}
         self._results: list[ResyncResult] = []
         self._thread = threading.Thread(target=self._work, name="ccxt-contractinfo-account", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wait(self, timeout: float) -> tuple[dict[SubType, tuple[LeverageBrackets, float]], ResyncResult]:
+    def wait(self, timeout: float) -> tuple[Told, ResyncResult]:
         """What came within `timeout` s; the rest is given to `late`."""
         self._thread.join(timeout)
         with self._lock:

@@ -17,7 +17,6 @@ from ..contracts.changes import (
     apply_brackets,
     complete,
     is_contract,
-    is_gone,
     market_sub_type,
     one_each,
 )
@@ -25,7 +24,7 @@ from ..contracts.events import Bracket, SubType
 from ..contracts.updates import UpdateRecord
 from ..delivery.channel import Channel
 from ..forking import renew_after_fork
-from ..journal.recorder import Known
+from ..markets.known import known_contracts
 from ..markets.live_dict import LiveDict
 from ..markets.table import MarketTable
 from ..positions.held import HeldPositions
@@ -35,7 +34,7 @@ from ..shown import printable
 from ..stream.stream import ContractInfoStream
 from ..venues.registry import venue_of
 from ..venues.rest import Answers
-from ..venues.snapshot import LeverageBrackets
+from ..venues.snapshot import Known, LeverageBrackets
 from .ccxt_markets import CcxtMarkets, SetMarkets
 from .ccxt_tiers import CcxtTiers
 from .filters import Filter, update_filter
@@ -222,7 +221,7 @@ class MarketKeeper:
     def _tell_journal(self, markets: Iterable[Market], sick: Iterable[Any], asked: float, now: int) -> None:
         """Write loaded markets to the journal: they are an answer from REST, too. `sick`, `asked` and `now` are as in
         `MarketTable.load`."""
-        if self.stream is None or self.stream.recorder.journal is None or not self.is_following:
+        if self.stream is None or not self.stream.recorder.writers or not self.is_following:
             return
         try:
             for sub_type, group in _by_sub_type(filter(is_contract, markets)).items():
@@ -366,35 +365,16 @@ class MarketKeeper:
         """See `Follower`."""
         return self.rest_answers.account.error
 
-    def known(self) -> list[Known]:
-        """See `Follower`."""
+    def known(self, *, as_asked: bool = False) -> list[Known]:
+        """See `Follower`.
+
+        :param as_asked: it counts as asked for when REST was asked last, and not now
+        """
         with self.locked_table() as table:
-            contracts = [market for market in table.contracts().values() if not is_gone(market)]
-            adjusted, left_out, since = table.adjusted.copy(), sorted(table.choice.left_out), dict(table.choice.since)
-        groups = _by_sub_type(contracts)
-        now, time = clock.now(), self.exchange.milliseconds()
-        snapshots = {
-            sub_type: self._entries.snapshot_of([market["info"] for market in group], sub_type, now, time)
-            for sub_type, group in groups.items()
-        }
-        for error in [error for snapshot in snapshots.values() for error in snapshot.errors]:
+            known = known_contracts(table, clock.now(), self.exchange.milliseconds(), as_asked=as_asked)
+        for error in [error for each in known for error in each.snapshot.errors]:
             self.report(error)
-        return [
-            Known(
-                snapshots[sub_type],
-                LeverageBrackets(
-                    {
-                        market["id"]: [tier["info"] for tier in market["leverageTiers"]]
-                        for market in group
-                        if "leverageTiers" in market
-                    },
-                    adjusted.coefficients(sub_type),
-                ),
-                left_out,
-                since.get(sub_type),
-            )
-            for sub_type, group in groups.items()
-        ]
+        return known
 
     def forget_markets(self) -> None:
         """Begin again without markets, and without what else is known of contracts."""

@@ -16,7 +16,7 @@ from ..markets.missed_changes import malformed
 from ..markets.table import MarketTable
 from ..resync import NOTHING, ResyncResult, failed, merged
 from ..stream.stream import ContractInfoStream
-from ..venues.rest import Answers, Rest
+from ..venues.rest import Answers, Rest, Told
 from ..venues.snapshot import Entry, LeverageBrackets, Snapshot
 from ..venues.venue import Venue
 from .account_brackets import AccountBrackets
@@ -93,12 +93,24 @@ class RestAnswers:
         def late(snapshot: Snapshot, brackets: LeverageBrackets | None, asked: float, result: ResyncResult) -> None:
             self._late(snapshot, brackets, asked, settle_time, result, is_over)
 
-        told, result = self.account.ask(self.rest, self._account_key(), snapshots, answers, late)
+        def ask() -> tuple[Told, ResyncResult]:
+            return self.account.ask(self.rest, self._account_key(), snapshots, answers, late)
+
+        told, result = answers.brackets(snapshots, ask)
         results.append(result)
         for snapshot in snapshots:
             brackets, asked = told.get(snapshot.sub_type, (None, snapshot.asked))
-            has_account = self._keeper.has_account
-            results.append(self.apply(snapshot, brackets, asked, settle_time, is_over, has_account=has_account))
+            has_account = brackets is not None or self._keeper.has_account
+            result = self.apply(
+                snapshot,
+                brackets,
+                asked,
+                settle_time,
+                is_over,
+                has_account=has_account,
+                are_brackets_apart=answers.are_brackets_apart,
+            )
+            results.append(result)
         return merged(results)
 
     def apply(
@@ -110,6 +122,7 @@ class RestAnswers:
         is_over: Callable[[], bool] = lambda: False,
         *,
         has_account: bool = True,
+        are_brackets_apart: bool = False,
     ) -> ResyncResult:
         """Apply what an answer shows was missed: see `MarketTable.compare`.
 
@@ -126,7 +139,15 @@ class RestAnswers:
                         table.know_coefficients(snapshot.sub_type, {})
                     if keeper.stream is not None:
                         keeper.stream.recorder.answer(snapshot, brackets, brackets_asked, is_parted)
-                    result = table.compare(snapshot, brackets, listings, currencies, settle_time, brackets_asked)
+                    result = table.compare(
+                        snapshot,
+                        brackets,
+                        listings,
+                        currencies,
+                        settle_time,
+                        brackets_asked,
+                        are_brackets_apart=are_brackets_apart,
+                    )
                     again = None
                     if brackets is not None:
                         again = table.adjusted.unsettled_until(brackets_asked, settle_time)

@@ -13,7 +13,8 @@ def known_contracts(table: MarketTable, now: float, time: int, *, as_asked: bool
 
     :param now: s by `clock.now`
     :param time: the same time in ms since the epoch
-    :param as_asked: it counts as asked for when REST was asked last, and not now
+    :param as_asked: it counts as asked for when REST was asked last, and not now; brackets that REST was not asked for
+        were asked for `LONG_AGO`
     """
     groups: dict[SubType, list[Market]] = {}
     for market in table.contracts().values():
@@ -25,7 +26,7 @@ def known_contracts(table: MarketTable, now: float, time: int, *, as_asked: bool
         asked = brackets_asked = now
         if as_asked and table.asked(sub_type) != LONG_AGO:
             asked = table.asked(sub_type)
-            brackets_asked = max(asked, table.brackets_asked(sub_type))
+            brackets_asked = table.brackets_asked(sub_type)
         brackets = LeverageBrackets(
             {
                 market["id"]: [tier["info"] for tier in market["leverageTiers"]]

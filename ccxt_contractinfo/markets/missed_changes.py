@@ -73,6 +73,26 @@ def missed(
     return findings, merged(results)
 
 
+def missed_brackets(
+    known: Mapping[str, Market],
+    snapshot: Snapshot,
+    brackets: Mapping[str, list[Entry]],
+    pushes: NewestPushes,
+    settle_time: float,
+    entries: Entries,
+) -> tuple[list[Finding], ResyncResult]:
+    """The same of the brackets alone; `snapshot` is older than what is known."""
+    findings: list[Finding] = []
+    results: list[ResyncResult] = []
+    for id, raw in brackets.items():
+        if id in known and id in snapshot.states and not is_gone(known[id]):
+            state = entries.state_of(known[id]["info"], snapshot.sub_type)
+            found, result = _missed(known[id], snapshot, state, raw, pushes, settle_time, entries)
+            findings += found
+            results.append(result)
+    return findings, merged(results)
+
+
 def listed(market: Market, event: ContractInfoEvent, words: Words) -> Finding:
     """The finding that a contract is new, or is back; it is `complete`."""
     return Finding(event, apply_event(market, event, words, listed=True))

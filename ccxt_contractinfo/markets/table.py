@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 import ccxt
 
 from .. import clock
+from ..clock import FOREVER
 from ..contracts.changes import (
     Change,
     Market,
@@ -35,7 +36,17 @@ from .adjusted_brackets import AdjustedBrackets
 from .choice import Choice
 from .cut_off_answers import MissingContracts, are_many
 from .live_dict import LiveDict
-from .missed_changes import Finding, brackets_told, differs, listed, malformed, missed, unreadable, vanished
+from .missed_changes import (
+    Finding,
+    brackets_told,
+    differs,
+    listed,
+    malformed,
+    missed,
+    missed_brackets,
+    unreadable,
+    vanished,
+)
 from .newest_pushes import NewestPushes
 from .pending_listings import PendingListings
 from .views import PublishedMarkets
@@ -96,6 +107,8 @@ class MarketTable(PublishedMarkets):
         """By contract: when the answer that listed it was asked for. An older answer has an older contract."""
         self._brackets: dict[str, tuple[float, ContractInfoEvent]] = {}
         """By contract: when REST was asked for brackets that were unknown, and the event that has them."""
+        self._brackets_asked: dict[str, float] = {}
+        """When the newest brackets of each sub-type were asked for."""
         self._missing = MissingContracts()
         self._agreed: dict[str, tuple[Contents, Mapping[str, list[Entry]] | None, int]] = {}
         """What the last answer on each sub-type said, and the version of the markets that it agreed with."""
@@ -118,6 +131,7 @@ class MarketTable(PublishedMarkets):
             table._asked = dict(self._asked)
             table._answered_at = dict(self._answered_at)
             table._brackets, table._listed = dict(self._brackets), dict(self._listed)
+            table._brackets_asked = dict(self._brackets_asked)
             table._was_kept_up = self._is_kept_up
             for sub_type, arrival in self.waiting.all():
                 table.waiting.hold(arrival, sub_type)
@@ -131,16 +145,47 @@ class MarketTable(PublishedMarkets):
 
     # A push
 
-    def handle(self, arrival: Arrival) -> Handled:
-        """Apply a push, and tell of it."""
+    def handle(self, arrival: Arrival, settle_time: float = FOREVER) -> Handled:
+        """Apply a push, and tell of it.
+
+        :param settle_time: s; of a push that came longer than this before REST was asked for what is known, only the
+            brackets count. A hub may bring such pushes, since it keeps them
+        """
         event = arrival.event
         with self.lock:
             market = self._contracts.get(event.id)
             if market is None or event.id in self.waiting.arrivals or self._is_back(market, event):
                 return self._unknown_contract(arrival)
+            if arrival.received + settle_time <= self._asked.get(market_sub_type(market), LONG_AGO):
+                return self._apply_older(market, arrival)
             if isinstance(event, PartialEvent):
                 return self._apply_part(market, event, arrival)
             return self._apply(market, arrival)
+
+    def asked(self, sub_type: SubType) -> float:
+        """When the newest answer on a sub-type was asked for."""
+        return self._asked.get(sub_type, LONG_AGO)
+
+    def brackets_asked(self, sub_type: SubType) -> float:
+        """When the newest brackets of a sub-type were asked for."""
+        return self._brackets_asked.get(sub_type, LONG_AGO)
+
+    def is_newest(self, event: ContractInfoEvent) -> bool:
+        """Whether neither this push nor a newer one of the contract has come."""
+        with self.lock:
+            return self._pushes.is_news(event)
+
+    def _apply_older(self, market: Market, arrival: Arrival) -> Handled:
+        """Apply the brackets of a push that is older than REST's answer."""
+        event = self.adjusted.believed(arrival).event
+        if isinstance(event, PartialEvent) or not self._pushes.has_news_of_brackets(event):
+            return _DUPLICATE
+        change = apply_brackets(market, event, self._words)
+        self._pushes.remember(arrival)
+        if not change.changed:
+            return _DUPLICATE
+        self.publish_change(event, change, "stream")
+        return _APPLIED
 
     def _is_back(self, market: Market, event: ContractInfoEvent) -> bool:
         """Whether a contract that went away is back as a new one."""
@@ -245,6 +290,8 @@ class MarketTable(PublishedMarkets):
         currencies: Mapping[str, Any],
         settle_time: float,
         brackets_asked: float | None = None,
+        *,
+        are_brackets_apart: bool = False,
     ) -> ResyncResult:
         """Apply what a snapshot shows was missed, and tell all sharers.
 
@@ -252,13 +299,18 @@ class MarketTable(PublishedMarkets):
         :param listings: the contracts that were `unlisted`, complete, by id
         :param currencies: those that the listings bring
         :param brackets_asked: when the brackets were asked for, if that was later than the snapshot
+        :param are_brackets_apart: the brackets count even if the snapshot is older than what is known
         """
         with self.lock:
             sub_type, asked = snapshot.sub_type, snapshot.asked
-            if asked < self._asked.get(sub_type, LONG_AGO):
-                return NOTHING  # another stream has brought a newer answer
+            if asked < self._asked.get(sub_type, LONG_AGO):  # a loading or another stream has brought a newer answer
+                if brackets is None or not are_brackets_apart:
+                    return NOTHING
+                return self._compare_brackets(snapshot, brackets, settle_time, brackets_asked or asked)
             self._asked[sub_type] = asked
             if brackets is not None:
+                before = self._brackets_asked.get(sub_type, LONG_AGO)
+                self._brackets_asked[sub_type] = max(brackets_asked or asked, before)
                 self.adjusted.learn(sub_type, brackets, self._pushes)
             if self._agrees(snapshot, brackets):
                 return NOTHING
@@ -312,6 +364,23 @@ class MarketTable(PublishedMarkets):
                 self.publish_names()
             self.announce(news)
             return result
+
+    def _compare_brackets(
+        self, snapshot: Snapshot, brackets: Mapping[str, list[Entry]], settle_time: float, asked: float
+    ) -> ResyncResult:
+        """Apply the brackets beside a snapshot that is older than what is known, if they are newer."""
+        if asked <= self._brackets_asked.get(snapshot.sub_type, LONG_AGO):
+            return NOTHING
+        self._brackets_asked[snapshot.sub_type] = asked
+        self.adjusted.learn(snapshot.sub_type, brackets, self._pushes)
+        news, result = missed_brackets(
+            self._settled_contracts(snapshot), snapshot, brackets, self._pushes, settle_time, self.venue.entries
+        )
+        for event, change in news:
+            self.publish(change.market)
+            self._brackets[event.id] = (asked, event)
+        self.announce(news)
+        return result
 
     def _leave_out(self, snapshot: Snapshot) -> None:
         """Find out what the user left out, from the first answer on markets of the user's choice."""

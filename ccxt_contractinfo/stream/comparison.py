@@ -114,9 +114,10 @@ class Comparison:
         if self._disbelieved is not None:
             self._asked_in_doubt = began
         results = []
+        settle_time = self._settle_time_of(answers)
         for follower in self._followers:
             try:
-                result = follower.compare(answers, self.settle_time, is_over)
+                result = follower.compare(answers, settle_time, is_over)
             except Exception as error:
                 result = failed(error)
             results.append(result)
@@ -134,7 +135,9 @@ class Comparison:
         settled = self._uncompared.pop(follower) + self.settle_time
         return settled if settled > began else None
 
-    def concluded(self, result: ResyncResult, began: float, released: Iterable[Arrival]) -> ResyncResult:
+    def concluded(
+        self, result: ResyncResult, began: float, released: Iterable[Arrival], answers: Answers
+    ) -> ResyncResult:
         """The result, with the times at which REST has to be asked again.
 
         :param released: the pushes that were held back until now and changed something
@@ -142,12 +145,16 @@ class Comparison:
         again = result.again
         if result.failure is None:
             again = latest(again, *(arrival.received + self.settle_time for arrival in released))
-            if self._disbelieved is not None and self._disbelieved + self.settle_time <= began:
+            known = min(began, answers.knows_until)
+            if self._disbelieved is not None and self._disbelieved + self._settle_time_of(answers) <= known:
                 self._disbelieved = None
         if self._disbelieved is not None:
             again = latest(again, max(self._disbelieved, began) + self._patience)
         is_complete = not any(follower.is_waiting() for follower in self._followers)
         return merged([result, ResyncResult(again=again, is_complete=is_complete)])
+
+    def _settle_time_of(self, answers: Answers) -> float:
+        return self.settle_time if answers.settle_time is None else answers.settle_time
 
     @property
     def _patience(self) -> float:

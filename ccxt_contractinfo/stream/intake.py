@@ -50,6 +50,7 @@ class Intake:
 
     :param followers: the followers whose tables are kept true
     :param events: the channel that gets each event, after the tables
+    :param settle_time: s; see `MarketTable.handle`
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Intake:
         doubts: Doubts,
         reports: Reports,
         freshness: Freshness,
+        settle_time: float = FOREVER,
     ) -> None:
         self.knows_tables = False
         """Set it to False when a follower may have another table, or markets that a user has set."""
@@ -77,6 +79,7 @@ class Intake:
         self._doubts = doubts
         self._reports = reports
         self._freshness = freshness
+        self._settle_time = settle_time
         self._held_back: list[Arrival] | None = None
         self._overlap: set[bytes] | None = None
         """The pushes that came while two connections deliver the same; None at other times."""
@@ -103,16 +106,25 @@ class Intake:
         """Look the tables up again before the next push. Until then, do not keep them alive."""
         self.knows_tables, self._tables = False, ()
 
-    def take(self, event: ContractInfoEvent | None, error: MalformedEvent | None, data: bytes, now: float) -> None:
+    def take(
+        self,
+        event: ContractInfoEvent | None,
+        error: MalformedEvent | None,
+        data: bytes,
+        now: float,
+        *,
+        is_repeated: bool = False,
+    ) -> None:
         """Take a push.
 
         :param event: the part that can be believed; None: no part
         :param error: what is wrong with the rest; None: nothing
         :param data: the message as it came, at `now`
+        :param is_repeated: it has come before, over another way
         """
         self.last_event = now
-        is_repeated = self._overlap is not None and data in self._overlap
-        if self._recorder.journal is not None:
+        is_repeated = is_repeated or (self._overlap is not None and data in self._overlap)
+        if self._recorder.writers:
             self._recorder.push(data, now, is_held=self._held_back is not None, is_repeated=is_repeated)
         is_whole = event is not None and not isinstance(event, PartialEvent)
         self.counts["events"] += is_whole
@@ -212,7 +224,7 @@ class Intake:
         interruption = None
         for table in tables:
             try:
-                handled.append(table.handle(arrival))
+                handled.append(table.handle(arrival, self._settle_time))
             except Exception as error:
                 logger.exception("contractInfo: %s could not be applied", arrival.event)
                 self._reports.report(error)

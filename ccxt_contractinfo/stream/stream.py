@@ -9,7 +9,7 @@ import logging
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ccxt
 
@@ -19,14 +19,17 @@ from ..clock import FOREVER
 from ..contracts.events import ContractInfoEvent
 from ..errors import MalformedEvent, NoThreadError
 from ..forking import renew_after_fork
+from ..hub.wire import is_hub
 from ..journal.recorder import Recorder
 from ..resync import NOTHING, ResyncResult
 from ..settings import Settings, stream_settings
 from ..shown import MESSAGE, shown, shown_value, without_secrets
 from ..venues.endpoint import Endpoint
+from ..venues.listener import Reads, Session
 from ..venues.messages import Canary, InvalidPush, Refusal, Shutdown
 from ..venues.registry import DEFAULT, venue_of
 from ..venues.rest import Answers
+from ..venues.venue import Venue
 from ..weak_list import WeakList
 from .comparison import Comparison
 from .dial import proxy_address
@@ -35,9 +38,7 @@ from .follower import Follower
 from .freshness import Freshness
 from .intake import Intake
 from .schedule import Schedule
-
-if TYPE_CHECKING:
-    from .reader import Reader, Session
+from .told import Told
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -51,7 +52,8 @@ class ContractInfoStream(StreamFace):
     Without an exchange it gives parsed events (`on_event`); exchanges follow it through ``contract_info_stream()`` or
     ``attach(exchange, stream=...)``. All methods may be called from any thread, callbacks included.
 
-    :param url: base (``wss://host``) or full WebSocket URL; None: Binance's production
+    :param url: base (``wss://host``) or full WebSocket URL; or the URL of the Redis that a `Hub` publishes to; None:
+        Binance's production
     :param str|None canary: the chatty stream on the same connection that proves delivery (Binance acknowledges
         subscriptions that deliver nothing, and `!contractInfo` may be silent for hours); None: no proof
     :param float canary_timeout: s; a connection without a canary push for so long counts as dead or misrouted
@@ -80,6 +82,8 @@ class ContractInfoStream(StreamFace):
     :param Callable|None contracts: on an exchange, in ``options['contractInfo']``: a function that takes a market and
         returns whether to keep it, for loading, listings, comparisons and updates. It may be called on a thread of the
         plugin. None: all
+    :param bool fallback: with a hub's URL: while no hub is heard, go to the venue itself, and then back
+    :param str prefix: with a hub's URL: the hub's `prefix`
     :param proxy: URL of an HTTP or SOCKS proxy
     :param verify: TLS verification: True, False, or the path of a CA bundle
     :param headers: HTTP headers of the handshake
@@ -99,11 +103,13 @@ class ContractInfoStream(StreamFace):
     ) -> None:
         self.venue = DEFAULT
         self._settings = Settings.named({"url": url, **settings})
-        endpoint = Endpoint(self.venue.full_url(url), proxy, verify, headers or {})
+        endpoint = Endpoint(_address(self.venue, url), proxy, verify, headers or {})
         if proxy is not None:
             proxy_address(proxy)
         self._endpoint = endpoint
         self._find_endpoint: Callable[[], Endpoint] = lambda: endpoint
+        self._find_venue: Callable[[], Endpoint] = lambda: endpoint._replace(url=self.venue.full_url(None))
+        """Where to connect while no hub is heard."""
         super().__init__(self._settings.buffer_size)
         self._error: ccxt.BaseError | None = None
         self._left: WeakList[Follower] = WeakList()
@@ -120,11 +126,21 @@ class ContractInfoStream(StreamFace):
         self._freshness = Freshness(self._settings, self._reports)
         self._comparison = Comparison(self._followers, self._settings.settle_time)
         self._intake = Intake(
-            self._followers, self._events, self._recorder, self._comparison, self._reports, self._freshness
+            self._followers,
+            self._events,
+            self._recorder,
+            self._comparison,
+            self._reports,
+            self._freshness,
+            self._settings.settle_time,
         )
+        self._told: Told | None = None
+        """The pushes that were told, if they may come again: a hub keeps them."""
         self._rest_not_before = -FOREVER
         self._reconnects: Counter[str] = Counter()
         self._connected_since: int | None = None
+        self.canary_time = 0
+        """When the venue made the last push of the canary (ms); 0: none came."""
         self._apart = ""
         """The last warning that REST takes another route."""
         renew_after_fork(self)
@@ -134,15 +150,16 @@ class ContractInfoStream(StreamFace):
         """The stream for an exchange: its ``options['contractInfo']``, urls, environment, proxies, verify, headers."""
         url, owner, venue = Settings.of(exchange).url, weakref.ref(exchange), venue_of(exchange)
 
-        def find() -> Endpoint:
+        def find(url: str | None = url) -> Endpoint:
             there = owner()
             endpoint = stream._endpoint if there is None else venue.endpoint_of(there)
-            return endpoint._replace(url=venue.full_url(url or endpoint.url))
+            return endpoint._replace(url=_address(venue, url or endpoint.url))
 
         first = venue.endpoint_of(exchange)
-        settings = {**stream_settings(exchange), "url": venue.full_url(url or first.url), "contracts": None}
+        settings = {**stream_settings(exchange), "url": _address(venue, url or first.url), "contracts": None}
         stream = cls(**settings, proxy=first.proxy, verify=first.verify, headers=first.headers)
         stream.venue = venue
+        stream._find_venue = lambda: find(None)
         stream._find_endpoint = find  # the exchange may be switched to another environment before the next start
         stream._owner = owner
         return stream
@@ -176,6 +193,8 @@ class ContractInfoStream(StreamFace):
         self._endpoint = self._find_endpoint()
         self._recorder.open(self._endpoint.shown, self.settle_time)
         run = _Run(self, self._settings, self._endpoint)
+        if is_hub(self._endpoint.url) and self._told is None:
+            self._told = Told(self._settings.buffer_size)
         run.schedule.not_before = self._rest_not_before
         before, error_before = self._state, self._error
         try:
@@ -257,6 +276,7 @@ class ContractInfoStream(StreamFace):
     def _finish(self, run: _Run | None, followers: tuple[Follower, ...], deadline: float) -> None:
         """Wait for what `_end` has ended, until `deadline` (s by `clock.now`) at most. Without the lock."""
         if run is not None:
+            run.source.join(deadline)
             run.reader.join(deadline)
             run.schedule.join(deadline - clock.now())
         for follower in followers:
@@ -292,8 +312,9 @@ class ContractInfoStream(StreamFace):
             canary: how long ago the last frame of any kind may have come). None: `canary_timeout` (without a canary:
             `ping_interval` and `ping_timeout` together)
         """
-        is_young = self._freshness.is_young(clock.now(), max_age)
-        return self._state == "live" and is_young and not self._comparison.is_doubtful
+        run, is_young = self._run, self._freshness.is_young(clock.now(), max_age)
+        is_sure = run is not None and run.source.is_fresh and not self._comparison.is_doubtful
+        return self._state == "live" and is_young and is_sure
 
     def health(self) -> dict[str, Any]:
         """The health of the stream, as a plain dict of these.
@@ -321,6 +342,11 @@ class ContractInfoStream(StreamFace):
         }
 
     # For followers
+
+    @property
+    def shown_url(self) -> str:
+        """Where it connects, as it may be shown."""
+        return self._endpoint.shown
 
     @property
     def settle_time(self) -> float:
@@ -381,11 +407,11 @@ class ContractInfoStream(StreamFace):
         self._comparison.ask(delay)
 
     def in_order(self) -> contextlib.AbstractContextManager[object]:
-        """With a journal, no push is taken inside this context, so that the journal has the order in which things are
-        applied. Enter it before taking the lock of the markets."""
-        return contextlib.nullcontext() if self._recorder.journal is None else self._lock
+        """With a journal or a hub, no push is taken inside this context, so that these have the order in which things
+        are applied. Enter it before taking the lock of the markets."""
+        return self._lock if self._recorder.writers else contextlib.nullcontext()
 
-    # For the threads that read: see `reader.Listener`
+    # For the threads that read: see `listener.HubListener`
 
     def connected(self, session: Session) -> None:
         """The handshake is done."""
@@ -403,6 +429,8 @@ class ContractInfoStream(StreamFace):
         with self._lock:
             if self._is_current(session):
                 self._proven.add(session)
+                if self._run is not None and session.reader is self._run.reader:
+                    self._come_back()
                 self._connected_since = session.since
                 self._comparison.proven()
                 self._compare_uncompared()
@@ -420,7 +448,8 @@ class ContractInfoStream(StreamFace):
             self._proven.discard(session)
             self._forget_overlap()
             self._note_connection("lost", cause=cause, error=shown(error, MESSAGE))
-            if is_final(error) and not self._proven:
+            is_stand_in = self._run is not None and session.reader is self._run.stand_in
+            if is_final(error) and not self._proven and not is_stand_in:
                 self._error = error
                 logger.error("contractInfo: failed for good: %s", error)
                 self._end("failed", error)
@@ -432,11 +461,48 @@ class ContractInfoStream(StreamFace):
                     self._comparison.begin_again()
                     self._connected_since = None
                     self._set_state("reconnecting")
+                if self._settings.fallback and not is_stand_in and is_hub(self._endpoint.url):
+                    self._fall_back()
         self._reports.report(error)
 
-    def ended(self, reader: Reader, error: BaseException | None) -> None:
+    def _fall_back(self) -> None:
+        """Go to the venue itself while no hub is heard. With the lock."""
+        run = self._run
+        if run is not None and run.stand_in is None:
+            endpoint = self._find_venue()
+            logger.warning("contractInfo: no hub is heard; going to %s meanwhile", endpoint.shown)
+            run.stand_in = _reader(self, self._settings, endpoint)
+            run.stand_in.start()
+
+    def _come_back(self) -> None:
+        """A hub is heard: leave the venue. With the lock."""
+        run = self._run
+        if run is not None and run.stand_in is not None:
+            logger.info("contractInfo: a hub is heard again")
+            self._proven = {session for session in self._proven if session.reader is not run.stand_in}
+            run.stand_in.end()
+            run.stand_in = None
+
+    def _stand_in_ended(self, error: BaseException) -> None:
+        """The venue is not read any more, though no hub is heard: the next lost connection to a hub begins again. With
+        the lock."""
+        run = self._run
+        assert run is not None
+        self._proven = {session for session in self._proven if session.reader is not run.stand_in}
+        run.stand_in = None
+        if not self._proven:
+            self._intake.release()
+            self._comparison.begin_again()
+            self._set_state("reconnecting")
+        failure = ccxt.NetworkError(f"contractInfo: the reader has ended by an error: {shown_value(error)}")
+        logger.error("contractInfo: the venue is not read any more: %s", failure)
+        self._reports.report(failure)
+
+    def ended(self, reader: Reads, error: BaseException | None) -> None:
         """A reader's thread ends: on request, or by an error."""
         with self._lock:
+            if self._run is not None and self._run.stand_in is reader and error is not None:
+                self._stand_in_ended(error)
             if self._run is None or self._run.reader is not reader:
                 return
             if error is None:
@@ -476,6 +542,10 @@ class ContractInfoStream(StreamFace):
                     if self._is_current(session):
                         self._intake.not_understood(data, now)
             self._reports.complain(error, getattr(error, "field", None), now)
+
+    def outdated(self) -> None:
+        """A hub has said something that no push says: compare the markets."""
+        self._comparison.ask()
 
     def heard(self, now: float) -> None:
         """The peer has shown a sign of life."""
@@ -527,7 +597,7 @@ class ContractInfoStream(StreamFace):
             case InvalidPush(event, error):
                 self._pushed(session, event, error, data, now)
             case Canary(time):
-                self._canary(session, time, now)
+                self.canary(session, time, now)
             case Refusal(reason):
                 said = shown(without_secrets(reason, self._endpoint.url))
                 raise ccxt.BadRequest(f"contractInfo: {self._endpoint.shown} refused a subscription: {said}")
@@ -540,14 +610,17 @@ class ContractInfoStream(StreamFace):
         with self._lock:
             # A push that is applied but told to no subscriber would be lost; the next run finds it out from REST.
             if self._is_current(session):
-                self._intake.take(event, error, data, now)
+                is_repeated = event is not None and self._told is not None and not self._told.add(event)
+                self._intake.take(event, error, data, now, is_repeated=is_repeated)
 
-    def _canary(self, session: Session, time: float, now: float) -> None:
+    def canary(self, session: Session, time: float, now: float) -> None:
+        """The venue made a push of the canary at `time` (ms)."""
         if time:  # without a time, it proves nothing
             with self._lock:
                 if len(self._proven) < 2 and session in self._proven and session.reader.is_alone:
                     self._intake.end_overlap()  # what came before this push, on either connection, has been seen
                 self._freshness.canary(time, now, self._endpoint.shown)
+                self.canary_time = int(time)
         session.canary(time, now)
 
     # Comparisons with REST
@@ -560,7 +633,7 @@ class ContractInfoStream(StreamFace):
 
     def _compare(self, run: _Run) -> ResyncResult:
         """Compare the markets of all followers with REST. On the thread of the schedule."""
-        answers, began = Answers(), clock.now()
+        answers, began = run.source.answers(), clock.now()
         result = self._comparison.compare(answers, began, self._lock, lambda: run is not self._run)
         return self._concluded(result, answers, began) if run is self._run else NOTHING
 
@@ -574,7 +647,7 @@ class ContractInfoStream(StreamFace):
             released = self._intake.release()
             if result.failure is None:
                 self._freshness.heard("resync", began)
-            concluded = self._comparison.concluded(result, began, released)
+            concluded = self._comparison.concluded(result, began, released, answers)
             self._update_state()
             # Reported already; and a traceback would keep an exchange that its user drops.
             return dataclasses.replace(concluded, errors=())
@@ -594,7 +667,8 @@ class ContractInfoStream(StreamFace):
             self._intake.end_overlap()
 
     def _is_current(self, session: Session) -> bool:
-        return self._run is not None and session.reader is self._run.reader
+        run = self._run
+        return run is not None and (session.reader is run.reader or session.reader is run.stand_in)
 
     def _update_state(self) -> None:
         """With the lock."""
@@ -606,6 +680,8 @@ class ContractInfoStream(StreamFace):
         run, self._run = self._run, None
         if run is not None:
             run.reader.abandon()
+            if run.stand_in is not None:
+                run.stand_in.abandon()
             self._state, self._connected_since = "idle", None
             self._freshness.forget()
             self._proven.clear()
@@ -620,14 +696,36 @@ class _Run:
     """One run of a stream, from `start` to its end: what reads, and what compares with REST."""
 
     def __init__(self, stream: ContractInfoStream, settings: Settings, endpoint: Endpoint) -> None:
-        # This imports websocket-client, and a program that only imports this package need not wait for that.
-        from .reader import Reader
-
         backoff = Backoff(settings.backoff_base, settings.backoff_max)
-        self.reader = Reader(stream, stream.venue, settings, endpoint)
+        self.reader = _reader(stream, settings, endpoint)
+        self.stand_in: Reads | None = None
+        """Reads the venue while `reader` hears no hub."""
         self.schedule = Schedule(lambda: stream._compare(self), settings.resync_interval, backoff)
 
     def end(self) -> None:
         """Make the threads end, whatever they wait for. From any thread."""
         self.schedule.end()
         self.reader.end()
+        if self.stand_in is not None:
+            self.stand_in.end()
+
+    @property
+    def source(self) -> Reads:
+        """What reads now."""
+        return self.stand_in or self.reader
+
+
+def _address(venue: Venue, url: str | None) -> str:
+    """Where to connect: to the hub at this URL, or to the venue."""
+    return url if url is not None and is_hub(url) else venue.full_url(url)
+
+
+def _reader(stream: ContractInfoStream, settings: Settings, endpoint: Endpoint) -> Reads:
+    """What reads from there. A program that only imports this package need not wait for the libraries."""
+    if is_hub(endpoint.url):
+        from ..hub.reader import HubReader
+
+        return HubReader(stream, stream.venue, settings, endpoint.url)
+    from .reader import Reader
+
+    return Reader(stream, stream.venue, settings, endpoint)

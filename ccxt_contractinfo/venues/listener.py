@@ -14,8 +14,10 @@ from .rest import Answers
 class Reads(Protocol):
     """Reads on its threads, from `start` to `end`."""
 
-    parse: Callable[[bytes], Message]
-    """Says what a message is."""
+    @property
+    def parse(self) -> Callable[[bytes], Message]:
+        """Says what a message is."""
+        ...
 
     def start(self) -> None:
         """Begin; returns at once."""

@@ -12,6 +12,7 @@ import ccxt
 from .. import clock
 from ..backoff import retry_after
 from ..contracts.events import SubType
+from ..resync import ResyncResult
 from ..shown import MESSAGE, shown
 from .snapshot import LeverageBrackets, Snapshot
 from .stand_in import StandIn, completed, route_of
@@ -108,8 +109,21 @@ class Rest(ABC):
         raise failure
 
 
+Told = dict[SubType, tuple[LeverageBrackets, float]]
+"""By sub-type: leverage brackets, and when (s by `clock.now`) they were asked for."""
+
+
 class Answers:
     """What REST says in one round: each question is asked once for all exchanges that would be told the same."""
+
+    are_brackets_apart = False
+    """See `MarketTable.compare`."""
+
+    settle_time: float | None = None
+    """s; an answer that was asked for less than this after a push does not undo it. None: the setting of the stream."""
+
+    knows_until = clock.FOREVER
+    """s by `clock.now`; what happened later, these answers do not say, though they are asked for later."""
 
     def __init__(self) -> None:
         self.not_before = -clock.FOREVER
@@ -140,6 +154,15 @@ class Answers:
         if isinstance(answer, ccxt.BaseError):
             raise answer
         return answer
+
+    def brackets(
+        self, snapshots: Iterable[Snapshot], ask: Callable[[], tuple[Told, ResyncResult]]
+    ) -> tuple[Told, ResyncResult]:
+        """The leverage brackets to compare with these snapshots, and what came of it.
+
+        :param ask: asks for those of the account
+        """
+        return ask()
 
     def _ask(self, rest: Rest, sub_type: SubType) -> Snapshot | ccxt.BaseError:
         if self._limit is not None and clock.now() < self.not_before:

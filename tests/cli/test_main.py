@@ -16,8 +16,13 @@ from tests.samples import entry
 
 from .conftest import Run
 
-COMMANDS = ["demo", "watch", "calendar", "tiers", "record", "replay", "check", "simulate"]
-EXAMPLES = {"": "demo", "record": "record binance.jsonl.gz", "replay": "replay binance.jsonl.gz"}
+COMMANDS = ["demo", "watch", "calendar", "tiers", "record", "replay", "check", "hub", "simulate"]
+EXAMPLES = {
+    "": "demo",
+    "hub": r"hub redis://localhost",
+    "record": "record binance.jsonl.gz",
+    "replay": "replay binance.jsonl.gz",
+}
 """How the first example of a command begins, where it has more than its name."""
 
 

@@ -330,7 +330,7 @@ def test_a_replay_has_all_that_users_call_of_a_stream(path: Path) -> None:
 
 
 FOR_READERS = {"of", "venue", "connected", "proven", "lost", "ended", "replacing", "released", "received", "heard"}
-FOR_READERS |= {"sent", "due", "tick"}
+FOR_READERS |= {"sent", "due", "tick", "canary", "outdated", "canary_time", "shown_url"}
 """What a stream has for the threads that read, and for those who make it."""
 
 

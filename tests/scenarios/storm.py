@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from random import Random
@@ -132,6 +132,17 @@ class Errors(logging.Handler):
 class Storm:
     """One run. `run` in one thread; what happens may come from this thread only."""
 
+    settings: Mapping[str, Any] = SETTINGS
+    """Of each exchange."""
+    command = "python -m tests.scenarios.storm"
+    has_keys = True
+    """Whether an exchange may have a key."""
+    knows_all_tiers = False
+    """Whether exchanges without a key have the tiers, too."""
+    growth = GROWTH
+    others = 0
+    """How many exchanges there are beside those that are watched."""
+
     def __init__(self, seed: int, faults: int) -> None:
         self.rng = Random(seed)
         self.wanted = faults
@@ -237,14 +248,16 @@ class Storm:
         loops: list[Loop] = [],
     ) -> Attached:
         far_back = {} if face == "sync" else FAR_BACK
-        config = {**options, "contractInfo": {**SETTINGS, **far_back, **settings}}
-        key = {"apiKey": self.sim.api_key, "secret": self.sim.secret} if keyed else {}
+        config = {**options, "contractInfo": {**self.settings, **far_back, **settings}}
+        key = {"apiKey": self.sim.api_key, "secret": self.sim.secret} if keyed and self.has_keys else {}
         package = FACES[face][is_attached]
         exchange = getattr(package, kind)({"timeout": REST_TIMEOUT, "enableRateLimit": False, "options": config, **key})
         self.sim.connect(exchange)
         if is_attached or stream is not None:
             cci.attach(exchange, stream)
-        return make_attached(name, exchange, self.world.ever_removed.__contains__, loops or self.any_loops())
+        attached = make_attached(name, exchange, self.world.ever_removed.__contains__, loops or self.any_loops())
+        attached.keyed = attached.keyed or self.knows_all_tiers
+        return attached
 
     def any_loops(self) -> list[Loop]:
         """The loops, in any order."""
@@ -284,9 +297,13 @@ class Storm:
 
     def _draw(self) -> Kind:
         if not self._cards:
-            self._cards = deck()
+            self._cards = self.deck()
             self.rng.shuffle(self._cards)
         return self._cards.pop()
+
+    def deck(self) -> list[Kind]:
+        """What can happen."""
+        return deck()
 
     def _happen(self, kind: Kind) -> None:
         try:
@@ -522,7 +539,7 @@ class Storm:
         if first:
             self._first = (objects, listed, handshakes)
         most = (
-            GROWTH
+            self.growth
             + self._first[0]
             + GROWTH_PER_CONTRACT * (listed - self._first[1])
             + GROWTH_PER_HANDSHAKE * (handshakes - self._first[2])
@@ -541,7 +558,7 @@ class Storm:
         gc.collect()
         found = Counter(type(each).__name__ for each in gc.get_objects() if _is_ours(each))
         most = {name: count * len(self.streams) for name, count in OBJECTS_PER_STREAM.items()}
-        keepers = len(self.own) + len(self.guests)
+        keepers = len(self.own) + len(self.guests) + self.others
         most |= {"MarketKeeper": keepers, "MarketTable": keepers, "BinanceRest": keepers}
         most |= {"Witness": len(self._witnesses())}
         # On a slow machine there is a comparison at any time; what leaks is more with each calm.
@@ -601,7 +618,7 @@ class Storm:
             "\n".join(
                 [
                     f"seed {seed}, after {self.report.faults} faults and {self.report.calms} calms. Once more:",
-                    f"python -m tests.scenarios.storm --seed {seed} --faults {wanted}",
+                    f"{self.command} --seed {seed} --faults {wanted}",
                     f"Until then: {kinds}",
                     "What happened last:",
                     *self._log,
@@ -690,8 +707,11 @@ def _most_common() -> list[tuple[str, int]]:
     return Counter(type(each).__name__ for each in gc.get_objects() if _is_ours(each)).most_common(12)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run storms from the command line."""
+def main(arguments: list[str] | None = None, storm: type[Storm] = Storm) -> int:
+    """Run storms from the command line.
+
+    :param storm: which kind
+    """
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("STORM_SEED", "1")))
     parser.add_argument("--faults", type=int, default=2000)
@@ -700,7 +720,7 @@ def main(arguments: list[str] | None = None) -> int:
     failed = 0
     for seed in range(chosen.seed, chosen.seed + chosen.seeds):
         try:
-            print(Storm(seed, chosen.faults).run(), flush=True)
+            print(storm(seed, chosen.faults).run(), flush=True)
         except StormFailed as error:
             failed += 1
             print(error, flush=True)

@@ -10,7 +10,7 @@ import contextlib
 import copy
 import json
 import logging
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -210,9 +210,11 @@ class Run:
     """A stand-in for what reads, and for what has REST asked."""
 
     not_before = 0.0
+    stand_in = None
+    is_alone = is_fresh = True
 
     def __init__(self) -> None:
-        self.reader = self.schedule = self
+        self.reader = self.source = self.schedule = self
         self.parse = DEFAULT.parser()
 
     def request(self, delay: float = 0.0) -> None:
@@ -239,6 +241,8 @@ class Rest:
 class Answers:
     """A stand-in for what asks exchangeInfo."""
 
+    are_brackets_apart = False
+
     def __init__(self, snapshots: dict[SubType, ExchangeInfo]) -> None:
         self.snapshots = snapshots
         self.not_before = float("-inf")
@@ -248,6 +252,9 @@ class Answers:
 
     def snapshot(self, rest: Rest, sub_type: SubType) -> ExchangeInfo:
         return self.snapshots[sub_type]
+
+    def brackets(self, snapshots: object, ask: Callable[[], Any]) -> Any:
+        return ask()
 
 
 class Unlimited(Repeats):

@@ -206,3 +206,44 @@ def test_a_refusal_of_a_signed_request(sim: BinanceSimulator, make: Any, log: io
     text = f"{stream.health()}{''.join(map(everything, inbox.items))}{log.getvalue()}"
     assert "leverageBracket?" in text
     assert "signature=" not in text.replace("signature=...", "")
+
+
+def refusing_redis(sock: socket.socket) -> None:
+    """A Redis that refuses all, and sends back what it was asked."""
+    while data := sock.recv(65536):
+        sock.sendall(b"-WRONGPASS " + data.replace(b"\r\n", b" ") + b"\r\n")
+
+
+@pytest.mark.parametrize("url", ["redis://{}127.0.0.1:{}/0?client_name={}", "redis+sentinel://{}127.0.0.1:{}/{}"])
+def test_a_hub_and_a_bot_that_cannot_connect(sim: BinanceSimulator, url: str, log: io.StringIO) -> None:
+    """Representation, health, errors and log of a hub and of a stream that follows one name Redis, and no secret."""
+    pytest.importorskip("redis", reason="redis is not installed; .ci/run has it")
+    inbox = Inbox()
+    with serving(refusing_redis) as port:
+        url = url.format(USER, port, "service" if "sentinel" in url else NEEDLE)
+        settings = {**FAST, "connect_timeout": 1.0, "ping_timeout": 0.3}
+        stream = cci.ContractInfoStream(url, **settings)
+        hub = cci.Hub(sim.connect(cci.binanceusdm({"options": {"contractInfo": settings}})), url)
+        for each in (stream, hub.stream):
+            each.on_error(inbox)
+        with stream, hub:
+            inbox.wait_for(lambda: sum("127.0.0.1" in str(error) for error in inbox.items) > 1)
+            eventually(lambda: "the hub cannot publish" in log.getvalue())
+            shown = f"{stream!r}{stream.health()}{hub!r}{hub.health()}{stream.reports.last_error}"
+    shown += "".join(map(everything, inbox.items)) + log.getvalue()
+    assert NEEDLE not in shown
+    assert f"127.0.0.1:{port}/" in shown
+
+
+def test_a_hub_whose_url_is_refused(sim: BinanceSimulator, log: io.StringIO) -> None:
+    """A URL of Redis that cannot be meant is shown by a hub and by a stream without its secrets."""
+    pytest.importorskip("redis", reason="redis is not installed; .ci/run has it")
+    exchange = sim.connect(cci.binanceusdm())
+    for url in (f"redis://user:{NEEDLE}/x@host", f"redis://{USER}host/0?none={NEEDLE}", f"http://{USER}host"):
+        with pytest.raises(ccxt.BadRequest) as caught:
+            cci.Hub(exchange, url)
+        assert NEEDLE not in everything(caught.value)
+    stream = cci.ContractInfoStream(f"redis://user:{NEEDLE}/x@host")
+    with pytest.raises(ccxt.BadRequest) as caught:
+        stream.start()
+    assert NEEDLE not in everything(caught.value) + repr(stream) + str(stream.health()) + log.getvalue()

@@ -132,19 +132,38 @@ def test_a_flood_of_doubts_asks_once_in_a_settle_time(comparison: Comparison) ->
     assert [0.0] == asked(comparison)
     assert comparison.is_doubtful
     compared(comparison, 100.0)
-    assert 110.0 == comparison.concluded(NOTHING, 100.0, ()).again
+    assert 110.0 == comparison.concluded(NOTHING, 100.0, (), Answers()).again
     assert comparison.is_doubtful
-    assert comparison.concluded(NOTHING, 110.0, ()).again is None
+    assert comparison.concluded(NOTHING, 110.0, (), Answers()).again is None
     assert not comparison.is_doubtful
     comparison.disbelieve(105.0)
     assert [0.0, 5.0] == asked(comparison)
+
+
+class OfHub(Answers):
+    """What a hub says that has asked REST at some time, and has another settle time."""
+
+    settle_time = 1.0
+
+    def __init__(self, asked: float) -> None:
+        super().__init__()
+        self.knows_until = asked
+
+
+def test_a_hub_that_has_asked_rest_before_a_doubt_does_not_end_it(comparison: Comparison) -> None:
+    """What a hub says counts from when it has asked REST itself, by its own settle time."""
+    comparison.disbelieve(100.0)
+    assert 120.0 == comparison.concluded(NOTHING, 110.0, (), OfHub(100.9)).again
+    assert comparison.is_doubtful
+    assert comparison.concluded(NOTHING, 120.0, (), OfHub(101.0)).again is None
+    assert not comparison.is_doubtful
 
 
 def test_a_failure_believes_nothing(comparison: Comparison) -> None:
     """A comparison that failed takes no doubt away."""
     comparison.disbelieve(10.0)
     result = ResyncResult(failure=ccxt.NetworkError("down"))
-    assert 110.0 == comparison.concluded(result, 100.0, ()).again
+    assert 110.0 == comparison.concluded(result, 100.0, (), Answers()).again
     assert comparison.is_doubtful
 
 
@@ -152,7 +171,7 @@ def test_what_was_released_is_compared_again(comparison: Comparison, follower: F
     """Pushes that changed something when they were released have REST asked once they have settled; and a contract that
     is waited for makes the comparison incomplete."""
     follower.waits = True
-    result = comparison.concluded(NOTHING, 100.0, [arrival(received=99.0), arrival(received=99.5)])
+    result = comparison.concluded(NOTHING, 100.0, [arrival(received=99.0), arrival(received=99.5)], Answers())
     assert (109.5, False) == (result.again, result.is_complete)
 
 

@@ -654,6 +654,7 @@ def test_a_forked_child_has_an_exchange_that_works(sim: BinanceSimulator) -> Non
         FORK
         + """
 import ccxt, orjson
+from ccxt_contractinfo import clock
 from ccxt_contractinfo.exchange import face
 
 base = sys.argv[1]
@@ -689,7 +690,7 @@ def child():
     stream = exchange.contract_info_stream()
     assert stream.wait_until_live(30)
     push = {"e": "contractInfo", "E": 9 * 10**12, "s": "BTCUSDT", "ct": "PERPETUAL", "dt": 1, "ot": 1, "cs": "CLOSE"}
-    stream.received(stream._run.reader._session, orjson.dumps(push), 0.0)
+    stream.received(stream._run.reader._session, orjson.dumps(push), clock.now())
     assert [update["id"] for update in exchange.watch_contract_info(params={"timeout": 30000})] == ["BTCUSDT"]
     exchange.close()
 

@@ -123,12 +123,12 @@ class HubProbe:
         self._snapshot = self._link.snapshot()
         if self._snapshot is None:
             raise HubSilent(f"{self._link.shown}: there is no snapshot at {shown(self._link.keys.snapshot)}")
-        age = self._link.age(self._snapshot.time)
+        written = self._link.when(self._snapshot.time)
         for entry in self._snapshot.entries:
-            self._play(entry, age)
+            self._play(entry, written)
         known, rest = HubAnswers(self._mirror, self._link.shown), BINANCE.rest(self._exchange)
         count = sum(len(known.snapshot(rest, sub_type).states) for sub_type in sub_types_of(self._exchange))
-        return f"{count} contracts, {age:.0f} s old", ""
+        return f"{count} contracts, {clock.now() - written:.0f} s old", ""
 
     def _catch_up(self) -> tuple[str, str]:
         assert self._snapshot is not None
@@ -154,12 +154,12 @@ class HubProbe:
         raise HubSilent(f"{self._link.shown}: for {timeout:g} s no hub has said that it hears the venue")
 
     def _take(self, read: StreamEntry) -> None:
-        self._play(read.entry, self._link.age(read.time) if read.entry["kind"] == "start" else 0.0)
+        self._play(read.entry, self._link.when(read.time) if read.entry["kind"] == "start" else None)
         self._place = read.place
 
-    def _play(self, entry: dict[str, Any], age: float) -> None:
+    def _play(self, entry: dict[str, Any], written: float | None) -> None:
         try:
-            self._mirror.play(entry, age)
+            self._mirror.play(entry, written)
             if entry["kind"] == "start":
                 self._hub = shown(entry.get("hub", "a hub"))
         except ccxt.BaseError:
