@@ -6,91 +6,88 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from . import log
-from .contracts.events import Bracket, ContractInfoEvent
-from .contracts.kinds import KINDS, Kind
-from .contracts.tier_changes import TierChange
-from .contracts.updates import ContractInfo
-from .delivery.subscription import Subscription
-from .errors import ConnectionLost, CumulativeMismatch, MalformedEvent, MalformedJournal
-from .exchange.asyncio import AsyncContractInfoMixin
-from .exchange.attaching import attach
-from .exchange.hub import Hub
-from .exchange.ready_made import binance, binancecoinm, binanceusdm
-from .exchange.sync import ContractInfoMixin
-from .journal.reading import read_journal
-from .positions.impact import PositionImpact
-from .positions.leverage_tiers import LeverageTiers
-from .replay.history import contract_at
-from .replay.replay import Replay, replay
-from .stream.stream import ContractInfoStream
-from .venues.binance.pushes import parse_event
 
 if TYPE_CHECKING:
     from . import async_support as async_support
     from . import pro as pro
+    from .contracts.events import Bracket as Bracket
+    from .contracts.events import ContractInfoEvent as ContractInfoEvent
+    from .contracts.kinds import KINDS as KINDS
+    from .contracts.kinds import Kind as Kind
+    from .contracts.tier_changes import TierChange as TierChange
+    from .contracts.updates import ContractInfo as ContractInfo
+    from .delivery.subscription import Subscription as Subscription
+    from .errors import ConnectionLost as ConnectionLost
+    from .errors import CumulativeMismatch as CumulativeMismatch
+    from .errors import MalformedEvent as MalformedEvent
+    from .errors import MalformedJournal as MalformedJournal
+    from .exchange.asyncio import AsyncContractInfoMixin as AsyncContractInfoMixin
+    from .exchange.attaching import attach as attach
+    from .exchange.hub import Hub as Hub
+    from .exchange.ready_made import binance as binance
+    from .exchange.ready_made import binancecoinm as binancecoinm
+    from .exchange.ready_made import binanceusdm as binanceusdm
+    from .exchange.sync import ContractInfoMixin as ContractInfoMixin
+    from .journal.reading import read_journal as read_journal
+    from .positions.impact import PositionImpact as PositionImpact
+    from .positions.leverage_tiers import LeverageTiers as LeverageTiers
+    from .replay.history import contract_at as contract_at
+    from .replay.replay import Replay as Replay
+    from .replay.replay import replay as replay
+    from .stream.stream import ContractInfoStream as ContractInfoStream
+    from .venues.binance.pushes import parse_event as parse_event
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "KINDS",
-    "AsyncContractInfoMixin",
-    "Bracket",
-    "ConnectionLost",
-    "ContractInfo",
-    "ContractInfoEvent",
-    "ContractInfoMixin",
-    "ContractInfoStream",
-    "CumulativeMismatch",
-    "Hub",
-    "Kind",
-    "LeverageTiers",
-    "MalformedEvent",
-    "MalformedJournal",
-    "PositionImpact",
-    "Replay",
-    "Subscription",
-    "TierChange",
-    "attach",
-    "binance",
-    "binancecoinm",
-    "binanceusdm",
-    "contract_at",
-    "parse_event",
-    "read_journal",
-    "replay",
-]
+_MODULES = ("async_support", "pro")
 
+_PLACES = {
+    "contracts.events": ("Bracket", "ContractInfoEvent"),
+    "contracts.kinds": ("KINDS", "Kind"),
+    "contracts.tier_changes": ("TierChange",),
+    "contracts.updates": ("ContractInfo",),
+    "delivery.subscription": ("Subscription",),
+    "errors": ("ConnectionLost", "CumulativeMismatch", "MalformedEvent", "MalformedJournal"),
+    "exchange.asyncio": ("AsyncContractInfoMixin",),
+    "exchange.attaching": ("attach",),
+    "exchange.hub": ("Hub",),
+    "exchange.ready_made": ("binance", "binancecoinm", "binanceusdm"),
+    "exchange.sync": ("ContractInfoMixin",),
+    "journal.reading": ("read_journal",),
+    "positions.impact": ("PositionImpact",),
+    "positions.leverage_tiers": ("LeverageTiers",),
+    "replay.history": ("contract_at",),
+    "replay.replay": ("Replay", "replay"),
+    "stream.stream": ("ContractInfoStream",),
+    "venues.binance.pushes": ("parse_event",),
+}
+"""The modules that the public names are written in. Each is imported when one of its names is first used, so that a
+program only waits for what it uses."""
 
-_LAZY = ("async_support", "pro")
-"""Modules that are imported when they are first used."""
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+
+__all__ = sorted(_PLACE_OF)
+
+# The import of a folder gives its name to the folder. `replay` is the function's.
+importlib.import_module(".replay", __name__)
+del globals()["replay"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _show_public_places() -> None:
-    """Let a traceback or a repr show where users find a thing, and not the module it is written in."""
-    for name in __all__:
-        thing = globals()[name]
-        module = getattr(thing, "__module__", "")
-        if module.startswith(f"{__name__}.") and module != f"{__name__}.errors":  # which is public, too
-            if "__annotations__" in vars(thing) and isinstance(thing, type):
-                # They are texts, which mean something in the module they are written in alone.
-                own, hints = vars(thing)["__annotations__"], get_type_hints(thing, include_extras=True)
-                thing.__annotations__ = {name: hints[name] for name in own}
-            thing.__module__ = __name__
-
-
-_show_public_places()
-log.prepare()
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    thing = globals()[name] = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)
+    return thing
 
 
 def __dir__() -> list[str]:
     """The public names, and those that each module has; not the modules within."""
-    return sorted({*__all__, *_LAZY, *(name for name in globals() if name.startswith("__"))})
+    return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})
+
+
+log.prepare()

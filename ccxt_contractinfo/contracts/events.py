@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
+from ..public import public
+
 SubType = Literal["linear", "inverse"]
 """ccxt's words for contracts that are margined in the quote currency, and in the base coin."""
 
 
 # A push has many: a tuple takes a fifth of the time that a frozen dataclass takes to make.
+@public
 class Bracket(NamedTuple):
     """One leverage bracket, as pushed.
 
@@ -31,6 +34,7 @@ class Bracket(NamedTuple):
     max_leverage: float
 
 
+@public
 @dataclass(frozen=True, slots=True)
 class ContractInfoEvent:
     """One push, parsed. Times are ms since the epoch.

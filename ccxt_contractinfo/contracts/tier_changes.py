@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Literal, TypedDict, cast, get_args
 
+from ..public import public
 from .tiers import CUMULATIVE, EXACT, NUMBERS, LeverageTier, Number, plain
 
 Direction = Literal["tiers_tightened", "tiers_loosened"]
@@ -15,6 +16,7 @@ TIGHTENED, LOOSENED = DIRECTIONS
 """What a subscriber can ask for beside the kinds of change. An update's own `kinds` do not name them."""
 
 
+@public
 class TierChange(TypedDict):
     """A range of notional in which the maximum leverage or the maintenance margin rate changed.
 

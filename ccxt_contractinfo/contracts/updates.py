@@ -8,6 +8,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Literal, TypedDict, TypeVar
 
+from ..public import public
 from .changes import Change, iso8601
 from .events import ContractInfoEvent
 from .kinds import Kind
@@ -19,6 +20,7 @@ Source = Literal["stream", "resync"]
 T = TypeVar("T")
 
 
+@public
 class ContractInfo(TypedDict):
     """An update, as callbacks and `watch_contract_info()` give it. A plain dict, which belongs to who was given it:
     what is changed in it reaches neither the markets nor the updates of others.

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import clock
 from ..callable_check import name_of
+from ..public import public
 from .backlog import Backlog
 from .receiver import Filter, Make
 
@@ -27,6 +28,7 @@ calling: ContextVar[Subscription | None] = ContextVar("ccxt_contractinfo_calling
 """The subscription whose callback runs here."""
 
 
+@public
 class Subscription(ABC):
     """A subscribed callback; `cancel()` ends it. Calling it calls the callback, so a decorated function still works.
 

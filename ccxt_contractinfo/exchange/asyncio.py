@@ -19,6 +19,7 @@ from ..delivery.bell import running_loop
 from ..delivery.subscription import Subscription
 from ..delivery.tasks import AsyncUpdates, TaskCursors, TaskWatcher, current_task, in_thread
 from ..positions.impact import Position, PositionImpact
+from ..public import public
 from ..venues.registry import DEFAULT
 from .face import (
     ContractInfoFace,
@@ -45,6 +46,7 @@ def _coroutine_function(function: F) -> F:
     return mark(function)
 
 
+@public
 class AsyncContractInfoMixin(ContractInfoFace):
     """Keeps an exchange of ``ccxt.async_support`` or ``ccxt.pro`` for Binance's futures true from ``!contractInfo``,
     and tells each change.

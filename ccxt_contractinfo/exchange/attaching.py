@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ccxt
 
 from ..ccxt_classes import is_async
+from ..public import public
 from ..stream.stream import ContractInfoStream
 from .asyncio import AsyncContractInfoMixin
 from .face import HAS, ContractInfoFace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         runtime, the exchange has its own class with the mixin before it."""
 
 
+@public
 def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedExchange:
     """Give the methods of `ContractInfoMixin` to an existing exchange, and return the same object. An exchange of
     ``ccxt.async_support`` or ``ccxt.pro`` gets those of `AsyncContractInfoMixin`.

@@ -18,6 +18,7 @@ from ..forking import renew_after_fork
 from ..hub.link import Link
 from ..hub.publisher import Publisher
 from ..hub.wire import Keys, is_hub
+from ..public import public
 from ..settings import Settings
 from ..shown import shown_url, shown_value
 from ..stream.stream import ContractInfoStream
@@ -29,6 +30,7 @@ LEASES = 3
 """In one `canary_timeout` of the hub, which those who follow have to wait at least."""
 
 
+@public
 class Hub:
     """Reads a venue once, and publishes to a Redis Stream what many bots follow instead of the venue.
 

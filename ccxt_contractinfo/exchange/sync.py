@@ -14,6 +14,7 @@ from ..contracts.updates import ContractInfo
 from ..delivery.subscription import Subscription
 from ..delivery.threads import ThreadCursors, Updates, Watcher
 from ..positions.impact import Position, PositionImpact
+from ..public import public
 from .face import (
     Callback,
     ContractInfoFace,
@@ -32,6 +33,7 @@ from .loading import loading
 Self = TypeVar("Self", bound="ContractInfoMixin")
 
 
+@public
 class ContractInfoMixin(ContractInfoFace):
     """Keeps a sync ccxt exchange for Binance's futures true from ``!contractInfo``, and tells each change.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ..errors import MalformedJournal
+from ..public import public
 from .entries import LONGEST_LINE, parse_entry
 from .files import END_OF_GZIP, GZIP, files_set_aside, is_gzip, open_file, true_path
 
@@ -43,6 +44,7 @@ class Line(NamedTuple):
             raise MalformedJournal(str(self.path), self.number, f"cannot be played: {error!r:.200}") from error
 
 
+@public
 def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """Read the entries of a journal, oldest first: those of the files that were set aside, then those of the file
     itself.

@@ -12,6 +12,7 @@ from ..contracts.changes import Market
 from ..contracts.tier_changes import TierChange
 from ..contracts.tiers import EXACT, are_equal
 from ..contracts.updates import own
+from ..public import public
 from ..shown import shown, shown_value
 from ..venues.binance.words import WORDS
 from .leverage_tiers import LeverageTiers
@@ -29,6 +30,7 @@ Before = dict[str, Any]
 """Those of `FIELDS` that have changed, with their previous values."""
 
 
+@public
 class PositionImpact(TypedDict):
     """What has changed for one position. Notional and margins are in the quote currency, or in the base coin for
     inverse contracts; prices are in the quote currency; times are ms.

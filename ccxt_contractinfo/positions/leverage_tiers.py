@@ -19,6 +19,7 @@ from ..contracts.events import Bracket, ContractInfoEvent
 from ..contracts.tier_changes import TierChange, tier_changes
 from ..contracts.tiers import CUMULATIVE, EXACT, ROUNDING, LeverageTier, to_leverage_tiers
 from ..errors import MalformedEvent
+from ..public import public
 from ..shown import shown, shown_value
 from ..venues.binance.brackets import brackets_in
 from ..venues.binance.pushes import parse_event
@@ -46,6 +47,21 @@ class CumulativeDifference(NamedTuple):
     """The given amount less the implied one."""
 
 
+class _Step(NamedTuple):
+    """A tier in decimals. It holds from `begin` to `end`: from its floor to that of the next; the first one begins at
+    0, the last one ends at infinity."""
+
+    floor: Decimal
+    cap: Decimal
+    rate: Decimal
+    cumulative: Decimal
+    leverage: Decimal
+    implied: Decimal
+    begin: Decimal
+    end: Decimal
+
+
+@public
 class LeverageTiers(Sequence[LeverageTier]):
     """The leverage tiers of one contract, as a value that never changes.
 
@@ -323,20 +339,6 @@ class LeverageTiers(Sequence[LeverageTier]):
 
     def _step(self, notional: Decimal) -> _Step:
         return next((step for step in reversed(self._steps) if step.floor <= notional), self._steps[0])
-
-
-class _Step(NamedTuple):
-    """A tier in decimals. It holds from `begin` to `end`: from its floor to that of the next; the first one begins at
-    0, the last one ends at infinity."""
-
-    floor: Decimal
-    cap: Decimal
-    rate: Decimal
-    cumulative: Decimal
-    leverage: Decimal
-    implied: Decimal
-    begin: Decimal
-    end: Decimal
 
 
 def _name_of(source: Source, market: Mapping[str, Any] | None) -> str:

@@ -18,12 +18,14 @@ from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import read_lines
 from ..markets.cut_off_answers import MissingContracts
 from ..markets.table import MarketTable
+from ..public import public
 from ..settings import Settings
 from ..venues.messages import InvalidPush
 from ..venues.registry import DEFAULT
 from ..venues.snapshot import Entry, LeverageBrackets
 
 
+@public
 def contract_at(path: str | os.PathLike[str], symbol: str, time: int) -> dict[str, Any]:
     """What was known of a contract at some time, by a journal alone.
 

@@ -23,6 +23,7 @@ from ..journal.entries import ANSWERS, bytes_of
 from ..journal.reading import Line, read_lines
 from ..journal.recorder import Recorder
 from ..markets.table import Again
+from ..public import public
 from ..settings import Settings
 from ..stream.face import StreamFace, closed_by_user
 from ..stream.follower import Follower
@@ -37,6 +38,7 @@ LONGEST_WAIT = 60.0
 """s; a wait stands still while the machine sleeps, so none is longer."""
 
 
+@public
 def replay(path: str | os.PathLike[str], exchange: Any, speed: float | None = None) -> Replay:
     """Play a journal into an exchange, which then tells the same updates as it did live.
 
@@ -65,6 +67,7 @@ def replay(path: str | os.PathLike[str], exchange: Any, speed: float | None = No
     return Replay(path, exchange, speed)
 
 
+@public
 class Replay(StreamFace):
     """A journal that is played; see `replay`. For the exchange it is the stream: ``contract_info_stream()`` returns it,
     and it has the methods of `ContractInfoStream`.

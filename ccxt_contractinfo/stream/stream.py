@@ -21,6 +21,7 @@ from ..errors import MalformedEvent, NoThreadError
 from ..forking import renew_after_fork
 from ..hub.wire import is_hub
 from ..journal.recorder import Recorder
+from ..public import public
 from ..resync import NOTHING, ResyncResult
 from ..settings import Settings, stream_settings
 from ..shown import MESSAGE, shown, shown_value, without_secrets
@@ -46,6 +47,7 @@ LOOK = 1.0
 """s; how often to look whether the stream is still needed."""
 
 
+@public
 class ContractInfoStream(StreamFace):
     """Binance's ``!contractInfo``, received on its own thread: it connects, proves delivery and reconnects.
 

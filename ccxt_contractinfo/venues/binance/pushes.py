@@ -13,6 +13,7 @@ import orjson
 
 from ...contracts.events import Bracket, ContractInfoEvent, PartialEvent, SubType
 from ...errors import MalformedEvent
+from ...public import public
 from ..messages import Canary, InvalidPush, Message, Refusal, Reply, Shutdown
 from .brackets import parse_brackets
 from .words import CONTRACT_TYPES, STATUSES, SUB_TYPES
@@ -43,6 +44,7 @@ def read(data: bytes) -> Message:
     raise MalformedEvent("push", payload, "a push or a reply of Binance's")
 
 
+@public
 def parse_event(data: bytes | str | Mapping[str, Any]) -> ContractInfoEvent:
     """Parse one push.
 
