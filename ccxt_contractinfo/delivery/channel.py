@@ -17,7 +17,6 @@ from ..weak_list import WeakList
 from .backlog import Backlog, Key
 from .receiver import Filter, Make, Receiver
 from .subscription import Concerns, Subscription
-from .tasks import TaskSubscription
 from .threads import ThreadSubscription, Watcher
 
 R = TypeVar("R", bound=Receiver)
@@ -104,7 +103,7 @@ class Channel:
         """
         check_callback(callback, f"a callback for {self.name}", may_be_coroutine=loop is not None)
         how = self.name, callback, filter, concerns, Backlog(self.limit, self.key), self.make, self.failed
-        subscription = ThreadSubscription(*how) if loop is None else TaskSubscription(loop, *how)
+        subscription = ThreadSubscription(*how) if loop is None else _task_subscription(loop, *how)
         try:
             with self._lock:
                 self._subscriptions = (*self._not_cancelled(), subscription)
@@ -163,6 +162,12 @@ class Channel:
         for watcher in self._watchers:
             watcher.after_fork()
         self._watchers = WeakList()
+
+
+def _task_subscription(loop: AbstractEventLoop, *how: Any) -> Subscription:
+    from .tasks import TaskSubscription  # a program without a loop does not need it
+
+    return TaskSubscription(loop, *how)
 
 
 def _itself(item: Any) -> Any:

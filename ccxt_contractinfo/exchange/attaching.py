@@ -10,7 +10,6 @@ import ccxt
 from ..ccxt_classes import is_async
 from ..public import public
 from ..stream.stream import ContractInfoStream
-from .asyncio import AsyncContractInfoMixin
 from .face import HAS, ContractInfoFace
 from .supported import check_supported
 from .sync import ContractInfoMixin
@@ -63,8 +62,15 @@ def _mixed_class(plain: Any) -> Any:
     def reduce(self: Any, protocol: Any) -> Any:
         return _bare, (plain,), self.__getstate__()
 
-    mixin = AsyncContractInfoMixin if is_async(plain) else ContractInfoMixin
-    return type(plain.__name__, (mixin, plain), {"__module__": plain.__module__, "__reduce_ex__": reduce})
+    return type(plain.__name__, (_mixin(plain), plain), {"__module__": plain.__module__, "__reduce_ex__": reduce})
+
+
+def _mixin(plain: Any) -> type[ContractInfoFace]:
+    if not is_async(plain):
+        return ContractInfoMixin
+    from .asyncio import AsyncContractInfoMixin  # a program without a loop does not need it
+
+    return AsyncContractInfoMixin
 
 
 def _bare(plain: Any) -> Any:

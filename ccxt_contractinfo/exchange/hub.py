@@ -17,7 +17,8 @@ from ..contracts.events import SubType
 from ..forking import renew_after_fork
 from ..hub.link import Link
 from ..hub.publisher import Publisher
-from ..hub.wire import Keys, is_hub
+from ..hub.urls import is_hub
+from ..hub.wire import Keys
 from ..public import public
 from ..settings import Settings
 from ..shown import shown_url, shown_value

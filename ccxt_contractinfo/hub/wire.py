@@ -38,14 +38,6 @@ from ..journal.entries import parse_entry
 
 VERSION = 1
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-"""Of the URLs that lead to a hub."""
-
-
-def is_hub(url: str | None) -> bool:
-    """Whether a URL leads to a hub, and not to a venue."""
-    return url is not None and url.partition("://")[0] in SCHEMES
-
 
 class Keys(NamedTuple):
     """The keys of one venue."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ccxt
 
 from ..settings import Settings
 from ..venues.snapshot import Entry, Known, Snapshot
-from .writer import Journal
+
+if TYPE_CHECKING:
+    from .writer import Journal
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -65,6 +67,8 @@ class Recorder:
         self._report = report
         self.journal: Journal | None = None
         if settings.journal is not None:
+            from .writer import Journal  # a stream without a journal does not need it
+
             self.journal = Journal(settings.journal, settings.journal_max_size, settings.journal_max_age, failed)
         self.writers: tuple[Writer, ...] = () if self.journal is None else (self.journal,)
         """The journal, and what publishes for a hub."""

@@ -15,7 +15,6 @@ from ..contracts.events import ContractInfoEvent
 from ..contracts.updates import own_event
 from ..delivery.channel import Channel
 from ..delivery.subscription import Subscription
-from ..delivery.tasks import TaskWatcher
 from ..journal.recorder import Recorder
 from ..weak_list import WeakList
 from .follower import Follower
@@ -82,6 +81,8 @@ class StreamFace:
         :param timeout: s, or None to wait for ever
         :return: True once it is 'live'; False after the timeout, or if the stream is stopped or has failed
         """
+        from ..delivery.tasks import TaskWatcher  # a program without a loop does not need it
+
         deadline = clock.FOREVER if timeout is None else clock.now() + timeout
         states = self._states.receive(TaskWatcher)
         with contextlib.suppress(ccxt.RequestTimeout):

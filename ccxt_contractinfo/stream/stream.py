@@ -19,7 +19,7 @@ from ..clock import FOREVER
 from ..contracts.events import ContractInfoEvent
 from ..errors import MalformedEvent, NoThreadError
 from ..forking import renew_after_fork
-from ..hub.wire import is_hub
+from ..hub.urls import is_hub
 from ..journal.recorder import Recorder
 from ..public import public
 from ..resync import NOTHING, ResyncResult

@@ -5,26 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ccxt_contractinfo.errors import HubGap
-from ccxt_contractinfo.hub.wire import Keys, Place, is_hub, read_entry, read_snapshot
+from ccxt_contractinfo.hub.wire import Keys, Place, read_entry, read_snapshot
 
 BEAT = b'{"kind":"beat","time":1,"clock":2.0,"canary":3,"fresh":true}'
 START = b'{"kind":"start","time":1,"url":"wss://x","settle_time":10.0,"clock":5.0}'
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("redis://host", True),
-        ("rediss://user:password@host:6380/1", True),
-        ("unix:///run/redis.sock", True),
-        ("redis+sentinel://host:26379/service", True),
-        ("wss://fstream.binance.com", False),
-        (None, False),
-    ],
-)
-def test_the_url_says_whether_it_leads_to_a_hub(url: str | None, expected: bool) -> None:
-    """By its scheme."""
-    assert expected is is_hub(url)
 
 
 def test_the_keys_name_prefix_version_and_venue() -> None:

@@ -10,7 +10,7 @@ import ssl
 from typing import Any, NamedTuple
 
 from ...contracts.events import SubType
-from ...hub.wire import is_hub
+from ...hub.urls import is_hub
 from ...settings import Settings
 from ...shown import shown_url
 from ...venues.binance.endpoint import endpoint_of, full_url, is_sandbox, own_url

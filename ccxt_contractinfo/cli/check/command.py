@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ...hub.wire import is_hub
+from ...hub.urls import is_hub
 from ...settings import Settings
 from ...venues.endpoint import Endpoint
 from ..exchange import connected_exchange

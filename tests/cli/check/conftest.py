@@ -12,7 +12,7 @@ import pytest
 
 from ccxt_contractinfo.cli.check.steps import HUB_STEPS, REST_STEPS, STREAM_STEPS
 from ccxt_contractinfo.cli.main import main
-from ccxt_contractinfo.hub.wire import is_hub
+from ccxt_contractinfo.hub.urls import is_hub
 from tests.servers import make_certificate
 
 LONG = "30"
