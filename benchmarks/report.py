@@ -172,13 +172,15 @@ are kept for `since`):
 
 
 def _start(found: Results) -> str:
-    rows = [
-        ["`import ccxt`", _spread(found["import_ccxt"])],
-        ["`import ccxt_contractinfo` after that", _spread(found["import_this"])],
-        ["a stream by itself: `start()` to 'live'", _spread(found["alone_live"])],
-        ["an exchange: `load_markets()`", _spread(found["load_markets"])],
-        ["an exchange: `on_contract_info()` to 'live'", _spread(found["exchange_live"])],
-    ]
+    whats = {
+        "import_ccxt": "`import ccxt`",
+        "import_this": "`import ccxt_contractinfo` after that",
+        "first_use": "the first `cci.binanceusdm` after that, which imports what it needs",
+        "alone_live": "a stream by itself: `start()` to 'live'",
+        "load_markets": "an exchange: `load_markets()`",
+        "exchange_live": "an exchange: `on_contract_info()` to 'live'",
+    }
+    rows = [[what, _spread(found[name])] for name, what in whats.items() if name in found]
     return f"""In ms, in a new process each time, {found["contracts"]} contracts. The local server sends the canary at
 once, Binance within 3 s. The extra `socks` is hidden, which websocket-client would import.
 

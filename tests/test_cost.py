@@ -1,7 +1,8 @@
-"""What a push costs, by counting: calls, allocations and requests, never by the clock."""
+"""What a push and an import cost, by counting: calls, allocations, requests and modules, never by the clock."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tracemalloc
 from collections import Counter
@@ -187,3 +188,28 @@ def test_what_a_push_never_does(sim: BinanceSimulator, push: Push, mocker: Mocke
         push(kind, 10)
     assert requests == len(sim.requests)
     assert cci.LeverageTiers(TIGHT) == cci.LeverageTiers(push.exchange.markets["BTC/USDT:USDT"]["leverageTiers"])
+
+
+def imported_by(code: str) -> set[str]:
+    """The modules that running this adds to those of ccxt, but for Python's own."""
+    lines = ["import sys, ccxt", "before = set(sys.modules)", code, "print(*set(sys.modules) - before)"]
+    found = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True).stdout
+    return {name for name in found.split() if name.partition(".")[0] not in sys.stdlib_module_names}
+
+
+def test_an_import_loads_nothing_that_is_not_used() -> None:
+    """`import ccxt_contractinfo` loads what prepares the log, and the empty folder `replay`."""
+    names = {"", ".log", ".replay", ".shown"}
+    assert {f"ccxt_contractinfo{name}" for name in names} == imported_by("import ccxt_contractinfo")
+
+
+@pytest.mark.parametrize("made", ["cci.binanceusdm()", "cci.attach(ccxt.binanceusdm())"])
+def test_a_synchronous_exchange_loads_nothing_that_it_does_not_use(made: str) -> None:
+    """No asyncio, no journal, no hub, and no library that only a stream needs once it starts."""
+    loaded = imported_by(f"import ccxt_contractinfo as cci; {made}.contract_info_stream()")
+    asyncio = {"exchange.asyncio", "delivery.tasks", "delivery.bell"}
+    others = {f"ccxt_contractinfo.{name}" for name in (*asyncio, "stream.reader", "stream.connection")}
+    assert set() == loaded & {*others, "filelock", "msgspec", "redis", "websocket"}
+    folders = ("journal", "hub", "replay", "cli", "simulator", "integrations")
+    inside = {name for name in loaded if name.startswith(tuple(f"ccxt_contractinfo.{folder}." for folder in folders))}
+    assert {"ccxt_contractinfo.journal.recorder", "ccxt_contractinfo.hub.urls"} == inside

@@ -47,6 +47,8 @@ def main() -> None:
     import ccxt_contractinfo as cci
 
     note("import_this")
+    _ = cci.binanceusdm  # which imports what a synchronous exchange needs
+    note("first_use")
     from benchmarks.subjects.contractinfo import pointed
 
     url = f"ws://127.0.0.1:{job['port']}"
