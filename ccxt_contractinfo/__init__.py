@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .positions.impact import PositionImpact as PositionImpact
     from .positions.leverage_tiers import LeverageTiers as LeverageTiers
     from .replay.history import contract_at as contract_at
+    from .replay.history import contracts_at as contracts_at
+    from .replay.intervals import contract_history as contract_history
     from .replay.replay import Replay as Replay
     from .replay.replay import replay as replay
     from .stream.stream import ContractInfoStream as ContractInfoStream
@@ -59,7 +61,8 @@ _PLACES = {
     "journal.reading": ("read_journal",),
     "positions.impact": ("PositionImpact",),
     "positions.leverage_tiers": ("LeverageTiers",),
-    "replay.history": ("contract_at",),
+    "replay.history": ("contract_at", "contracts_at"),
+    "replay.intervals": ("contract_history",),
     "replay.replay": ("Replay", "replay"),
     "stream.stream": ("ContractInfoStream",),
     "venues.binance.pushes": ("parse_event",),

@@ -44,6 +44,7 @@ PURE = (
     "resync",
     "settings",
     "shown",
+    "times",
     "venue_clock",
 )
 PURE += ("cli.changes_in_words", "cli.formatting", "exchange.filters", "stream.repeats", "stream.told")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime, timezone
 from typing import Any
 
 from ..contracts.changes import iso8601
 from ..replay.history import contract_at
 from ..replay.replay import replay
 from ..shown import shown
+from ..times import milliseconds
 from . import formatting
 from .changes_in_words import FIELDS
 from .exchange import connected_exchange, id_of
@@ -70,15 +70,11 @@ def _take_symbols_anywhere(command: Any) -> None:
 
 
 def _time(text: str) -> int:
-    if text.isascii() and text.isdecimal():
-        return int(text)
     try:
-        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
+        return milliseconds(text)
     except ValueError:
         expected = "ISO 8601, as 2026-11-22T12:00:00Z, or ms since the epoch"
         raise argparse.ArgumentTypeError(f"should be {expected}, not {text!r}") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return round(moment.timestamp() * 1000)
 
 
 def run(arguments: argparse.Namespace) -> int:

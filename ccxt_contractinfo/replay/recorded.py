@@ -1,0 +1,201 @@
+"""All contracts, as a journal tells of them, one entry after the other."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..contracts.changes import (
+    Market,
+    complete,
+    is_contract,
+    is_gone,
+    keep_name,
+    market_sub_type,
+    with_state,
+    with_tiers,
+)
+from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent
+from ..errors import MalformedEvent
+from ..exchange.ready_made import binance
+from ..journal.answers import ReadAnswers, tells_coefficients
+from ..journal.entries import ANSWERS, bytes_of
+from ..markets.table import MarketTable
+from ..settings import Settings
+from ..venues.messages import InvalidPush
+from ..venues.registry import DEFAULT
+from ..venues.snapshot import Entry
+
+
+class Seen(NamedTuple):
+    """What an entry has changed in a contract. The markets are not to be changed."""
+
+    id: str
+    before: Market | None
+    """None: it was unknown."""
+    market: Market
+    time: int
+    """ms by the venue's clock: the event time of a push; for what an answer of REST has shown, the time of that."""
+
+
+class RecordedMarkets:
+    """All contracts of the journal's streams, whatever their users chose: a `MarketTable` that gets each entry.
+
+    A contract that only pushes have told of has no symbol yet, and `info` has no ``symbol``, either. Pushes count from
+    when they came, also those that waited for a comparison.
+    """
+
+    def __init__(self) -> None:
+        self.known_since: dict[str, int] = {}
+        """By contract id: when (ms) the journal last said something new of it."""
+        self._answers = ReadAnswers()
+        self._table = MarketTable(DEFAULT)
+        self._settle_time = Settings.settle_time
+
+    def contracts(self) -> dict[str, Market]:
+        """All contracts by id."""
+        return self._table.contracts()
+
+    def find(self, symbol: str) -> Market | None:
+        """The contract of this id or unified symbol; ``'BTC/USDT'`` is the perpetual. None: it is unknown."""
+        return self._table.find(symbol) or self._table.markets.get(_full_symbol(symbol))
+
+    def take(self, entry: Mapping[str, Any]) -> list[Seen]:
+        """Go on with the next entry; returns what it has changed."""
+        kind = entry["kind"]
+        if kind == "start":
+            self._begin(entry["settle_time"])
+            return []
+        if kind in ANSWERS:
+            before, time = self.contracts(), entry["server_time"]
+            self._answer(entry)
+            found = [Seen(id, before.get(id), market, time) for id, market in self.contracts().items()]
+        elif kind == "push" and (event := _event_of(entry)) is not None:
+            known = self._table.find(event.id)
+            self._push(event, entry["clock"])
+            market = self._table.find(event.id)
+            found = [] if market is None else [Seen(event.id, known, market, event.event_time)]
+        else:
+            return []
+        seen = [each for each in found if each.market is not each.before and each.market != each.before]
+        self.known_since.update((each.id, entry["time"]) for each in seen)
+        return seen
+
+    def _begin(self, settle_time: float) -> None:
+        """Go on with the next run of a stream. Its clock, by which pushes and answers are newer or older, may begin
+        again."""
+        known, self._table = self.contracts(), MarketTable(DEFAULT)
+        self._table.publish_mappings(known.values())
+        self._settle_time = settle_time
+
+    def _push(self, event: ContractInfoEvent, clock: float) -> None:
+        market = self._table.find(event.id)
+        if isinstance(event, PartialEvent) and (market is None or _is_incomplete(market)):
+            return  # a part says too little of a contract that REST has not told yet
+        if market is None:
+            self._table.publish(_unlisted(event))
+        self._table.handle(Arrival(event, clock))
+
+    def _answer(self, answer: Mapping[str, Any]) -> None:
+        table, sub_type = self._table, answer["universe"]
+        self._answers.add(answer)
+        entries, brackets = self._answers.entries[sub_type], self._answers.leverage_brackets(sub_type)
+        if tells_coefficients(answer):
+            table.know_coefficients(sub_type, brackets)
+        for entry in entries.values():
+            self._complete(entry)
+        told = [*entries.values(), *self._unasked(answer, entries)]
+        snapshot = DEFAULT.entries.snapshot_of(told, sub_type, answer["asked"], answer["server_time"])
+        back = {id: self._parsed(snapshot.entry(id)) for id in table.unlisted(snapshot)}
+        listings = {id: complete(market, DEFAULT.words) for id, market in back.items() if market is not None}
+        table.compare(snapshot, None if answer["brackets"] is None else brackets, listings, {}, self._settle_time)
+
+    def _complete(self, entry: Entry) -> None:
+        """Make a contract of an entry where it is unknown, or only pushes have told of it: these may be newer, and the
+        comparison decides that."""
+        known = self._table.find(entry["symbol"])
+        if known is not None and not _is_incomplete(known):
+            return
+        market = self._parsed(entry)
+        if market is None:
+            return
+        market = complete(market, DEFAULT.words)
+        if known is not None:
+            market = with_state(with_tiers(market, known, DEFAULT.words), known, DEFAULT.words)
+            if "leverageTiers" in market:  # they had no symbol
+                names = {"symbol": market["symbol"], "currency": market["quote"]}
+                market["leverageTiers"] = [{**tier, **names} for tier in market["leverageTiers"]]
+            self._table.withdraw(known["id"])
+        self._table.publish(market)
+
+    def _unasked(self, answer: Mapping[str, Any], entries: Mapping[str, Entry]) -> Iterator[Entry]:
+        """Entries of the contracts that an answer lacks without showing that they are gone: those that REST has not
+        told yet; and where it has the markets of an exchange, the ones that its user may not have loaded."""
+        for id, market in self.contracts().items():
+            if id in entries or is_gone(market) or market_sub_type(market) != answer["universe"]:
+                continue
+            if answer["kind"] == "markets" or _is_incomplete(market):
+                yield {**market["info"], "symbol": id}
+
+    def _parsed(self, entry: Entry) -> Market | None:
+        """The market that ccxt makes of a raw entry; None where it cannot, and live, the contract was not listed."""
+        try:
+            DEFAULT.entries.check_precisions(entry)
+            market = _parser().parse_market(entry)
+        except Exception:
+            return None
+        if market is None or not is_contract(market):
+            return None
+        known = self._table.find(market["id"])
+        return keep_name(market, None if known is None or _is_incomplete(known) else known, DEFAULT.words)
+
+
+def _full_symbol(symbol: str) -> str:
+    """Add the currency of the margin to a symbol without one, by ccxt's rule for Binance."""
+    base, slash, quote = symbol.partition("/")
+    if not slash or ":" in quote:
+        return symbol
+    return f"{symbol}:{base if quote == 'USD' else quote}"
+
+
+def _event_of(entry: Mapping[str, Any]) -> ContractInfoEvent | None:
+    """What can be believed of the push in an entry; None: nothing, or it was not applied."""
+    if entry.get("repeated"):
+        return None
+    try:
+        message = DEFAULT.parser()(bytes_of(entry["raw"]))
+    except MalformedEvent:
+        return None
+    if isinstance(message, InvalidPush):
+        return message.event
+    return message if isinstance(message, ContractInfoEvent) else None
+
+
+@functools.cache
+def _parser() -> Any:
+    """An exchange that makes markets of raw entries; it connects to nothing."""
+    return binance()
+
+
+def _is_incomplete(market: Market) -> bool:
+    """Whether REST has not told the contract yet."""
+    return not market["info"].get("symbol")
+
+
+def _unlisted(event: ContractInfoEvent) -> Market:
+    """A contract of which only a push has told."""
+    is_inverse = event.sub_type == "inverse"
+    is_dated = DEFAULT.words.is_perpetual(event.contract_type) is False
+    market: Market = {
+        "id": event.id,
+        "symbol": None,
+        "quote": None,
+        "type": "future" if is_dated else "swap",
+        "swap": not is_dated,
+        "future": is_dated,
+        "linear": not is_inverse,
+        "inverse": is_inverse,
+        "info": {},
+    }
+    return complete(market, DEFAULT.words)
