@@ -39,7 +39,9 @@ def imported() -> set[str]:
 def test_what_is_imported_is_declared() -> None:
     """Each library that is imported is required, or belongs to an extra; nothing else is required."""
     optional = {
-        name for extra in ("cli", "hub", "plot", "socks") for name in names(declared("options.extras_require", extra))
+        name
+        for extra in ("cli", "hub", "parquet", "plot", "socks")
+        for name in names(declared("options.extras_require", extra))
     }
     assert names(declared("options", "install_requires")) == imported() - optional
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 import time
 from argparse import RawDescriptionHelpFormatter
@@ -18,7 +16,7 @@ from ..contracts.upcoming import Upcoming, upcoming
 from ..venues.binance.venue import BINANCE
 from .exchange import connected_exchange, updates_within
 from .options import add_wait_option, connection_options, number, output_options
-from .output import Failure, console, is_for_people, need, waiting, write_json
+from .output import Failure, console, is_for_people, need, waiting, write_file, write_json
 
 DAY = 86400_000
 """ms."""
@@ -121,25 +119,7 @@ def _write_calendar(
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    try:
-        _replace(Path(os.path.realpath(name)), content)
-    except OSError as error:
-        raise Failure(f"the calendar cannot be written to {name}: {error.strerror}") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file in one step: readers see the old or the new one, and a full disk does not cost the old one."""
-    if path.exists() and not path.is_file():  # such as /dev/stdout
-        path.write_bytes(content)
-        return
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        new.write_bytes(content)
-        if path.exists():
-            shutil.copymode(path, new)
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+    write_file(name, content, "the calendar")
 
 
 def _print(ahead: Sequence[Upcoming], now: int, arguments: argparse.Namespace) -> None:

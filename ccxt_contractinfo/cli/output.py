@@ -7,9 +7,11 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -47,6 +49,33 @@ def file_errors() -> Iterator[None]:
         if isinstance(error, BrokenPipeError) or error.filename is None:
             raise
         raise Failure(f"{error.filename}: {error.strerror}") from error
+
+
+# Files
+
+
+def write_file(name: str, content: bytes, what: str) -> None:
+    """Write a file in one step: readers see the old or the new one, and a full disk does not cost the old one.
+
+    :param name: of the file; where it is a link, of the link
+    :param what: the content, in a word, for the error
+    :raises Failure: where the file cannot be written
+    """
+    path = Path(os.path.realpath(name))
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        if path.exists() and not path.is_file():  # such as /dev/stdout
+            path.write_bytes(content)
+            return
+        try:
+            new.write_bytes(content)
+            if path.exists():
+                shutil.copymode(path, new)
+            os.replace(new, path)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise Failure(f"{what} cannot be written to {name}: {error.strerror}") from error
 
 
 # On stdout

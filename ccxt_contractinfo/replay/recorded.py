@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from ..contracts.changes import (
     with_state,
     with_tiers,
 )
-from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent
+from ..contracts.events import Arrival, ContractInfoEvent, PartialEvent, SubType
 from ..errors import MalformedEvent
 from ..exchange.ready_made import binance
 from ..journal.answers import ReadAnswers, tells_coefficients
@@ -25,7 +26,7 @@ from ..markets.table import MarketTable
 from ..settings import Settings
 from ..venues.messages import InvalidPush
 from ..venues.registry import DEFAULT
-from ..venues.snapshot import Entry
+from ..venues.snapshot import Entry, LeverageBrackets, Snapshot
 
 
 class Seen(NamedTuple):
@@ -52,6 +53,9 @@ class RecordedMarkets:
         self._answers = ReadAnswers()
         self._table = MarketTable(DEFAULT)
         self._settle_time = Settings.settle_time
+        self._last: dict[SubType, Snapshot] = {}
+        """The last answers, except those that lack contracts which may be there."""
+        self._last_brackets: dict[SubType, LeverageBrackets] = {}
 
     def contracts(self) -> dict[str, Market]:
         """All contracts by id."""
@@ -68,9 +72,10 @@ class RecordedMarkets:
             self._begin(entry["settle_time"])
             return []
         if kind in ANSWERS:
-            before, time = self.contracts(), entry["server_time"]
+            before, version, time = self.contracts(), self._table.version, entry["server_time"]
             self._answer(entry)
-            found = [Seen(id, before.get(id), market, time) for id, market in self.contracts().items()]
+            after = self.contracts() if self._table.version != version else {}
+            found = [Seen(id, before.get(id), market, time) for id, market in after.items()]
         elif kind == "push" and (event := _event_of(entry)) is not None:
             known = self._table.find(event.id)
             self._push(event, entry["clock"])
@@ -100,16 +105,41 @@ class RecordedMarkets:
     def _answer(self, answer: Mapping[str, Any]) -> None:
         table, sub_type = self._table, answer["universe"]
         self._answers.add(answer)
-        entries, brackets = self._answers.entries[sub_type], self._answers.leverage_brackets(sub_type)
+        for entry in answer["entries"]:
+            self._complete(entry)
+        brackets = self._answers.leverage_brackets(sub_type)
         if tells_coefficients(answer):
             table.know_coefficients(sub_type, brackets)
-        for entry in entries.values():
-            self._complete(entry)
-        told = [*entries.values(), *self._unasked(answer, entries)]
-        snapshot = DEFAULT.entries.snapshot_of(told, sub_type, answer["asked"], answer["server_time"])
+        snapshot = self._snapshot(answer)
         back = {id: self._parsed(snapshot.entry(id)) for id in table.unlisted(snapshot)}
         listings = {id: complete(market, DEFAULT.words) for id, market in back.items() if market is not None}
-        table.compare(snapshot, None if answer["brackets"] is None else brackets, listings, {}, self._settle_time)
+        told = None if answer["brackets"] is None else self._as_before(sub_type, brackets)
+        table.compare(snapshot, told, listings, {}, self._settle_time)
+
+    def _snapshot(self, answer: Mapping[str, Any]) -> Snapshot:
+        """The whole of an answer. Where it repeats the last one, so do its contents: such answers are compared in no
+        time, and a journal has many of them."""
+        sub_type, asked, time = answer["universe"], answer["asked"], answer["server_time"]
+        entries = self._answers.entries[sub_type]
+        unasked = list(self._unasked(answer, entries))
+        last = self._last.get(sub_type)
+        if last is None or unasked or answer["complete"] or answer["entries"] or answer["gone"]:
+            snapshot = DEFAULT.entries.snapshot_of([*entries.values(), *unasked], sub_type, asked, time)
+        else:
+            snapshot = copy.copy(last)
+            snapshot.asked, snapshot.time = asked, time
+        self._last.pop(sub_type, None)
+        if not unasked:
+            self._last[sub_type] = snapshot
+        return snapshot
+
+    def _as_before(self, sub_type: SubType, brackets: LeverageBrackets) -> LeverageBrackets:
+        """The last brackets, where these are the same."""
+        last = self._last_brackets.get(sub_type)
+        if last is not None and (last, last.coefficients) == (brackets, brackets.coefficients):
+            return last
+        self._last_brackets[sub_type] = brackets
+        return brackets
 
     def _complete(self, entry: Entry) -> None:
         """Make a contract of an entry where it is unknown, or only pushes have told of it: these may be newer, and the

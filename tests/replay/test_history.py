@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import pytest
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.replay.history import last_tier_change
 from ccxt_contractinfo.simulator import BinanceSimulator
 from tests.conftest import eventually, go_live
+from tests.constants import PATIENCE
 from tests.journals import HALT, START, answer, pushed, written
 from tests.samples import CUT, ONBOARD, PUSHED, SCHEDULED, entry, told_by_rest
 
@@ -77,6 +80,118 @@ def test_a_dated_future_expires(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", START, answer("markets", 1_002, future, universe="inverse"))
     state = cci.contract_at(path, "BTCUSD_260925", 2_000)
     assert (SCHEDULED, None) == (state["expiry"], state["delisting"])
+
+
+def test_all_contracts_at_a_time(tmp_path: Path) -> None:
+    """Each is as it was known then, those that are gone since, too; before the first contracts, there are none."""
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry(), entry("BTCUSDT")),
+        pushed(2_000, dt=SCHEDULED, bks=PUSHED),
+        pushed(3_000, "NEWUSDT", cs="PENDING_TRADING"),
+        answer("rest", 60_000, entry("NEWUSDT"), gone=["BTCUSDT"]),
+    )
+    assert {} == cci.contracts_at(path, 1_001)
+    first = cci.contracts_at(path, "1970-01-01T00:00:01.002Z")
+    names = ("symbol", "status", "active", "created", "expiry", "delisting", "tiers", "known_since")
+    assert names == tuple(first["BTCUSDT"])
+    assert ("BTC/USDT:USDT", "TRADING", True, ONBOARD, None, None, None, 1_002) == tuple(first["BTCUSDT"].values())
+    then = cci.contracts_at(path, 3_000)
+    assert (SCHEDULED, 2_000, 2) == (
+        *(then["IOTAUSDT"][name] for name in ("delisting", "known_since")),
+        len(then["IOTAUSDT"]["tiers"] or ()),
+    )
+    assert (None, "PENDING_TRADING") == (then["NEWUSDT"]["symbol"], then["NEWUSDT"]["status"])
+    last = cci.contracts_at(path, 60_000)
+    assert {"IOTAUSDT", "BTCUSDT", "NEWUSDT"} == last.keys()
+    assert (None, False, 60_000) == tuple(last["BTCUSDT"][name] for name in ("status", "active", "known_since"))
+    assert "NEW/USDT:USDT" == last["NEWUSDT"]["symbol"]
+
+
+@pytest.mark.parametrize("time", ["yesterday", 1.5, None])
+def test_a_time_that_is_none_is_refused(tmp_path: Path, time: Any) -> None:
+    """The error names the function, and what a time looks like."""
+    path = written(tmp_path / "a.jsonl", START)
+    with pytest.raises(ccxt.BadRequest, match=r"contracts_at\(\): time should be ms or ISO 8601, not"):
+        cci.contracts_at(path, time)
+    with pytest.raises(ccxt.BadRequest, match=r"contract_at\(\): time should be"):
+        cci.contract_at(path, "IOTAUSDT", time)
+
+
+def test_answers_that_repeat_the_last_one_undo_what_is_older_than_them(tmp_path: Path) -> None:
+    """A push that REST does not confirm is undone once an answer is newer, though that says what the last one said; so
+    are brackets."""
+    path = written(
+        tmp_path / "a.jsonl",
+        START,
+        answer("markets", 1_002, entry(), brackets={"IOTAUSDT": told_by_rest(PUSHED)}),
+        pushed(2_000, bks=CUT, **HALT),
+        answer("rest", 3_000, brackets={}),
+        answer("rest", 60_000, brackets={}),
+    )
+    states = [cci.contracts_at(path, time)["IOTAUSDT"] for time in (2_000, 3_000, 60_000)]
+    assert ["TRADING_HALT", "TRADING_HALT", "TRADING"] == [state["status"] for state in states]
+    assert [25.0, 25.0, 50.0] == [(state["tiers"] or [])[0]["maxLeverage"] for state in states]
+
+
+def test_a_journal_of_a_day_on_a_simulator(tmp_path: Path) -> None:
+    """Of each moment, a journal in many files says of all contracts what the markets of a live exchange had then."""
+    path = tmp_path / "a.jsonl"
+    settings = {"journal": path, "journal_max_size": 20_000, "settle_time": 0.0}
+    seen: dict[int, dict[str, Any]] = {}
+    with (
+        BinanceSimulator(canary_interval=0.05) as sim,
+        sim.connect(cci.binance({"options": {"contractInfo": settings}})) as exchange,
+    ):
+        go_live(exchange)
+
+        def market(id: str) -> dict[str, Any]:
+            return exchange._contract_info().contract(id)  # type: ignore[no-any-return]
+
+        def see() -> None:
+            moment = time.time_ns() // 1_000_000
+            contracts = [each for each in exchange.markets.values() if each.get("contract") and not each.get("option")]
+            seen[moment] = {each["id"]: each for each in contracts}
+            eventually(lambda: time.time_ns() // 1_000_000 > moment)
+
+        see()
+        sim.set_status("BTCUSDT", "TRADING_HALT")
+        eventually(lambda: market("BTCUSDT")["status"] == "TRADING_HALT")
+        see()
+        sim.schedule_delisting("BTCUSD_PERP", SCHEDULED)
+        eventually(lambda: market("BTCUSD_PERP")["delisting"] == SCHEDULED)
+        see()
+        sim.set_brackets("ETHUSDT", PUSHED)
+        eventually(lambda: len(market("ETHUSDT").get("leverageTiers") or ()) == 2)
+        sim.list_contract("NEWUSDT")
+        eventually(lambda: "NEW/USDT:USDT" in exchange.markets)
+        see()
+        sim.schedule_delisting("SOLUSDT", SCHEDULED, push=False)
+        sim.remove_contract("ADAUSDT")
+        assert exchange.contract_info_stream().resync(PATIENCE)
+        assert market("ADAUSDT")["status"] is None
+        see()
+        for id in ("BTCUSDT", "ETHUSDT", "XRPUSDT") * 20:
+            sim.set_status(id, "TRADING_HALT")
+            sim.set_status(id, "TRADING")
+        eventually(lambda: exchange.contract_info_stream().health()["events"] >= 120)
+        see()
+    assert len(list(tmp_path.glob("a.*.jsonl"))) > 1
+    assert len(seen) == 6
+    fields = ("symbol", "status", "active", "created", "expiry", "delisting")
+    for moment, markets in seen.items():
+        known = cci.contracts_at(path, moment)
+        assert known.keys() == markets.keys()
+        for id, each in markets.items():
+            assert [each[name] for name in fields] == [known[id][name] for name in fields]  # type: ignore[literal-required]
+            assert each.get("leverageTiers") == known[id]["tiers"]
+    rows = cci.contract_history(path)
+    (delisting,) = [row for row in rows if (row["id"], row["field"]) == ("SOLUSDT", "delisting")]
+    (*_, before, after) = seen
+    assert "NEWUSDT" in {row["id"] for row in rows}
+    assert (str(SCHEDULED), None) == (delisting["value"], delisting["until"])
+    assert delisting["known_since"] <= before < after
 
 
 def test_the_last_change_of_tiers(tmp_path: Path) -> None:
