@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         ),
         epilog=(
             "examples:\n"
-            "  ccxt-contractinfo history binance.jsonl.gz --csv > history.csv\n"
+            "  ccxt-contractinfo history binance.jsonl.gz --csv --output history.csv\n"
             "  ccxt-contractinfo history binance.jsonl.gz --parquet --output history.parquet"
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,

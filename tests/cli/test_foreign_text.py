@@ -97,6 +97,14 @@ def test_replay_on_a_terminal(journal: str, terminal: Run, id: str, expected: st
     assert_harmless(terminal("replay", journal, id, *arguments, width=300), expected)
 
 
+def test_history_on_a_terminal(journal: str, terminal: Run) -> None:
+    """Names and statuses of a journal are shown escaped, a row in one line."""
+    text = terminal("history", journal, "--csv")
+    assert_harmless(text, SHOWN)
+    assert_harmless(text, SHOWN_NAME)
+    assert len(cci.contract_history(journal)) == len(text.splitlines()) - 1
+
+
 def test_tiers_of_a_journal(journal: str, terminal: Run, tmp_path: Path) -> None:
     """A contract's name gets harmless into tables and into a picture."""
     picture = tmp_path / "a.svg"

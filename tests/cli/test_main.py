@@ -16,9 +16,21 @@ from tests.samples import entry
 
 from .conftest import Run
 
-COMMANDS = ["demo", "watch", "calendar", "tiers", "record", "replay", "check", "hub", "simulate"]
+COMMANDS = [
+    "demo",
+    "watch",
+    "calendar",
+    "tiers",
+    "record",
+    "replay",
+    "history",
+    "check",
+    "hub",
+    "simulate",
+]
 EXAMPLES = {
     "": "demo",
+    "history": "history binance.jsonl.gz",
     "hub": r"hub redis://localhost",
     "record": "record binance.jsonl.gz",
     "replay": "replay binance.jsonl.gz",
@@ -28,7 +40,7 @@ EXAMPLES = {
 
 def test_all_commands_are_listed(help_of: Run) -> None:
     """--help lists each command, in the order of their documentation."""
-    assert COMMANDS == re.findall(r"^    (\w+) ", help_of().partition("COMMAND\n")[2], re.MULTILINE)
+    assert COMMANDS == re.findall(r"^    (\w+)", help_of().partition("COMMAND\n")[2], re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -147,7 +147,7 @@ def test_a_journal_of_a_day_on_a_simulator(tmp_path: Path) -> None:
         go_live(exchange)
 
         def market(id: str) -> dict[str, Any]:
-            return exchange._contract_info().contract(id)  # type: ignore[no-any-return]
+            return exchange._contract_info().contract(id)
 
         def see() -> None:
             moment = time.time_ns() // 1_000_000
@@ -184,7 +184,7 @@ def test_a_journal_of_a_day_on_a_simulator(tmp_path: Path) -> None:
         known = cci.contracts_at(path, moment)
         assert known.keys() == markets.keys()
         for id, each in markets.items():
-            assert [each[name] for name in fields] == [known[id][name] for name in fields]  # type: ignore[literal-required]
+            assert [each[name] for name in fields] == [known[id][name] for name in fields]
             assert each.get("leverageTiers") == known[id]["tiers"]
     rows = cci.contract_history(path)
     (delisting,) = [row for row in rows if (row["id"], row["field"]) == ("SOLUSDT", "delisting")]

@@ -126,10 +126,13 @@ USES: dict[str, Callable[[Path], object]] = {
     "replay into both universes": lambda path: played(path, OfflineBoth()),
     "contract_at by id": lambda path: cci.contract_at(path, "IOTAUSDT", 2**60),
     "contract_at by symbol": lambda path: cci.contract_at(path, "BTC/USD:BTC-260925", 2**60),
+    "contracts_at": lambda path: cci.contracts_at(path, 2**60),
+    "contract_history": cci.contract_history,
     "last_tier_change": lambda path: last_tier_change(path, "IOTA/USDT:USDT"),
     "a new run": appended,
     "command replay": command("replay", "{}"),
     "command replay --at": command("replay", "{}", "IOTAUSDT", "--at", "3000"),
+    "command history": command("history", "{}", "--csv"),
     "command tiers --journal": command("tiers", "IOTAUSDT", "--journal", "{}", "--notional", "1000"),
 }
 

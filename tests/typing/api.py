@@ -139,6 +139,8 @@ def journal(path: Path) -> None:
     replay.stop()
     kinds: list[str] = [entry["kind"] for entry in cci.read_journal(str(path))]
     print(kinds, cci.contract_at(path, "BTC/USDT:USDT", 1_700_000_000_000)["status"])
+    tiers = cci.contracts_at(path, "2026-11-22T12:00:00Z")["BTCUSDT"]["tiers"]
+    print(tiers and tiers[0]["maxLeverage"], [row["known_since"] + 1 for row in cci.contract_history(path)])
 
 
 def events() -> None:
