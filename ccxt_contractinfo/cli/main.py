@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import ccxt
 
-from . import calendar, history, hub, record, replay, simulate, tiers, watch
+from . import blacklist, calendar, history, hub, record, replay, simulate, tiers, watch
 from .check import command as check
 from .demo import command as demo
 from .options import spelled_out
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, watch, calendar, tiers, record, replay, history, check, hub, simulate):
+    for command in (demo, watch, calendar, tiers, record, replay, history, blacklist, check, hub, simulate):
         command.add(commands)
     return parser
 

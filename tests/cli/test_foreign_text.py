@@ -129,6 +129,15 @@ def test_calendar_on_a_terminal(terminal: Run) -> None:
     assert_harmless(text, SHOWN_NAME)
 
 
+@pytest.mark.usefixtures("on_simulator", "of_rest")
+def test_blacklist_on_a_terminal(terminal: Run) -> None:
+    """A name of REST's matches itself alone, and a terminal obeys nothing of it."""
+    text = terminal("blacklist")
+    assert_harmless(text, "OWNED")
+    patterns = json.loads(text)["exchange"]["pair_blacklist"]
+    assert [True, False] == [re.fullmatch(pattern, f"{NAME}/USDT:USDT") is not None for pattern in patterns]
+
+
 @pytest.mark.usefixtures("on_simulator")
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["people", "json"])
 def test_check_of_a_refusal(

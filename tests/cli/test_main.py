@@ -24,6 +24,7 @@ COMMANDS = [
     "record",
     "replay",
     "history",
+    "blacklist",
     "check",
     "hub",
     "simulate",

@@ -79,9 +79,14 @@ def arguments(folder: Path, config: dict[str, Any], strategy: str = "Strategy") 
     return found
 
 
-def loaded(folder: Path, config: dict[str, Any], run_mode: RunMode | None = None) -> Any:
-    """A configuration as freqtrade has it in its hands."""
-    return Configuration(arguments(folder, config), run_mode).get_config()
+def loaded(folder: Path, config: dict[str, Any], run_mode: RunMode | None = None, *more: Path) -> Any:
+    """A configuration as freqtrade has it in its hands.
+
+    :param more: configuration files, whose settings replace those of the ones before
+    """
+    parsed = arguments(folder, config)
+    parsed["config"] += map(str, more)
+    return Configuration(parsed, run_mode).get_config()
 
 
 def make_exchange(
@@ -93,3 +98,9 @@ def make_exchange(
     """
     config = loaded(folder, config, run_mode)
     return ExchangeResolver.load_exchange(config, validate=validate, load_leverage_tiers=True)
+
+
+def close(exchange: Any) -> None:
+    """Close freqtrade's `Exchange`."""
+    exchange.close()
+    exchange._api.close()  # which freqtrade leaves to the garbage collector

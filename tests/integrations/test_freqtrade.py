@@ -35,7 +35,7 @@ from freqtrade.worker import Worker
 
 from ccxt_contractinfo.integrations.freqtrade import follow
 
-from .bots import arguments, command_line, configuration, loaded, make_exchange
+from .bots import arguments, close, command_line, configuration, loaded, make_exchange
 
 ID, PAIR = "ADAUSDT", "ADA/USDT:USDT"
 LATER = datetime(2030, 3, 17, 9, tzinfo=timezone.utc)
@@ -82,11 +82,6 @@ def make(sim: BinanceSimulator, tmp_path: Path) -> Iterator[Make]:
     yield make
     for exchange in made:
         close(exchange)
-
-
-def close(exchange: Any) -> None:
-    exchange.close()
-    exchange._api.close()  # which freqtrade leaves to the garbage collector
 
 
 @pytest.fixture(params=[True, False], ids=["dry run", "live"])
