@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, TypedDict, get_args
 
 from ..contracts.changes import Market, is_gone
+from ..contracts.tiers import LeverageTier
 from ..journal.reading import read_lines
 from ..public import public
 from .recorded import RecordedMarkets, Seen
@@ -46,13 +47,14 @@ def contract_history(journal: str | os.PathLike[str]) -> list[HistoryRow]:
     - ``status``: the venue's word; None once the venue does not have the contract any more
     - ``active``: 'true' while the contract trades freely, else 'false'
     - ``created``, ``expiry``, ``delisting``: a time in ms, as in an update; None once there is none any more
-    - ``tiers``: JSON, a list of ccxt's leverage tiers; None once they are unknown again
+    - ``tiers``: a list of ccxt's leverage tiers, without `symbol` and `currency`; None once they are unknown again
 
     So all values but those of ``status`` are JSON.
 
     `since` and `until` tell what happened, by the venue's clock: the event time of a push, or the time of the answer of
-    REST that has shown a change, which may have happened since the answer before. `since` is None where it was so
-    already when the journal first told of it; a contract is then listed since its onboard time, if that was past.
+    REST that has shown a change, which may have happened since the answer before. A contract that REST did not have
+    before is new. Of any other one, `since` is None where it was so already when the journal first told of it; it is
+    listed since its onboard time, if that was past.
     `known_since` tells when the journal said so: a program did not know it before. The last row of a contract and a
     field whose `known_since` is not after a time is what `contracts_at` has for that time; where there is none, the
     value was unknown, or there was none.
@@ -94,7 +96,7 @@ class _Intervals:
             if value == (intervals[-1].value if intervals else None):
                 continue
             since: int | None = seen.time
-            if not intervals and (seen.before is None or field == "tiers"):
+            if not intervals and not seen.is_new and (seen.before is None or field == "tiers"):
                 since = _listed_since(seen) if field == "listed" else None
             if intervals:  # of times that contradict each other, none makes an interval that ends before it begins
                 intervals[-1].until = max(seen.time, intervals[-1].since or seen.time)
@@ -117,7 +119,7 @@ class _Intervals:
     def _values(self, market: Market) -> dict[Field, str | None]:
         tiers = market.get("leverageTiers")
         if tiers is not self._tiers[0]:
-            self._tiers = (tiers, tiers and _json(tiers))
+            self._tiers = (tiers, tiers and _json([_nameless(tier) for tier in tiers]))
         return {
             "listed": _json(not is_gone(market)),
             "status": market["status"],
@@ -131,6 +133,11 @@ class _Intervals:
 
 def _json(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _nameless(tier: LeverageTier) -> dict[str, Any]:
+    """A tier without what REST may tell later than the tiers were pushed, and the row has."""
+    return {name: value for name, value in tier.items() if name not in ("symbol", "currency")}
 
 
 def _listed_since(seen: Seen) -> int | None:

@@ -38,6 +38,8 @@ class Seen(NamedTuple):
     market: Market
     time: int
     """ms by the venue's clock: the event time of a push; for what an answer of REST has shown, the time of that."""
+    is_new: bool
+    """Whether the contract is new at the venue: it was unknown, and REST did not have it before."""
 
 
 class RecordedMarkets:
@@ -56,6 +58,8 @@ class RecordedMarkets:
         self._last: dict[SubType, Snapshot] = {}
         """The last answers, except those that lack contracts which may be there."""
         self._last_brackets: dict[SubType, LeverageBrackets] = {}
+        self._compared: set[SubType] = set()
+        """The sub-types of which REST has told all contracts, and not only what an exchange had loaded."""
 
     def contracts(self) -> dict[str, Market]:
         """All contracts by id."""
@@ -75,17 +79,26 @@ class RecordedMarkets:
             before, version, time = self.contracts(), self._table.version, entry["server_time"]
             self._answer(entry)
             after = self.contracts() if self._table.version != version else {}
-            found = [Seen(id, before.get(id), market, time) for id, market in after.items()]
         elif kind == "push" and (event := _event_of(entry)) is not None:
-            known = self._table.find(event.id)
+            before, time = self._only(event.id), event.event_time
             self._push(event, entry["clock"])
-            market = self._table.find(event.id)
-            found = [] if market is None else [Seen(event.id, known, market, event.event_time)]
+            after = self._only(event.id)
         else:
             return []
-        seen = [each for each in found if each.market is not each.before and each.market != each.before]
+        seen = []
+        for id, market in after.items():
+            known = before.get(id)
+            if market is not known and market != known:
+                is_new = known is None and market_sub_type(market) in self._compared
+                seen.append(Seen(id, known, market, time, is_new))
+        if kind == "rest":
+            self._compared.add(entry["universe"])
         self.known_since.update((each.id, entry["time"]) for each in seen)
         return seen
+
+    def _only(self, id: str) -> dict[str, Market]:
+        market = self._table.find(id)
+        return {} if market is None else {id: market}
 
     def _begin(self, settle_time: float) -> None:
         """Go on with the next run of a stream. Its clock, by which pushes and answers are newer or older, may begin

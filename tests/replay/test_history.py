@@ -189,7 +189,8 @@ def test_a_journal_of_a_day_on_a_simulator(tmp_path: Path) -> None:
     rows = cci.contract_history(path)
     (delisting,) = [row for row in rows if (row["id"], row["field"]) == ("SOLUSDT", "delisting")]
     (*_, before, after) = seen
-    assert "NEWUSDT" in {row["id"] for row in rows}
+    (listing,) = [row for row in rows if (row["id"], row["field"]) == ("NEWUSDT", "listed")]
+    assert before >= listing["known_since"] >= (listing["since"] or 0) > min(seen)
     assert (str(SCHEDULED), None) == (delisting["value"], delisting["until"])
     assert delisting["known_since"] <= before < after
 

@@ -112,7 +112,8 @@ def test_tiers_are_json_and_of_unknown_age_where_they_were_unknown(path: Path) -
     assert [[50.0, 20.0], [25.0, 10.0]] == [
         [tier["maxLeverage"] for tier in json.loads(each)] for each in (first, second)
     ]
-    assert json.loads(second) == cci.contracts_at(path, 4_000)["IOTAUSDT"]["tiers"]
+    assert json.loads(second) == nameless(cci.contracts_at(path, 4_000)["IOTAUSDT"]["tiers"])
+    assert 10 == cci.LeverageTiers(json.loads(second)).max_leverage(20_000)
 
 
 def test_a_contract_that_only_pushes_have_told(path: Path) -> None:
@@ -123,6 +124,27 @@ def test_a_contract_that_only_pushes_have_told(path: Path) -> None:
     written(path, START, pushed(2_000, cs="PENDING_TRADING"), answer("rest", 20_000, entry(), complete=True))
     assert {"IOTA/USDT:USDT"} == {row["symbol"] for row in cci.contract_history(path)}
     assert [("PENDING_TRADING", None, 20_000, 2_000), ("TRADING", 20_000, None, 20_000)] == of(path, "status")
+
+
+def test_a_new_contract_is_so_since_it_was_told(path: Path) -> None:
+    """What REST did not have before is new: since its first push, or since the answer that has shown it; its tiers,
+    too, where they came with it. Before a comparison, a contract may have been left out by a user."""
+    written(
+        path,
+        START,
+        answer("markets", 1_000, entry()),
+        pushed(1_500, "OLDUSDT", bks=PUSHED),
+        answer("rest", 2_000, entry("OLDUSDT")),
+        pushed(3_000, "NEWUSDT", bks=PUSHED, cs="PENDING_TRADING") | {"time": 3_200},
+        answer("rest", 60_000, entry("NEWUSDT"), entry("BTCUSDT"), server_time=59_900),
+    )
+    first = {id: [row[2:5:2] for row in intervals(path, id)[:3]] for id in ("OLDUSDT", "NEWUSDT", "BTCUSDT")}
+    assert {"OLDUSDT": [None, 1_500], "NEWUSDT": [3_000, 3_200], "BTCUSDT": [59_900, 60_000]} == {
+        id: list(rows[0]) for id, rows in first.items()
+    }
+    assert [[(None, 1_500)], [(3_000, 3_200)]] == [
+        [row[1::2] for row in of(path, "tiers", id)] for id in ("OLDUSDT", "NEWUSDT")
+    ]
 
 
 def test_times_that_contradict_each_other_make_no_interval_that_ends_before_it_begins(path: Path) -> None:
@@ -163,16 +185,21 @@ def state_of(rows: Iterable[HistoryRow], time: int) -> dict[str, dict[str, Any]]
     states: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row["known_since"] <= time:
-            value = row["value"]
-            is_json = value is not None and row["field"] != "status"
-            state = states.setdefault(row["id"], {})
-            state[row["field"]] = json.loads(value) if is_json and value is not None else value
+            field, value = row["field"], row["value"]
+            is_text = value is None or field == "status"
+            states.setdefault(row["id"], {})[field] = value if is_text else json.loads(value or "")
     return states
+
+
+def nameless(tiers: Any) -> list[dict[str, Any]] | None:
+    """Tiers as rows have them."""
+    return tiers and [{name: tier[name] for name in tier.keys() - {"symbol", "currency"}} for tier in tiers]
 
 
 def without_names(state: ContractState) -> dict[str, Any]:
     """What a state and the rows of `contract_history` have both."""
-    return {name: value for name, value in state.items() if name not in ("symbol", "known_since")}
+    common = {name: value for name, value in state.items() if name not in ("symbol", "known_since")}
+    return {**common, "tiers": nameless(state["tiers"])}
 
 
 @given(journals())
@@ -191,8 +218,8 @@ def test_rows_and_states_agree_at_each_time(entries: list[dict[str, Any]]) -> No
                 assert without_names(state) == said
                 assert (state["status"] is not None) == told[id]["listed"]
                 single = cci.contract_at(path, id, time)
-                assert (id, state["known_since"]) == (single["id"], single["timestamp"])
-                assert without_names(state) == {name: single[name] for name in said}
+                assert id == single["id"]
+                assert state == {name: {**single, "known_since": single["timestamp"]}[name] for name in state}
 
 
 @given(journals())
