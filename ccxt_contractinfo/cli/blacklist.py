@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -102,11 +101,6 @@ def _write(pairs: list[str], arguments: argparse.Namespace) -> None:
     names = [(arguments.freqtrade, configuration), (arguments.remote_pair_list, document)]
     for name, content in [each for each in names if each[0] is not None] or [("-", configuration)]:
         # In ASCII alone, because freqtrade reads files in the encoding of its system.
-        text = f"{json.dumps(content, indent=2)}\n".encode()
-        if name == "-":
-            sys.stdout.buffer.write(text)
-            sys.stdout.buffer.flush()
-        else:
-            write_file(name, text, "the blacklist")
+        write_file(name, f"{json.dumps(content, indent=2)}\n".encode(), "the blacklist")
     if arguments.watch:
         say(f"{len(pairs)} contracts to avoid")

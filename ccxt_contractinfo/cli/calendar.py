@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Collection, Mapping, Sequence
@@ -114,12 +113,7 @@ def _write_calendar(
 
     # Events that the file has already are updated, however far ahead they are.
     ahead = [each for each in everything if each.time <= until or uid_of(each) in earlier]
-    content = calendar_of(ahead, now, earlier, sub_types)
-    if name == "-":
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    write_file(name, content, "the calendar")
+    write_file(name, calendar_of(ahead, now, earlier, sub_types), "the calendar")
 
 
 def _print(ahead: Sequence[Upcoming], now: int, arguments: argparse.Namespace) -> None:

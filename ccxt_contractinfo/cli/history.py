@@ -38,13 +38,15 @@ def add(commands: Any) -> None:
     form = command.add_mutually_exclusive_group(required=True)
     form.add_argument("--csv", action="store_true", help="write CSV, in UTF-8")
     form.add_argument("--parquet", action="store_true", help="write Parquet (needs the extra parquet)")
-    command.add_argument("--output", metavar="FILE", help="write to this file (default: to standard output)")
+    command.add_argument(
+        "--output", metavar="FILE", default="-", help="write to this file (default: to standard output)"
+    )
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the table."""
-    is_on_terminal = arguments.output is None and sys.stdout.isatty()
+    is_on_terminal = arguments.output == "-" and sys.stdout.isatty()
     if arguments.parquet:
         need("parquet", "pyarrow")
         if is_on_terminal:
@@ -52,11 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     with file_errors():
         rows = contract_history(arguments.journal)
     content = _parquet(rows) if arguments.parquet else _csv(rows, is_on_terminal=is_on_terminal)
-    if arguments.output is not None:
-        write_file(arguments.output, content, "the history")
-        return 0
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    write_file(arguments.output, content, "the history")
     return 0
 
 

@@ -57,10 +57,14 @@ def file_errors() -> Iterator[None]:
 def write_file(name: str, content: bytes, what: str) -> None:
     """Write a file in one step: readers see the old or the new one, and a full disk does not cost the old one.
 
-    :param name: of the file; where it is a link, of the link
+    :param name: of the file, or of a link to it; ``-``: standard output
     :param what: the content, in a word, for the error
     :raises Failure: where the file cannot be written
     """
+    if name == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
     path = Path(os.path.realpath(name))
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
