@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypedDict
 
 import ccxt
@@ -13,7 +15,7 @@ from ..journal.reading import read_lines
 from ..public import public
 from ..times import milliseconds
 from ..venues.registry import DEFAULT
-from .recorded import RecordedMarkets
+from .recorded import RecordedMarkets, Seen
 
 
 @public
@@ -30,7 +32,10 @@ def contract_at(path: str | os.PathLike[str], symbol: str, time: int | str) -> d
     :raises MalformedJournal: for a line that cannot be read
     :raises ccxt.BadRequest: for an invalid time
     """
-    recorded = _recorded_until(path, time, "contract_at")
+    until = _ms(time, "contract_at")
+    for recorded in _replays_of(symbol):
+        for _ in _played(path, recorded, until):
+            pass
     market = recorded.find(symbol) or {}
     return {
         "id": market.get("id"),
@@ -82,7 +87,9 @@ def contracts_at(journal: str | os.PathLike[str], time: int | str) -> dict[str, 
     :raises MalformedJournal: for a line that cannot be read
     :raises ccxt.BadRequest: for an invalid time
     """
-    recorded = _recorded_until(journal, time, "contracts_at")
+    recorded = RecordedMarkets()
+    for _ in _played(journal, recorded, _ms(time, "contracts_at")):
+        pass
     return {
         id: {
             "symbol": market["symbol"],
@@ -98,17 +105,34 @@ def contracts_at(journal: str | os.PathLike[str], time: int | str) -> dict[str, 
     }
 
 
-def _recorded_until(path: str | os.PathLike[str], time: int | str, name: str) -> RecordedMarkets:
+def _ms(time: int | str, name: str) -> int:
     try:
-        until = milliseconds(time)
+        return milliseconds(time)
     except ValueError as error:
         raise ccxt.BadRequest(f"{name}(): time should be ms or ISO 8601, not {time!r}") from error
-    recorded = RecordedMarkets()
+
+
+def _replays_of(symbol: str) -> Iterator[RecordedMarkets]:
+    """What a journal is to be played to for one contract; the last one counts. All contracts are played only where that
+    one depends on them."""
+    recorded = RecordedMarkets(only=symbol)
+    yield recorded
+    if recorded.is_in_doubt:
+        yield RecordedMarkets()
+
+
+def _played(
+    path: str | os.PathLike[str], recorded: RecordedMarkets, until: float = math.inf
+) -> Iterator[tuple[int, Seen]]:
+    """Play a journal up to a time (ms), as long as there is no doubt; returns what changed, and when (ms)."""
     for line in read_lines(path):
         if line.entry["time"] <= until:
             with line.blamed():
-                recorded.take(line.entry)
-    return recorded
+                changed = recorded.take(line.entry)
+            if recorded.is_in_doubt:
+                return
+            for seen in changed:
+                yield line.entry["time"], seen
 
 
 class LastTierChange(NamedTuple):
@@ -132,18 +156,16 @@ def last_tier_change(path: str | os.PathLike[str], symbol: str) -> LastTierChang
     :raises FileNotFoundError: where there is no such journal
     :raises MalformedJournal: for a line that cannot be read
     """
-    recorded = RecordedMarkets()
-    changes: dict[str, tuple[int, list[LeverageTier] | None]] = {}
-    for line in read_lines(path):
-        with line.blamed():
-            for seen in recorded.take(line.entry):
-                before = (seen.before or {}).get("leverageTiers")
-                if _raw(before) != _raw(seen.market.get("leverageTiers")):
-                    changes[seen.id] = (line.entry["time"], before)
+    for recorded in _replays_of(symbol):
+        changes: dict[str, tuple[int, list[LeverageTier] | None]] = {}
+        for time, seen in _played(path, recorded):
+            tiers = (seen.before or {}).get("leverageTiers")
+            if _raw(tiers) != _raw(seen.market.get("leverageTiers")):
+                changes[seen.id] = (time, tiers)
     market: Market = recorded.find(symbol) or {}
-    time, before = changes.get(market.get("id", ""), (None, None))
+    changed, before = changes.get(market.get("id", ""), (None, None))
     names = (market.get("id"), market.get("symbol"), market.get("settle"))
-    return LastTierChange(*names, time, before, market.get("leverageTiers"))
+    return LastTierChange(*names, changed, before, market.get("leverageTiers"))
 
 
 def _raw(tiers: list[LeverageTier] | None) -> list[Any] | None:

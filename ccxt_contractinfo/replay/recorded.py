@@ -27,6 +27,7 @@ from ..settings import Settings
 from ..venues.messages import InvalidPush
 from ..venues.registry import DEFAULT
 from ..venues.snapshot import Entry, LeverageBrackets, Snapshot
+from .absent import AbsentContracts
 
 
 class Seen(NamedTuple):
@@ -47,9 +48,19 @@ class RecordedMarkets:
 
     A contract that only pushes have told of has no symbol yet, and `info` has no ``symbol``, either. Pushes count from
     when they came, also those that waited for a comparison.
+
+    :param only: contract id or unified symbol; others are passed over as soon as they are known to be others, which is
+        quick. What `find` says of this one is the same as without, unless `is_in_doubt`
     """
 
-    def __init__(self) -> None:
+    def __init__(self, only: str | None = None) -> None:
+        self.is_in_doubt = False
+        """Whether it depends on other contracts what the journal says of this one: many vanished at once."""
+        self._is_whole = only is None
+        self._only = only or ""
+        self._others: set[str] = set()
+        """The ids of contracts that are passed over because they have another symbol."""
+        self._absent = AbsentContracts()
         self.known_since: dict[str, int] = {}
         """By contract id: when (ms) the journal last said something new of it."""
         self._answers = ReadAnswers()
@@ -75,14 +86,16 @@ class RecordedMarkets:
         if kind == "start":
             self._begin(entry["settle_time"])
             return []
+        if not self._is_whole:
+            entry = self._followed(entry)
         if kind in ANSWERS:
             before, version, time = self.contracts(), self._table.version, entry["server_time"]
             self._answer(entry)
             after = self.contracts() if self._table.version != version else {}
         elif kind == "push" and (event := _event_of(entry)) is not None:
-            before, time = self._only(event.id), event.event_time
+            before, time = self._one(event.id), event.event_time
             self._push(event, entry["clock"])
-            after = self._only(event.id)
+            after = self._one(event.id)
         else:
             return []
         seen = []
@@ -96,16 +109,50 @@ class RecordedMarkets:
         self.known_since.update((each.id, entry["time"]) for each in seen)
         return seen
 
-    def _only(self, id: str) -> dict[str, Market]:
+    def _one(self, id: str) -> dict[str, Market]:
         market = self._table.find(id)
         return {} if market is None else {id: market}
 
     def _begin(self, settle_time: float) -> None:
         """Go on with the next run of a stream. Its clock, by which pushes and answers are newer or older, may begin
         again."""
+        self._absent.begin()
         known, self._table = self.contracts(), MarketTable(DEFAULT)
         self._table.publish_mappings(known.values())
         self._settle_time = settle_time
+
+    def _followed(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an entry says of the contracts that are not passed over. A push of another one counts as repeated."""
+        if entry["kind"] == "push":
+            id = _id_of(entry)
+            if id is not None:
+                self._absent.push(id, entry["clock"])
+            return entry if id is not None and self._follows(id) else {**entry, "repeated": True}
+        if entry["kind"] not in ANSWERS:
+            return entry
+        doubtful = self._absent.doubtful(entry, self._settle_time)
+        self.is_in_doubt |= not doubtful.isdisjoint(self.contracts())
+        followed = {**entry, "entries": [each for each in entry["entries"] if self._follows_told(each)]}
+        for name in ("brackets", "coefficients"):
+            if entry.get(name):
+                followed[name] = {id: each for id, each in entry[name].items() if self._follows(id)}
+        return followed
+
+    def _follows(self, id: str) -> bool:
+        """Whether this is the contract to follow, or may be it: its symbol is not known yet."""
+        return id == self._only or ("/" in self._only and id not in self._others)
+
+    def _follows_told(self, entry: Entry) -> bool:
+        """The same of a contract that REST tells."""
+        id = entry["symbol"]
+        if not id:
+            return True  # an answer with an entry that does not say its id shows of no contract that it is gone
+        if id != self._only and self._follows(id):
+            market = self._parsed(entry)
+            if market is not None and market["symbol"] != _full_symbol(self._only):
+                self._others.add(id)
+                self._table.withdraw(id)
+        return self._follows(id)
 
     def _push(self, event: ContractInfoEvent, clock: float) -> None:
         market = self._table.find(event.id)
@@ -213,6 +260,15 @@ def _event_of(entry: Mapping[str, Any]) -> ContractInfoEvent | None:
     if isinstance(message, InvalidPush):
         return message.event
     return message if isinstance(message, ContractInfoEvent) else None
+
+
+def _id_of(entry: Mapping[str, Any]) -> str | None:
+    """The contract of the push in an entry; None: there is none, or it was not applied. Most are not parsed for it."""
+    raw = entry["raw"]
+    if isinstance(raw, dict) and "data" not in raw and isinstance(raw.get("s"), str) and not entry.get("repeated"):
+        return str(raw["s"])
+    event = _event_of(entry)
+    return None if event is None else event.id
 
 
 @functools.cache

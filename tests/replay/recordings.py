@@ -11,6 +11,7 @@ from tests.samples import CUT, NEVER, ONBOARD, PUSHED, SCHEDULED, entry, told_by
 
 LINEAR = ("IOTAUSDT", "BTCUSDT", "ETHUSDT")
 INVERSE = ("BTCUSD_PERP",)
+CROWD = tuple(f"A{number}USDT" for number in range(9))
 STATUSES = ("TRADING", "TRADING_HALT", "SETTLING", "PENDING_TRADING")
 
 
@@ -54,6 +55,31 @@ def journals(draw: st.DrawFn) -> list[dict[str, Any]]:
                 brackets=brackets,
             )
         )
+    return entries
+
+
+@st.composite
+def crowded_journals(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """The same with more contracts, of which many may vanish at once; with pushes of these, held ones and repeated
+    ones; and with answers that were asked for before the last one, or are whole again."""
+    entries = draw(journals())
+    for each in entries:
+        if each["kind"] == "push":
+            each.update(draw(st.sampled_from(({}, {}, {"held": True}, {"repeated": True}))))
+            if draw(st.booleans()) and each["raw"]["st"] == 1:
+                each["raw"] = {**each["raw"], "s": draw(st.sampled_from(CROWD))}
+        elif each["kind"] in ("rest", "markets"):
+            each["asked"] -= draw(st.sampled_from((0, 0, 0, 15)))
+            each["complete"] = each["complete"] or draw(st.integers(0, 5)) == 0
+            if each["universe"] == "linear":
+                vanished = set(
+                    draw(st.sampled_from(((), (), CROWD[:1], CROWD[:4], CROWD[:6], CROWD, (*CROWD, *LINEAR))))
+                )
+                told = {entry["symbol"] for entry in each["entries"]}
+                crowd = CROWD if each["complete"] else draw(st.sampled_from(((), (), CROWD[:1], CROWD)))
+                each["entries"] = [*each["entries"], *(_entry(draw, id) for id in crowd if id not in vanished)]
+                if not each["complete"]:
+                    each["gone"] = sorted({*each["gone"], *vanished} - told)
     return entries
 
 
