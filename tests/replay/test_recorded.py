@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 import ccxt_contractinfo as cci
@@ -15,6 +16,8 @@ from tests.journals import START, answer, pushed, written
 from tests.samples import PUSHED, entry, told_by_rest
 
 from .recordings import CROWD, INVERSE, LINEAR, crowded_journals
+
+OTHERS = [f"A{number}USDT" for number in range(40)]
 
 
 def followed(only: str | None, *entries: dict[str, Any]) -> RecordedMarkets:
@@ -66,12 +69,34 @@ def test_others_are_passed_over() -> None:
 def test_others_that_vanished_before_raise_no_doubt() -> None:
     """A contract that vanishes alone is gone, however many vanished earlier; one that vanishes among many that an
     answer lacks for the first time may be there, and only all contracts tell."""
-    others = [f"A{number}USDT" for number in range(40)]
-    told = [START, answer("markets", 1_002, entry(), *map(entry, others))]
-    gone = [*told, answer("rest", 60_000, gone=others[:20]), answer("rest", 70_000), pushed(75_000, others[30])]
+    told = [START, answer("markets", 1_002, entry(), *map(entry, OTHERS))]
+    gone = [*told, answer("rest", 60_000, gone=OTHERS[:20]), answer("rest", 70_000), pushed(75_000, OTHERS[30])]
     alone = followed("IOTAUSDT", *gone, answer("rest", 90_000, gone=["IOTAUSDT"]))
     assert (False, None) == (alone.is_in_doubt, (alone.find("IOTAUSDT") or {})["status"])
-    assert followed("IOTAUSDT", *told, answer("rest", 60_000, gone=["IOTAUSDT", *others[:6]])).is_in_doubt
+    assert followed("IOTAUSDT", *told, answer("rest", 60_000, gone=["IOTAUSDT", *OTHERS[:6]])).is_in_doubt
+
+
+BACK = [
+    answer("rest", 60_000, gone=OTHERS[:3]),
+    answer("rest", 70_000, gone=OTHERS[3:6]),
+    *(pushed(80_000, id) for id in OTHERS[:6]),
+    answer("rest", 100_000, gone=["IOTAUSDT"]),
+]
+WAITING = [
+    *(pushed(59_000, id) for id in OTHERS[:3]),
+    answer("rest", 60_000, gone=OTHERS[:3]),
+    answer("rest", 75_000, gone=["IOTAUSDT", *OTHERS[3:6]]),
+]
+
+
+@pytest.mark.parametrize("later", [BACK, WAITING], ids=["pushed again", "pushed just before"])
+def test_pushes_of_absent_contracts_raise_doubt(tmp_path: Path, later: list[dict[str, Any]]) -> None:
+    """Contracts that a push has brought back, or that were pushed just before an answer without them, are lacked by the
+    next answer as if for the first time: with them, many vanish at once, and all stay."""
+    told = [START, answer("markets", 1_002, entry(), *map(entry, OTHERS)), *later]
+    assert followed("IOTAUSDT", *told).is_in_doubt
+    path = written(tmp_path / "a.jsonl", *told)
+    assert "TRADING" == cci.contract_at(path, "IOTAUSDT", 200_000)["status"]
 
 
 def test_brackets_of_a_contract_that_only_pushes_have_told(tmp_path: Path) -> None:
