@@ -77,7 +77,8 @@ class Mirror:
     def known(self) -> dict[SubType, Known]:
         """What the hub knows now, as if it had asked REST for it when it did so last."""
         with self.lock:
-            known = known_contracts(self._table, clock.now(), time.time_ns() // 1_000_000, as_asked=True)
+            now = time.time_ns() // 1_000_000
+            known = known_contracts(self._table, clock.now(), now, as_asked=True, is_plain=True)
         return {each.snapshot.sub_type: each for each in known}
 
     def unconfirmed(self, asked: float, sub_type: SubType) -> list[str]:
@@ -136,16 +137,16 @@ class Mirror:
             self._table.handle(Arrival(event, received))
 
     def _answer(self, entry: Mapping[str, Any]) -> None:
-        sub_type, entries = entry["universe"], {}
+        sub_type, asked, time = entry["universe"], entry["asked"] + self.offset, entry["server_time"]
+        snapshot_of = self._venue.entries.snapshot_of
+        snapshot = snapshot_of(entry["entries"], sub_type, asked, time)
         if entry["complete"]:
             self._forget(sub_type)
         elif known := self.known().get(sub_type):
-            entries = {id: known.snapshot.entry(id) for id in known.snapshot.states}
-        entries.update((each["symbol"], each) for each in entry["entries"])
-        for id in entry["gone"]:
-            entries.pop(id, None)
-        asked = entry["asked"] + self.offset
-        snapshot = self._venue.entries.snapshot_of(entries.values(), sub_type, asked, entry["server_time"])
+            newest = dict.fromkeys(known.snapshot.states, known.snapshot) | dict.fromkeys(snapshot.states, snapshot)
+            gone = set(entry["gone"])
+            told = [newer.entry(id) for id, newer in newest.items() if id not in gone]
+            snapshot = snapshot_of(told, sub_type, asked, time, is_plain=True)  # each was asked already
         brackets = None if entry["brackets"] is None else LeverageBrackets(entry["brackets"], entry.get("coefficients"))
         brackets_asked = entry["brackets_asked"] + self.offset
         self._compare(snapshot, brackets, brackets_asked)

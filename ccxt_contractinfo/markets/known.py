@@ -8,13 +8,16 @@ from ..venues.snapshot import Known, LeverageBrackets
 from .table import LONG_AGO, MarketTable
 
 
-def known_contracts(table: MarketTable, now: float, time: int, *, as_asked: bool = False) -> list[Known]:
+def known_contracts(
+    table: MarketTable, now: float, time: int, *, as_asked: bool = False, is_plain: bool = False
+) -> list[Known]:
     """What a table knows of each sub-type, without the contracts that are gone. With its lock.
 
     :param now: s by `clock.now`
     :param time: the same time in ms since the epoch
     :param as_asked: it counts as asked for when REST was asked last, and not now; brackets that REST was not asked for
         were asked for `LONG_AGO`
+    :param is_plain: it is known that all entries can be written as JSON
     """
     groups: dict[SubType, list[Market]] = {}
     for market in table.contracts().values():
@@ -35,6 +38,7 @@ def known_contracts(table: MarketTable, now: float, time: int, *, as_asked: bool
             },
             table.adjusted.coefficients(sub_type),
         )
-        snapshot = entries.snapshot_of([market["info"] for market in group], sub_type, asked, time)
+        infos = [market["info"] for market in group]
+        snapshot = entries.snapshot_of(infos, sub_type, asked, time, is_plain=is_plain)
         found.append(Known(snapshot, brackets, brackets_asked, left_out, table.choice.since.get(sub_type)))
     return found

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..contracts.events import Bracket, ContractInfoEvent, PartialEvent, SubType
 from ..contracts.words import Words
 from .snapshot import Entry, Snapshot, State
+
+
+class SnapshotOf(Protocol):
+    """What makes an answer of entries.
+
+    :param asked: when it was asked for (s by `clock.now`)
+    :param time: its time (ms)
+    :param is_plain: it is known that all of the entries can be written as JSON
+    """
+
+    def __call__(
+        self, entries: Iterable[Any], sub_type: SubType, asked: float, time: int, *, is_plain: bool = False
+    ) -> Snapshot:
+        """Make it; see the class."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -20,8 +35,8 @@ class Entries:
     answer: str
     """What the venue calls the answer that has them."""
 
-    snapshot_of: Callable[[Iterable[Any], SubType, float, int], Snapshot]
-    """An answer that would have these entries, whole or not, asked for then (s by `clock.now`), of this time (ms)."""
+    snapshot_of: SnapshotOf
+    """An answer that would have these entries, whole or not."""
 
     id_of: Callable[[Any], str | None]
     """Which contract an entry is about; None where it does not say so."""

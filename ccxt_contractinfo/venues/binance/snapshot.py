@@ -72,12 +72,17 @@ class ExchangeInfo(Snapshot):
         self.time = int(time[1]) if time else now
 
     @classmethod
-    def of(cls, entries: Iterable[Any], sub_type: SubType, asked: float, time: int) -> ExchangeInfo:
-        """An answer that would have these entries, be they whole or not, and this time."""
+    def of(
+        cls, entries: Iterable[Any], sub_type: SubType, asked: float, time: int, *, is_plain: bool = False
+    ) -> ExchangeInfo:
+        """An answer that would have these entries, be they whole or not, and this time.
+
+        :param is_plain: it is known that all of them can be written as JSON
+        """
         snapshot = object.__new__(cls)
         entries = list(entries)
         snapshot.sub_type, snapshot.asked, snapshot.time, snapshot._text = sub_type, asked, time, ""
-        snapshot._entries = _Entries(entries, sub_type, is_plain=_is_plain(entries))
+        snapshot._entries = _Entries(entries, sub_type, is_plain=is_plain or _is_plain(entries))
         snapshot.contents = snapshot._entries.contents(0)
         return snapshot
 
