@@ -95,6 +95,11 @@ class Mirror:
         with self.lock:
             return self._settled(self._unconfirmed_brackets, asked, sub_type)
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a push has come that cannot be believed whole, and no answer of REST that decides on it."""
+        return bool(self._doubts)
+
     def confirmable(self) -> float:
         """From when on (s by `clock.now`) an answer of REST decides on pushes that no answer has decided on yet;
         `FOREVER` if there are none."""

@@ -289,7 +289,7 @@ class Publisher:
             pushes, canary = self._pushes, self._source.canary_time
             is_fresh = not self._unsaid and self._source.is_fresh()
             with self._changed:  # a push that came meanwhile may have made the difference
-                is_fresh = is_fresh and pushes == self._pushes
+                is_fresh = is_fresh and pushes == self._pushes and not self._mirror.is_in_doubt
                 self._put(_line("beat", {"clock": clock.now(), "canary": canary, "fresh": is_fresh}))
         if not self._flush():
             return

@@ -306,6 +306,25 @@ def test_a_push_that_comes_while_a_beat_is_made(redis_server: RedisServer, make_
     assert not beat["fresh"]
 
 
+def test_beats_while_a_push_is_in_doubt(redis_server: RedisServer, make_publisher: MakePublisher) -> None:
+    """After a push that cannot be believed, none says fresh until REST has decided, whatever the stream says."""
+    first, source = make_publisher("first")
+    eventually(lambda: source.asked == 1)  # because it has taken over
+    answered(first, source)
+    eventually(lambda: entries(redis_server, "beat")[-1]["fresh"])
+    heard(first, "BTCUSDT", cs=None)
+    eventually(lambda: source.asked == 2)
+    source._mirror.play(answer("rest", 3_000, asked=clock.now() - source._mirror.offset))
+    answered(first, source)
+    eventually(lambda: entries(redis_server, "beat")[-1]["fresh"])
+    told = entries(redis_server, "push", "beat", "rest")
+    told = told[[each["kind"] for each in told].index("push") :]
+    answers = [number for number, each in enumerate(told) if each["kind"] == "rest"]
+    before = [each for each in told[: answers[0]] if each["kind"] == "beat"]
+    assert before
+    assert not any(beat["fresh"] for beat in before)
+
+
 def test_each_answer_is_published(redis_server: RedisServer, make_publisher: MakePublisher) -> None:
     """Those who follow know by it until when all is known, though it says nothing new."""
     first, source = make_publisher("first")
@@ -334,7 +353,7 @@ def test_rest_decides_on_each_push(redis_server: RedisServer, make_publisher: Ma
 def answered(publisher: Publisher, source: HubStream) -> None:
     """REST has told the hub what it knows."""
     (known,) = source.known()
-    publisher.rest(known.snapshot, known.brackets, known.brackets_asked)
+    publisher.rest(known.snapshot, known.brackets, known.snapshot.asked)
 
 
 def test_a_hub_of_other_contracts(redis_server: RedisServer, make_publisher: MakePublisher) -> None:
