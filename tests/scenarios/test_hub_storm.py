@@ -5,7 +5,7 @@ import os
 import pytest
 
 SEED = int(os.environ.get("STORM_SEED", "1"))
-FAULTS = int(os.environ.get("STORM_FAULTS", "200"))
+FAULTS = int(os.environ.get("STORM_FAULTS", "80"))
 
 
 @pytest.mark.slow
