@@ -137,8 +137,8 @@ def test_a_push_that_cannot_be_believed(redis_server: RedisServer, follow: Follo
     """From then on nothing counts as fresh, until the hub says that it does."""
     reader, listener = live(redis_server, follow)
     assert reader.is_fresh
-    for number, changes in enumerate(({"cs": None}, {"e": "else"}), 1):
-        write(redis_server, pushed(3_000, **{}) | {"raw": {**pushed(3_000)["raw"], **changes}})
+    for number, raw in enumerate(({**pushed(3_000)["raw"], "cs": None}, "{"), 1):
+        write(redis_server, {**pushed(3_000), "raw": raw})
         eventually(lambda number=number: len(listener.pushes) == number)  # type: ignore[misc]
         eventually(lambda: not reader.is_fresh)
         write(redis_server, beat(number + 1))

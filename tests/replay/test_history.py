@@ -172,10 +172,11 @@ def test_a_journal_of_a_day_on_a_simulator(tmp_path: Path) -> None:
         assert exchange.contract_info_stream().resync(PATIENCE)
         assert market("ADAUSDT")["status"] is None
         see()
+        events = exchange.contract_info_stream().health()["events"]
         for id in ("BTCUSDT", "ETHUSDT", "XRPUSDT") * 20:
             sim.set_status(id, "TRADING_HALT")
             sim.set_status(id, "TRADING")
-        eventually(lambda: exchange.contract_info_stream().health()["events"] >= 120)
+        eventually(lambda: exchange.contract_info_stream().health()["events"] == events + 120)
         see()
     assert len(list(tmp_path.glob("a.*.jsonl"))) > 1
     assert len(seen) == 6
@@ -190,7 +191,8 @@ def test_a_journal_of_a_day_on_a_simulator(tmp_path: Path) -> None:
     (delisting,) = [row for row in rows if (row["id"], row["field"]) == ("SOLUSDT", "delisting")]
     (*_, before, after) = seen
     (listing,) = [row for row in rows if (row["id"], row["field"]) == ("NEWUSDT", "listed")]
-    assert before >= listing["known_since"] >= (listing["since"] or 0) > min(seen)
+    for name in ("known_since", "since"):  # the simulator's times may be some ms ahead
+        assert min(seen) <= listing[name] <= before
     assert (str(SCHEDULED), None) == (delisting["value"], delisting["until"])
     assert delisting["known_since"] <= before < after
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.replay.history import ContractState
 from ccxt_contractinfo.replay.intervals import HistoryRow
 from tests.journals import HALT, START, answer, pushed, written
+from tests.profiles import examples
 from tests.samples import CUT, ONBOARD, PUSHED, SCHEDULED, entry, told_by_rest
 
 from .recordings import journals
@@ -202,6 +203,7 @@ def without_names(state: ContractState) -> dict[str, Any]:
     return {**common, "tiers": nameless(state["tiers"])}
 
 
+@settings(max_examples=examples(50))
 @given(journals())
 def test_rows_and_states_agree_at_each_time(entries: list[dict[str, Any]]) -> None:
     """At each entry, and a moment before it, the rows known until then say what `contracts_at` says, and that is what
@@ -222,6 +224,7 @@ def test_rows_and_states_agree_at_each_time(entries: list[dict[str, Any]]) -> No
                 assert state == {name: {**single, "known_since": single["timestamp"]}[name] for name in state}
 
 
+@settings(max_examples=examples(50))
 @given(journals())
 def test_nothing_that_came_later_shows(entries: list[dict[str, Any]]) -> None:
     """A journal that ends at a time says the same of that time; its rows are those that were known then, but for where
@@ -236,6 +239,7 @@ def test_nothing_that_came_later_shows(entries: list[dict[str, Any]]) -> None:
             assert [_without_end(row) for row in cci.contract_history(cut)] == known
 
 
+@settings(max_examples=examples(50))
 @given(journals())
 def test_intervals_follow_each_other(entries: list[dict[str, Any]]) -> None:
     """Of a contract and a field, each interval ends where the next one begins or, where that claims to begin earlier,

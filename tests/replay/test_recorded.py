@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.replay.history import last_tier_change
 from ccxt_contractinfo.replay.recorded import RecordedMarkets
 from tests.journals import START, answer, pushed, written
+from tests.profiles import examples
 from tests.samples import PUSHED, entry, told_by_rest
 
 from .recordings import CROWD, INVERSE, LINEAR, crowded_journals
@@ -27,6 +28,7 @@ def followed(only: str | None, *entries: dict[str, Any]) -> RecordedMarkets:
     return recorded
 
 
+@settings(max_examples=examples(40))
 @given(crowded_journals())
 def test_one_contract_is_as_among_all(entries: list[dict[str, Any]]) -> None:
     """By its id and by its symbol, at each time, a contract is what it is among all contracts."""
@@ -43,6 +45,7 @@ def test_one_contract_is_as_among_all(entries: list[dict[str, Any]]) -> None:
                     assert state["symbol"] is None or single == cci.contract_at(path, state["symbol"], time)
 
 
+@settings(max_examples=examples(40))
 @given(crowded_journals())
 def test_changes_of_one_contract_are_as_among_all(entries: list[dict[str, Any]]) -> None:
     """Until there is doubt, each entry changes in a contract what it changes in it among all."""

@@ -348,7 +348,7 @@ def test_a_hub_that_cannot_publish_lets_another(hub: cci.Hub, make_hub: Callable
         raise ValueError("markets that cannot be read")
 
     hub.known = fail  # type: ignore[method-assign]
-    hub._publisher._snapshot_due = -clock.FOREVER
+    hub._publisher._forget_due = -clock.FOREVER
     eventually(lambda: second.health()["hub"]["publishing"])
     assert not hub.health()["hub"]["publishing"]
 
