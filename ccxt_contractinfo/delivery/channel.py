@@ -52,7 +52,8 @@ class Channel:
         """How many items were published."""
         self._lock = threading.RLock()
         self.limit = limit
-        self._history: deque[Any] = deque(maxlen=history)
+        self._history: deque[tuple[int, Any]] = deque(maxlen=history)
+        """The last items, each with its number."""
         self._subscriptions: tuple[Subscription, ...] = ()
         self._watchers: WeakList[Receiver] = WeakList()
         renew_after_fork(self)
@@ -66,7 +67,6 @@ class Channel:
         """Hand an item to every receiver, each once, even if it is interrupted, as by Ctrl-C."""
         with self._lock:
             number = self._number = self._number + 1
-            self._history.append(item)
             try:
                 self._offer(item, number)
             except BaseException:
@@ -74,6 +74,8 @@ class Channel:
                 raise
 
     def _offer(self, item: Any, number: int) -> None:
+        if not self._history or self._history[-1][0] != number:
+            self._history.append((number, item))
         for subscription in self._subscriptions:
             if subscription.is_cancelled:
                 self._subscriptions = self._not_cancelled()
@@ -131,7 +133,7 @@ class Channel:
         receiver = kind(filter, Backlog(self.limit, self.key), self.make)
         with self._lock:
             if reach_back is not None:
-                for item in self._history:
+                for _, item in self._history:
                     if reach_back(item):
                         self.dropped += receiver.offer(item)
             self._watchers.add(receiver)

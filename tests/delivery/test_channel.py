@@ -330,9 +330,10 @@ def test_ctrl_c_while_a_thread_is_started(channel: Channel, monkeypatch: pytest.
     assert not bot.was_entered_twice
 
 
-def test_a_publishing_that_is_interrupted_reaches_every_receiver(channel: Channel) -> None:
-    """Ctrl-C at whatever moment of a publishing has all receivers told, each once, or none of them."""
-    inboxes = Inbox(), Inbox()
+def test_a_publishing_that_is_interrupted_reaches_every_receiver(make: Callable[..., Channel]) -> None:
+    """Ctrl-C at whatever moment of a publishing has all receivers told, each once, or none of them; later ones find the
+    same in the history."""
+    channel, inboxes = make(history=2), (Inbox(), Inbox())
     for inbox in inboxes:
         channel.subscribe(inbox)
     watcher, updates = channel.watch(), channel.receive(functools.partial(Updates[Item], object()))
@@ -349,6 +350,8 @@ def test_a_publishing_that_is_interrupted_reaches_every_receiver(channel: Channe
         for inbox in inboxes:
             told.append(inbox.wait_for(lambda inbox=inbox, end=end: end in inbox.items))
             inbox.items.clear()
+        history = channel.watch(reach_back=everything).wait(everything, PATIENCE)
+        told.append([each for each in history if each["number"] == number])
         assert told[0] in ([item("A", number), end], [end]), interrupt.where
         assert all(each == told[0] for each in told), interrupt.where
         if not interrupt.where:
