@@ -25,6 +25,9 @@ _FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PAUSE = 0.1
 """s between two rounds of what happens: callbacks that are slow shall keep up."""
 
+LONGEST_START = 3.0
+"""s; by then, a block that waits for updates does so. One that only looks at markets never does."""
+
 
 class Block(NamedTuple):
     """A fenced block of a page."""
@@ -84,7 +87,7 @@ def _played(
 
     thread = threading.Thread(target=run)
     thread.start()
-    printed, due = "", 0.0
+    printed, due, longest_start = "", 0.0, clock.now() + LONGEST_START
 
     def is_done() -> bool:
         nonlocal printed, due
@@ -93,7 +96,7 @@ def _played(
             return True
         exchanges = [*made, *made_async]
         is_live = all(map(_is_live, exchanges)) if exchanges else sim.connections
-        if is_live and clock.now() >= due:
+        if is_live and clock.now() >= due and (any(map(_is_told, exchanges)) or clock.now() >= longest_start):
             happen()
             due = clock.now() + PAUSE
         return False
@@ -130,6 +133,12 @@ def _is_ours(exchange: Any) -> bool:
 
 def _is_live(exchange: Any) -> bool:
     return _is_ours(exchange) and exchange.contract_info_stream().state == "live"
+
+
+def _is_told(exchange: Any) -> bool:
+    """Whether somebody waits for updates of the exchange, or has subscribed to them."""
+    updates = exchange._contract_info().updates
+    return updates.is_subscribed or any(True for _ in updates._watchers)
 
 
 def shows(expected: str) -> Callable[[str], bool]:
