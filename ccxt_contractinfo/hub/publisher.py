@@ -334,10 +334,14 @@ class Publisher:
             self._mirror.offsets = {self.name: 0.0}
             self._asked = 0.0, -clock.FOREVER
             self._put(self._start_line())
-            for heard in self._heard:
+            for heard in [*self._heard]:
                 push = parse_entry(heard.line)
-                if said(push) not in pushes and self._mirror.is_news(said(push), push["time"]):
+                if said(push) in pushes:
+                    continue
+                if self._mirror.is_news(said(push), push["time"]):
                     self._put(heard.line)
+                else:  # others are never told of it
+                    self._heard.remove(heard)
         for sub_type, known in own.items():
             asked = others[sub_type].brackets_asked if sub_type in others else -clock.FOREVER
             brackets = known.brackets if known.brackets_asked > asked else None  # others may have newer ones

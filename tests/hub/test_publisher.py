@@ -175,10 +175,12 @@ def test_a_hub_that_wakes_late_writes_nothing(redis_server: RedisServer, make_pu
 def test_a_push_that_is_heard_late_is_not_published_as_new(
     redis_server: RedisServer, make_publisher: MakePublisher
 ) -> None:
-    """It came long after its event, or a newer one of the contract was published: REST is asked instead."""
+    """It came long after its event, or a newer one of the contract was published: REST is asked instead. Nor is it told
+    to those who begin with the snapshot."""
     first, _ = make_publisher("first")
     eventually(lambda: first.is_publishing)
     second, two = make_publisher("second")
+    two.settle_time = 60.0
     assert second.wait_until_connected(clock.now() + PATIENCE)
     heard(first, "BTCUSDT", cs="TRADING_HALT")
     eventually(lambda: ids(redis_server) == ["BTCUSDT"])
@@ -189,6 +191,9 @@ def test_a_push_that_is_heard_late_is_not_published_as_new(
     eventually(lambda: second.is_publishing)
     assert ["BTCUSDT", "IOTAUSDT"] == ids(redis_server)
     assert two.asked
+    second._snapshot_due = -clock.FOREVER
+    eventually(lambda: "IOTAUSDT" in redis_server.client.hgetall(KEYS.snapshot)["entries"])
+    assert "ETHUSDT" not in redis_server.client.hgetall(KEYS.snapshot)["entries"]
 
 
 def test_brackets_that_a_hub_has_not_asked_for(redis_server: RedisServer, make_publisher: MakePublisher) -> None:
