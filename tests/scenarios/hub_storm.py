@@ -25,7 +25,7 @@ from tests.constants import PATIENCE
 from tests.redis_server import RedisServer
 
 from .kinds import Kind, deck
-from .storm import _BOTH, GROWTH, REST_TIMEOUT, SETTINGS, Storm, main
+from .storm import _BOTH, REST_TIMEOUT, SETTINGS, Storm, main
 
 CANARY_TIMEOUT = 1.5
 """s; a lease is a third of it."""
@@ -40,7 +40,6 @@ class HubStorm(Storm):
     command = "python -m tests.scenarios.hub_storm"
     has_keys = False  # bots on a hub do not use theirs
     knows_all_tiers = True  # from the hubs, which have one
-    growth = 3 * GROWTH  # what each hub has heard, and what the one that stands by knows
     others = 9  # two hubs, what each has published and has read, and what three streams have read
 
     def __init__(self, seed: int, faults: int) -> None:

@@ -29,6 +29,7 @@ import ccxt
 import ccxt.pro
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.contracts.updates import UpdateRecord
 from tests.conftest import open_sockets
 from tests.constants import PATIENCE
 from tests.universe import small_simulator
@@ -84,7 +85,9 @@ THREADS = {
 OBJECTS_PER_STREAM = {"Session": 3, "Connection": 4, "Reader": 1, "_Run": 1, "Schedule": 1, "ContractInfoStream": 1}
 """How many objects of a class a stream may keep alive, once it is calm."""
 GROWTH = 8000
-"""How many objects more than in an early calm there may be, for the buffers of updates to fill up..."""
+"""How many objects more than in an early calm there may be..."""
+GROWTH_PER_UPDATE = 14
+"""...and for each update in the buffers, which fill up..."""
 GROWTH_PER_CONTRACT = 300
 """...and for each contract that was listed, over all exchanges; a market of ccxt's is some twenty objects..."""
 GROWTH_PER_HANDSHAKE = 12
@@ -139,7 +142,6 @@ class Storm:
     """Whether an exchange may have a key."""
     knows_all_tiers = False
     """Whether exchanges without a key have the tiers, too."""
-    growth = GROWTH
     others = 0
     """How many exchanges there are beside those that are watched."""
 
@@ -161,7 +163,7 @@ class Storm:
         self._health: dict[str, Counter[str]] = {}
         self._lasting = False
         self._sockets = 0
-        self._first = (0, 0, 0)
+        self._first = (0, 0, 0, 0)
         self._over = threading.Event()
         self.loops: list[Loop] = []
         self._cards: list[Kind] = []
@@ -534,15 +536,18 @@ class Storm:
         for attached in self.attached():
             attached.forget()
         gc.collect()
-        objects, listed = len(gc.get_objects()), len(self.sim.contracts) + len(self.world.removed)
-        handshakes = len(self.sim.handshakes)
+        alive = gc.get_objects()
+        objects, listed = len(alive), len(self.sim.contracts) + len(self.world.removed)
+        handshakes, updates = len(self.sim.handshakes), sum(type(each) is UpdateRecord for each in alive)
+        del alive
         if first:
-            self._first = (objects, listed, handshakes)
+            self._first = (objects, listed, handshakes, updates)
         most = (
-            self.growth
+            GROWTH
             + self._first[0]
             + GROWTH_PER_CONTRACT * (listed - self._first[1])
             + GROWTH_PER_HANDSHAKE * (handshakes - self._first[2])
+            + GROWTH_PER_UPDATE * (updates - self._first[3])
         )
         self._demand(objects <= most, [f"{objects} objects, at most {most} should be: {_most_common()}"])
         self.report.objects.append(objects)
