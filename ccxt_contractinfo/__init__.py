@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from .contracts.updates import ContractInfo as ContractInfo
     from .delivery.subscription import Subscription as Subscription
     from .errors import ConnectionLost as ConnectionLost
+    from .errors import ContractNotTradable as ContractNotTradable
     from .errors import CumulativeMismatch as CumulativeMismatch
     from .errors import MalformedEvent as MalformedEvent
     from .errors import MalformedJournal as MalformedJournal
+    from .errors import OrderRefused as OrderRefused
     from .exchange.asyncio import AsyncContractInfoMixin as AsyncContractInfoMixin
     from .exchange.attaching import attach as attach
     from .exchange.hub import Hub as Hub
@@ -52,7 +54,14 @@ _PLACES = {
     "contracts.tier_changes": ("TierChange",),
     "contracts.updates": ("ContractInfo",),
     "delivery.subscription": ("Subscription",),
-    "errors": ("ConnectionLost", "CumulativeMismatch", "MalformedEvent", "MalformedJournal"),
+    "errors": (
+        "ConnectionLost",
+        "ContractNotTradable",
+        "CumulativeMismatch",
+        "MalformedEvent",
+        "MalformedJournal",
+        "OrderRefused",
+    ),
     "exchange.asyncio": ("AsyncContractInfoMixin",),
     "exchange.attaching": ("attach",),
     "exchange.hub": ("Hub",),

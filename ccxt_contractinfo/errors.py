@@ -7,6 +7,9 @@
     │   ├── ccxt.NotSupported              not a Binance futures exchange; a library for a proxy is missing
     │   ├── ccxt.InvalidProxySettings      proxies that contradict each other or cannot be read
     │   ├── ccxt.ExchangeClosedByUser      the stream was stopped while a call waited for it
+    │   ├── ccxt.InvalidOrder
+    │   │   └── OrderRefused               the order guard refuses an order; nothing was sent
+    │   │       └── ContractNotTradable    because of the contract's status or delisting; a ContractUnavailable, too
     │   └── ccxt.OperationRejected
     │       └── ccxt.RestrictedLocation
     │           └── LocationRefused        HTTP 451, or 403 for a restricted location: final
@@ -39,6 +42,7 @@ Each error that can end a connection has a `cause`: the word under which ``healt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ccxt
@@ -123,6 +127,25 @@ class MalformedJournal(ccxt.BadResponse):
 
     def __str__(self) -> str:
         return f"{self.path}, line {self.line}: {self.reason}"
+
+
+class OrderRefused(ccxt.InvalidOrder):
+    """The order guard refuses an order, or a leverage. Nothing was sent.
+
+    `verdict` (dict) is what ``contract_info_guard()`` returns: why, and what that is based on.
+    """
+
+    def __init__(self, message: str, verdict: Mapping[str, Any]) -> None:
+        super().__init__(message, verdict)
+        self.message = message
+        self.verdict = verdict
+
+    def __str__(self) -> str:
+        return shown(self.message, MESSAGE)
+
+
+class ContractNotTradable(OrderRefused, ccxt.ContractUnavailable):
+    """The order guard refuses an order because of the contract's status, or because it is going to be delisted."""
 
 
 class ProtocolViolation(ccxt.BadResponse):

@@ -13,7 +13,9 @@ from .callable_check import check_callback
 from .shown import shown_value
 
 SERVE_TIERS = "serveTiers"
-"""The one setting in ``options['contractInfo']`` that is not the stream's."""
+GUARD = "guard"
+OF_EXCHANGES = (SERVE_TIERS, GUARD)
+"""The settings in ``options['contractInfo']`` that are not the stream's."""
 
 Wanted = Callable[[dict[str, Any]], bool]
 """Whether a user wants a contract, by its ccxt market."""
@@ -83,7 +85,7 @@ class Settings:
         """
         names = [field.name for field in fields(cls)]
         if unknown := [name for name in settings if name not in names]:
-            there_are = f"{', '.join(names)}; of an exchange {SERVE_TIERS}, too"
+            there_are = f"{', '.join(names)}; of an exchange {' and '.join(OF_EXCHANGES)}, too"
             raise ccxt.BadRequest(f"contractInfo: no settings {unknown}; there are {there_are}")
         return cls(**settings)
 
@@ -93,7 +95,7 @@ def stream_settings(exchange: Any) -> dict[str, Any]:
 
     :raises ccxt.BadRequest: if it is no dict
     """
-    return {name: value for name, value in _options(exchange).items() if name != SERVE_TIERS}
+    return {name: value for name, value in _options(exchange).items() if name not in OF_EXCHANGES}
 
 
 def serves_tiers(exchange: Any) -> bool:
@@ -105,6 +107,14 @@ def serves_tiers(exchange: Any) -> bool:
     if not isinstance(value, bool):
         raise ccxt.BadRequest(f"contractInfo: {SERVE_TIERS} should be True or False, not {value!r}")
     return value
+
+
+def guard_options(exchange: Any) -> Any:
+    """The settings of the order guard, as the user has put them there now; None if there are none.
+
+    :raises ccxt.BadRequest: if ``options['contractInfo']`` is no dict
+    """
+    return _options(exchange).get(GUARD)
 
 
 def contracts_filter(exchange: Any) -> Wanted:

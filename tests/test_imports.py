@@ -22,6 +22,7 @@ ROWS = (
     "stream",
     "hub",
     "positions",
+    "guard",
     "markets",
     "journal",
     "delivery",
@@ -36,6 +37,7 @@ PUBLIC = ("__init__", "__main__", "async_support", "pro")
 
 PURE = (
     "contracts",
+    "guard",
     "venues",
     "positions",
     "markets",
@@ -47,7 +49,14 @@ PURE = (
     "times",
     "venue_clock",
 )
-PURE += ("cli.changes_in_words", "cli.formatting", "exchange.filters", "stream.repeats", "stream.told")
+PURE += (
+    "cli.changes_in_words",
+    "cli.formatting",
+    "exchange.filters",
+    "exchange.funnel",
+    "stream.repeats",
+    "stream.told",
+)
 WAITING = ("markets.known", "markets.table", "markets.views", "positions.held", "venues.rest", "venues.stand_in")
 WAITING += ("venues.listener", "venues.binance.rest", "venues.binance.venue", "venues.registry", "venues.venue")
 """Of the pure folders: what waits for a lock or for the network, and the venues, which ask by it."""

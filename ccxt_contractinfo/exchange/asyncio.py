@@ -22,15 +22,20 @@ from ..positions.impact import Position, PositionImpact
 from ..public import public
 from ..venues.registry import DEFAULT
 from .face import (
+    OPEN_ORDERS,
+    SWEPT,
     ContractInfoFace,
     Kinds,
+    OrdersCallback,
     Symbols,
     check_key,
     check_number,
+    ends_orders,
     raise_or_report,
     reach_back,
     young,
 )
+from .guarded import without_own
 from .keeper import MarketKeeper
 from .loading import loading
 
@@ -171,6 +176,7 @@ class AsyncContractInfoMixin(ContractInfoFace):
                     function, what, may_be_coroutine=loop is not None, instead="subscribe it in a running loop"
                 )
         keeper = self._contract_info() if symbols is None else self._loaded_keeper()
+        keeper.guard.prepare()
         filter, concerns = keeper.filter(symbols, kinds), None
         if positions is not None:
             held = keeper.held
@@ -277,6 +283,7 @@ class AsyncContractInfoMixin(ContractInfoFace):
     async def load_markets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but what is newer than REST's answer stays, and readers see no moment without it. If a caller is
         cancelled, the loading goes on for the others that wait for it."""
+        self._contract_info().guard.prepare()
         if self.markets and self.markets_by_id and not reload and not self.reloading_markets:
             return self.markets
         self._forget_dead_loading()
@@ -330,6 +337,70 @@ class AsyncContractInfoMixin(ContractInfoFace):
         asked = clock.now()
         return tiers.with_pushed(await ccxts(self, symbols, params), asked)
 
+    # The order guard, beside the builders in `GuardedFace`
+
+    async def edit_order(self, *args: Any, **kwargs: Any) -> Any:
+        """As in ccxt; if this class edits by cancelling and creating, the guard judges before the cancel.
+
+        :raises OrderRefused: if the guard refuses the edited order
+        """
+        with self._judged_before("edit_order", args, kwargs):
+            return await super().edit_order(*args, **kwargs)  # type: ignore[misc]
+
+    async def edit_order_ws(self, *args: Any, **kwargs: Any) -> Any:
+        """As `edit_order`, by WebSocket."""
+        with self._judged_before("edit_order_ws", args, kwargs):
+            return await super().edit_order_ws(*args, **kwargs)  # type: ignore[misc]
+
+    async def set_leverage(self, leverage: Any, symbol: Any = None, params: dict[str, Any] = {}) -> Any:
+        """As in ccxt, if the guard does not refuse it because of the contract's first leverage tier.
+
+        :raises OrderRefused: if it is refused
+        """
+        guard = self._order_guard()
+        if guard is None or symbol is None:
+            return await super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
+        await self.load_markets()
+        guard.check_leverage(symbol, leverage, params)
+        answer = await super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
+        guard.leverage_set(symbol, leverage)
+        return answer
+
+    def sign_params(self, params: dict[str, Any] = {}) -> Any:
+        """As in ccxt.pro, but what only the guard reads is not sent by WebSocket either."""
+        return super().sign_params(without_own(params))  # type: ignore[misc]
+
+    def on_orders_to_cancel(self, callback: OrdersCallback, symbols: Symbols = None) -> Subscription:
+        """Call ``callback(update, orders)`` when a contract is halted, being settled, or going to be delisted, and has
+        open orders that would open a position, so that you can cancel them; nothing is cancelled by itself.
+
+        The callback, a plain or a coroutine function, runs in the loop that runs now, where this exchange fetches the
+        orders, conditional ones too. Starts the stream without waiting for it. Also a decorator.
+
+        :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
+        :raises ccxt.ExchangeError: for symbols before the markets are loaded
+        :raises ccxt.BadSymbol: for a contract that the exchange does not have
+        :raises ccxt.BadRequest: for a callback that cannot be called; without a running loop
+        :raises ccxt.RestrictedLocation: if the stream has failed for good
+        """
+        check_callback(callback, "the callback of on_orders_to_cancel()", may_be_coroutine=True)
+
+        async def told(update: ContractInfo) -> None:
+            if not ends_orders(update):
+                return
+            orders: list[Any] = []
+            for params in OPEN_ORDERS:
+                orders += await self.fetch_open_orders(update["symbol"], None, None, params)  # type: ignore[attr-defined]
+            if opening := self._contract_info().guard.would_open(orders):
+                done = callback(update, opening)
+                if inspect.isawaitable(done):
+                    await done
+
+        return self.on_contract_info(told, symbols, SWEPT)
+
+    def _callback_loop(self) -> asyncio.AbstractEventLoop | None:
+        return running_loop()
+
     async def _keeper_with_markets(self) -> MarketKeeper:
         if not self.markets:  # a reload that runs, and may fail, is no matter of the caller's
             await self.load_markets()
@@ -366,6 +437,11 @@ class AsyncContractInfoMixin(ContractInfoFace):
     contractInfoUpdates = contract_info_updates  # noqa: N815
     fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
     contractInfoImpact = contract_info_impact  # noqa: N815
+    editOrder = edit_order  # noqa: N815
+    editOrderWs = edit_order_ws  # noqa: N815
+    setLeverage = set_leverage  # noqa: N815
+    signParams = sign_params  # noqa: N815
+    onOrdersToCancel = on_orders_to_cancel  # noqa: N815
 
 
 def _note_error(loaded: Future[Any]) -> None:

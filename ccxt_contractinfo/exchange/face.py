@@ -20,6 +20,7 @@ from ..forking import renew_after_fork
 from ..positions.impact import Position
 from ..stream.stream import ContractInfoStream
 from .filters import all_pass
+from .guarded import GuardedFace
 from .keeper import NOTED, MarketKeeper
 from .loading import current_loading
 from .supported import check_supported
@@ -28,6 +29,14 @@ Callback = Callable[[ContractInfo], object]
 Symbols = str | Iterable[str] | None
 Kinds = Kind | Direction | Iterable[Kind | Direction] | None
 Positions = Callable[[], Iterable[Position]]
+
+OrdersCallback = Callable[[ContractInfo, list[Any]], object]
+
+SWEPT: tuple[Kind, ...] = ("delisting", "halted", "settling")
+"""The kinds of change after which open orders that would open a position had better be cancelled."""
+
+OPEN_ORDERS: tuple[dict[str, Any], ...] = ({}, {"trigger": True})
+"""The parameters of ccxt's ``fetch_open_orders()`` that give all of them: the second, conditional orders."""
 
 HAS = {"watchContractInfo": True, "unWatchContractInfo": True}
 
@@ -46,10 +55,9 @@ class _Creation:
 _creation = _Creation()
 
 
-class ContractInfoFace:
+class ContractInfoFace(GuardedFace):
     """What `ContractInfoMixin` and `AsyncContractInfoMixin` have in common."""
 
-    markets: Any
     markets_by_id: Any
     _contract_info_cursors: Callable[[], Any]
     """Makes what keeps the cursors of waiting callers."""
@@ -167,6 +175,11 @@ class ContractInfoFace:
     setMarketsFromExchange = set_markets_from_exchange  # noqa: N815
     contractInfoStream = contract_info_stream  # noqa: N815
     leverageTiers = leverage_tiers  # noqa: N815
+
+
+def ends_orders(update: ContractInfo) -> bool:
+    """Whether the update is a reason to cancel orders that would open a position; a withdrawn delisting is none."""
+    return not {"halted", "settling"}.isdisjoint(update["kinds"]) or update["delisting"] is not None
 
 
 def reach_back(since: int | None, filter: Filter | None) -> Filter | None:

@@ -38,6 +38,7 @@ from ..venues.snapshot import Known, LeverageBrackets
 from .ccxt_markets import CcxtMarkets, SetMarkets
 from .ccxt_tiers import CcxtTiers
 from .filters import Filter, update_filter
+from .guarding import OrderGuard
 from .loading import current_loading
 from .rest_answers import RestAnswers
 
@@ -87,6 +88,7 @@ class MarketKeeper:
         self.held = HeldPositions(
             self.locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
+        self.guard = OrderGuard(self)
         self.table = MarketTable(self.venue, exchange.milliseconds())
         self._share(self.table)
         self._creation = threading.RLock()  # of the stream
@@ -306,6 +308,7 @@ class MarketKeeper:
                 self.updates.limit = Settings.of(self.exchange).buffer_size
                 stream.add(self)
                 self.stream = stream
+                self.guard.hand_over(stream.guard_counts)
             return self.stream
 
     def use(self, stream: ContractInfoStream) -> None:
@@ -315,6 +318,7 @@ class MarketKeeper:
                 raise ccxt.BadRequest(f"{self.exchange.id} has a contract info stream already")
             is_new, self.stream = self.stream is None, stream
         if is_new:
+            self.guard.hand_over(stream.guard_counts)
             stream.add(self)
 
     def leave(self, timeout: float = 5.0, *, may_return: bool = False) -> None:
@@ -439,6 +443,7 @@ class MarketKeeper:
         `clock.now`) at most."""
         if not self.is_following:
             self.updates.finish(deadline)
+            self.guard.refusals.finish(deadline)
 
     def dropped(self) -> int:
         """How many updates were dropped for slow subscribers."""

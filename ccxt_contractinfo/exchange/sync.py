@@ -16,13 +16,17 @@ from ..delivery.threads import ThreadCursors, Updates, Watcher
 from ..positions.impact import Position, PositionImpact
 from ..public import public
 from .face import (
+    OPEN_ORDERS,
+    SWEPT,
     Callback,
     ContractInfoFace,
     Kinds,
+    OrdersCallback,
     Positions,
     Symbols,
     check_key,
     check_number,
+    ends_orders,
     raise_or_report,
     reach_back,
     young,
@@ -129,6 +133,7 @@ class ContractInfoMixin(ContractInfoFace):
         if positions is not None:
             check_callback(positions, "positions")
         keeper = self._loaded_keeper()
+        keeper.guard.prepare()
         filter = keeper.filter(symbols, kinds)
         concerns = None if positions is None else keeper.held.concerns(positions)
         keeper.own_stream()
@@ -224,7 +229,9 @@ class ContractInfoMixin(ContractInfoFace):
 
     def load_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt, but what is newer than REST's answer stays, and readers see no moment without it."""
-        with loading(self._contract_info()):
+        keeper = self._contract_info()
+        keeper.guard.prepare()
+        with loading(keeper):
             return super().load_markets(*args, **kwargs)  # type: ignore[misc]
 
     def fetch_markets(self, *args: Any, **kwargs: Any) -> Any:
@@ -260,6 +267,58 @@ class ContractInfoMixin(ContractInfoFace):
         asked = clock.now()
         return tiers.with_pushed(ccxts(self, symbols, params), asked)
 
+    # The order guard, beside the builders in `GuardedFace`
+
+    def edit_order(self, *args: Any, **kwargs: Any) -> Any:
+        """As in ccxt; if this class edits by cancelling and creating, the guard judges before the cancel.
+
+        :raises OrderRefused: if the guard refuses the edited order
+        """
+        with self._judged_before("edit_order", args, kwargs):
+            return super().edit_order(*args, **kwargs)  # type: ignore[misc]
+
+    def set_leverage(self, leverage: Any, symbol: Any = None, params: dict[str, Any] = {}) -> Any:
+        """As in ccxt, if the guard does not refuse it because of the contract's first leverage tier.
+
+        :raises OrderRefused: if it is refused
+        """
+        guard = self._order_guard()
+        if guard is None or symbol is None:
+            return super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
+        self.load_markets()
+        guard.check_leverage(symbol, leverage, params)
+        answer = super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
+        guard.leverage_set(symbol, leverage)
+        return answer
+
+    def on_orders_to_cancel(self, callback: OrdersCallback, symbols: Symbols = None) -> Subscription:
+        """Call ``callback(update, orders)`` when a contract is halted, being settled, or going to be delisted, and has
+        open orders that would open a position, so that you can cancel them; nothing is cancelled by itself.
+
+        The callback runs on its own thread, which fetches the orders by this exchange, conditional ones too. ccxt is
+        not thread-safe: give this an exchange that no other thread uses (``attach`` it with the same stream). Starts
+        the stream without waiting for it. Also a decorator.
+
+        :param symbols: one or a list of symbols, as ``market()`` resolves them, or contract ids; None: all contracts
+        :raises ccxt.BadSymbol: for a contract that the exchange does not have
+        :raises ccxt.BadRequest: for a callback that cannot be called, or a coroutine function
+        :raises ccxt.RestrictedLocation: if the stream has failed for good
+        """
+        check_callback(callback, "the callback of on_orders_to_cancel()")
+
+        def told(update: ContractInfo) -> None:
+            if not ends_orders(update):
+                return
+            orders = [
+                order
+                for params in OPEN_ORDERS
+                for order in self.fetch_open_orders(update["symbol"], None, None, params)  # type: ignore[attr-defined]
+            ]
+            if opening := self._contract_info().guard.would_open(orders):
+                callback(update, opening)
+
+        return self.on_contract_info(told, symbols, SWEPT)
+
     def _loaded_keeper(self) -> MarketKeeper:
         self.load_markets()
         return self._contract_info()
@@ -279,4 +338,7 @@ class ContractInfoMixin(ContractInfoFace):
     unWatchContractInfo = un_watch_contract_info  # noqa: N815
     contractInfoUpdates = contract_info_updates  # noqa: N815
     fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
+    editOrder = edit_order  # noqa: N815
+    setLeverage = set_leverage  # noqa: N815
+    onOrdersToCancel = on_orders_to_cancel  # noqa: N815
     contractInfoImpact = contract_info_impact  # noqa: N815

@@ -16,7 +16,11 @@ from ..contracts.updates import UpdateRecord
 from ..delivery.receiver import Filter
 from ..delivery.subscription import Concerns
 from ..markets.table import MarketTable
+from ..venues.orders import Order
 from .impact import FIELDS, Before, Position, PositionImpact, impact_of, is_open
+
+_HAIR = 1 + 1e-9
+"""Amounts that differ by no more are equal: they have gone through floats."""
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -133,6 +137,17 @@ class HeldPositions:
                 self._unasked.put_back(taken)
             raise
         return [impact for impact in impacts if impact is not None]
+
+    def closes(self, positions: Iterable[Position], market: Market, order: Order) -> bool:
+        """Whether an order that does not say so closes: whether positions on the other side are as large as it is.
+        Raises ccxt.BadSymbol or ccxt.BadRequest."""
+        if order.amount is None:
+            return False
+        size = float(market.get("contractSize") or 1) if order.unit == "base" else 1.0
+        other = "long" if order.side == "sell" else "short"
+        held = [position for position, id in self._held(positions) if id == market["id"]]
+        amounts = [abs(float(position["contracts"])) * size for position in held if position.get("side") == other]
+        return bool(amounts) and order.amount <= sum(amounts) * _HAIR
 
     def _held(self, positions: Iterable[Position]) -> list[tuple[Position, str]]:
         """The open positions among these, with the ids of their contracts. Raises ccxt.BadSymbol or ccxt.BadRequest."""

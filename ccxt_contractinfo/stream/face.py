@@ -18,6 +18,7 @@ from ..delivery.subscription import Subscription
 from ..journal.recorder import Recorder
 from ..weak_list import WeakList
 from .follower import Follower
+from .guard_counts import GuardCounts
 from .intake import Intake
 from .reports import Reports
 
@@ -43,6 +44,7 @@ class StreamFace:
         failed = self._reports.callback_failed
         self._events = Channel("events", key=lambda event: event.id, limit=limit, failed=failed, make=own_event)
         self._states = Channel("states", key=lambda states: states, limit=limit, failed=failed)
+        self.guard_counts = GuardCounts()
         self._state = "idle"
         # A signal may interrupt `Condition.__enter__`, which is written in Python, when it already holds the lock.
         self._renew_locks()
@@ -116,6 +118,7 @@ class StreamFace:
             "callback_errors": self._reports.counts["callback_errors"],
             "reconnects": reconnects,
             "dropped_updates": self._events.dropped + dropped,
+            "guard": self.guard_counts.health(),
             "tiers_error": next(filter(None, (follower.tiers_error() for follower in self._followers)), None),
         }
 

@@ -328,6 +328,8 @@ class ContractInfoStream(StreamFace):
         - `last_resync_age`: s since the last successful comparison with REST began, or None
         - `events`, `duplicates`, `malformed`, `unknown_values`, `callback_errors`, `dropped_updates`: counts;
           `reconnects`: counts by cause; with a journal, `journal_lost`: count of lines that could not be written to it
+        - `guard`: what the order guards of all exchanges of the stream have counted: orders that were `checked`,
+          `refused`, `logged` (they would be refused) or `unknown` (something could not be judged), and their `reasons`
         - `tiers_error`: why the leverage tiers of an exchange with an API key are unknown, or may be old (str; None:
           they are neither, or there is no API key). No other entry of the dict depends on it
         """
@@ -349,6 +351,11 @@ class ContractInfoStream(StreamFace):
     def shown_url(self) -> str:
         """Where it connects, as it may be shown."""
         return self._endpoint.shown
+
+    @property
+    def venue_time(self) -> int | None:
+        """The time at the venue (ms), if its messages have told it."""
+        return self._freshness.venue.time(clock.now())
 
     @property
     def settle_time(self) -> float:

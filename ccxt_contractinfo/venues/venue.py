@@ -10,6 +10,7 @@ from ..contracts.words import Words
 from .endpoint import Endpoint
 from .entries import Entries
 from .messages import Message
+from .orders import Orders
 from .rest import Rest
 
 
@@ -51,6 +52,8 @@ class Venue:
     """The names of an exchange's options that decide which account a key is used for."""
 
     entries: Entries
+
+    orders: Orders
 
     @property
     def words(self) -> Words:

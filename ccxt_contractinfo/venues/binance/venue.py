@@ -10,6 +10,7 @@ from ..messages import Message
 from ..venue import Venue
 from .brackets import brackets_of
 from .endpoint import CANARY, endpoint_of, full_url, subscription
+from .orders import ORDERS
 from .rest import BinanceRest
 from .snapshot import (
     ExchangeInfo,
@@ -56,4 +57,5 @@ BINANCE = Venue(
         check_market=check_market,
         check_precisions=check_precisions,
     ),
+    orders=ORDERS,
 )

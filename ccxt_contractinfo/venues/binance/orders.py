@@ -1,0 +1,77 @@
+"""Binance's orders: what closes, in what unit an amount is, and why one is refused. Pure.
+
+The flags are those of https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/New-Order
+(`reduceOnly`, `closePosition`, `positionSide`), which the endpoints of COIN-M, of conditional orders and of portfolio
+margin share, and the orders in their answers, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from ...contracts.events import SubType
+from ..orders import Order, Orders
+
+_CLOSING = frozenset({("sell", "LONG"), ("buy", "SHORT")})
+"""The side of an order and the position side, in hedge mode."""
+
+_OPENING = frozenset({("buy", "LONG"), ("sell", "SHORT")})
+
+_PRICES = ("price", "triggerPrice", "stopPrice")
+
+
+def read(request: Mapping[str, Any], sub_type: SubType) -> Order:
+    """What a built request says of its order: see `Orders.read`."""
+    side = "sell" if str(request.get("side")).lower() == "sell" else "buy"
+    kind = (side, str(request.get("positionSide")).upper())
+    opens: bool | None = None
+    if kind in _CLOSING or _is_true(request.get("reduceOnly")) or _is_true(request.get("closePosition")):
+        opens = False
+    elif kind in _OPENING:
+        opens = True
+    price = next((found for name in _PRICES if (found := _number(request.get(name)))), None)
+    unit = "contracts" if sub_type == "inverse" else "base"
+    return Order(side, opens, _number(request.get("quantity")), unit, price)  # type: ignore[arg-type]
+
+
+def _is_true(value: Any) -> bool:
+    """Whether a flag is sent as true: ccxt passes on a bool, or the text that Binance's documentation has."""
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _number(value: Any) -> float | None:
+    """An amount or a price as ccxt puts it into a request; None where there is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None
+
+
+ORDERS = Orders(
+    read=read,
+    flags=("reduceOnly", "closePosition", "positionSide", "hedged"),
+    ids=("orderId", "origClientOrderId"),
+    paths=frozenset(
+        {
+            "order",
+            "batchOrders",
+            "algoOrder",
+            "um/order",
+            "um/algoOrder",
+            "cm/order",
+            "cm/conditional/order",
+        }
+    ),
+    refusals=frozenset(
+        {
+            -1122,  # invalid symbol status
+            -2027,  # beyond the maximum position at the current leverage
+            -4140,  # invalid symbol status for opening a position
+            -4141,  # the symbol is closed
+            -4400,  # only orders that reduce are taken
+        }
+    ),
+)
