@@ -114,15 +114,7 @@ class GuardedFace:
         request = super().edit_contract_order_request(id, symbol, type, side, amount, price, sent)  # type: ignore[misc]
         return self._judged({**sent, **request}, symbol, params, request)
 
-    def sign(
-        self,
-        path: Any,
-        api: Any = "public",
-        method: Any = "GET",
-        params: Any = {},
-        headers: Any = None,
-        body: Any = None,
-    ) -> Any:
+    def sign(self, path: Any, api: Any = "public", method: Any = "GET", params: Any = {}, *others: Any) -> Any:
         """As in ccxt, but what only the guard reads is not sent; and if the guard is on, no order is sent by a class
         whose orders it cannot judge.
 
@@ -130,28 +122,17 @@ class GuardedFace:
         """
         guard = self._order_guard()
         if guard is not None:
-            guard.check_way(path, method, params)
-        return super().sign(path, api, method, without_own(params), headers, body)  # type: ignore[misc]
+            guard.check_way(path, api, method, params)
+        return super().sign(path, api, method, without_own(params), *others)  # type: ignore[misc]
 
     def handle_errors(
-        self,
-        code: Any,
-        reason: Any,
-        url: Any,
-        method: Any,
-        headers: Any,
-        body: Any,
-        response: Any,
-        request_headers: Any,
-        request_body: Any,
+        self, code: Any, reason: Any, url: Any, method: Any, headers: Any, body: Any, response: Any, *others: Any
     ) -> Any:
         """As in ccxt; if the venue refuses an order because of the contract's status or tiers, REST is asked."""
         keeper = self._own_keeper()
         if keeper is not None:
             keeper.guard.learn(response)
-        return super().handle_errors(  # type: ignore[misc]
-            code, reason, url, method, headers, body, response, request_headers, request_body
-        )
+        return super().handle_errors(code, reason, url, method, headers, body, response, *others)  # type: ignore[misc]
 
     def safe_order(self, order: Any, market: Any = None) -> Any:
         """As in ccxt; orders that close are remembered, because an edit does not say whether its order does."""

@@ -291,13 +291,12 @@ class OrderGuard:
         logger.info("contractInfo: the venue has refused an order by status or tier: REST is asked")
         self._keeper.ask_again(self._asked - now)
 
-    def check_way(self, path: str, method: str, params: Any) -> None:
-        """Refuse to send an order of a class whose orders are not judged.
+    def check_way(self, path: Any, api: Any, method: Any, params: Any) -> None:
+        """Refuse to send an order of a class whose orders are not judged. The parameters are ccxt's.
 
-        :param path: ccxt's, of the endpoint
         :raises ccxt.NotSupported: if it does not close
         """
-        if path not in self._orders.paths or method not in ("POST", "PUT") or not isinstance(params, Mapping):
+        if not self._orders.is_sent_by(path, api, method) or not isinstance(params, Mapping):
             return
         kind: Any = type(self._keeper.exchange)
         if way_around(kind) is None:

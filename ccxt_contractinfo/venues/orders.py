@@ -39,8 +39,8 @@ class Orders:
     ids: tuple[str, ...]
     """The names in a request to edit an order that say which one."""
 
-    paths: frozenset[str]
-    """ccxt's paths of the endpoints that take new and edited orders."""
+    is_sent_by: Callable[[Any, Any, Any], bool]
+    """Whether a request with ccxt's `path`, `api` and `method` creates or edits orders in contracts."""
 
     refusals: frozenset[int]
     """The codes by which the venue refuses an order because of the contract's status or leverage tiers."""

@@ -368,6 +368,35 @@ class Account:
             )
         return filled
 
+    def held(self, contract: Contract) -> Decimal:
+        """The amount of the position in a contract; 0 where there is none."""
+        position = self._positions.get(contract.id)
+        return ZERO if position is None else position.amount
+
+    def leverage(self, contract: Contract) -> int:
+        """The leverage of a contract: that of its position, or of the next one."""
+        return self._holding(contract).position.leverage
+
+    def trade(self, contract: Contract, amount: Decimal, now: int) -> None:
+        """Fill an order at the mark price: close what it is against, and open the rest.
+
+        :param amount: signed as the order is
+        :param now: ms
+        """
+        leverage, mark = self.leverage(contract), mark_price(contract)
+        filled = self.reduce(contract, amount, now)
+        left = amount - (filled if amount > 0 else -filled)
+        if not left:
+            return
+        position = self._positions.get(contract.id)
+        entry = mark
+        if position is not None:
+            held, added = abs(position.amount), abs(left)
+            entry = (position.entry_price * held + mark * added) / (held + added)
+            left += position.amount
+        self._positions[contract.id] = Position(contract.id, left, entry, leverage, None, now)
+        self._updated[margin_asset(contract)] = now
+
     def holdings(self, contracts: Iterable[Contract]) -> list[Holding]:
         """One for each contract, with a position or without.
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import parse_qsl
 
 from ..json_text import compact
 from . import market_data, statements
-from .account import Account, number
+from .account import Account
 from .api_error import ApiError, named, whole
 from .contract import Contract, rest_brackets
+from .orders import Orders
 from .universe import Universe
 
 _ACCOUNTS = {
@@ -33,6 +36,20 @@ _BRACKETS = {
     "/papi/v1/cm/leverageBracket": True,
 }
 """The paths of leverageBracket, and whether each is for COIN-M; portfolio margin accounts have separate paths."""
+
+_OPEN_ORDERS = frozenset(f"/{api}/v1/{name}" for api in ("fapi", "dapi") for name in ("openOrders", "openAlgoOrders"))
+
+_BATCHES = {("batchOrders", "POST"), ("batchOrders", "PUT")}
+
+_METHODS = {
+    "order.place": ("POST", "order"),
+    "order.modify": ("PUT", "order"),
+    "order.cancel": ("DELETE", "order"),
+    "algoOrder.place": ("POST", "algoOrder"),
+}
+"""The methods of the WebSocket API, and the requests of REST that do the same."""
+
+OrderAct = Callable[[Contract, Mapping[str, str], int], statements.Row]
 
 _WEIGHTS = {"/api/v3/exchangeInfo": 20, "/sapi/v1/capital/config/getall": 10}
 _WEIGHTS |= dict.fromkeys((*_ACCOUNTS, *_RISKS), 5)
@@ -54,12 +71,17 @@ class RestApi:
         self._universe = universe
         self._account = account
         self._credentials = credentials
-        self._orders = 0
+        self.orders = Orders(account)
         self._minute = -1
         self._used: dict[str, int] = {}
-        actions = {"order": self._order, "leverage": self._set_leverage, "marginType": self._set_margin_type}
-        self._actions = {f"/{api}/v1/{name}": act for api in ("fapi", "dapi") for name, act in actions.items()}
-        """What a POST does, by its path."""
+        self._order_acts: dict[tuple[str, str], OrderAct] = {
+            ("POST", "order"): self.orders.place,
+            ("PUT", "order"): self.orders.modify,
+            ("DELETE", "order"): self.orders.cancel,
+            ("POST", "algoOrder"): self.orders.place_conditional,
+            ("DELETE", "algoOrder"): partial(self.orders.cancel, is_conditional=True),
+        }
+        """What requests about one order do, by method and end of the path."""
 
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], now: int, body: str = ""
@@ -68,15 +90,40 @@ class RestApi:
         path, _, query = target.partition("?")
         used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
         try:
-            if method == "POST" and path in self._actions:
-                contracts = self._universe.visible(inverse=path.startswith("/dapi"))
-                params = self._signed(body or query, headers, now)
-                return 200, used, self._actions[path](named(contracts, params.get("symbol")), params, now)
+            _, api, _, name = (*path.split("/", 3), "", "", "", "")[:4]
+            if api in ("fapi", "dapi") and (answered := self._act(method, path, name, body or query, headers, now)):
+                return 200, used, answered
             if method != "GET":
                 raise ApiError(404, -5000, f"Path {path}, Method {method} is invalid")
             return 200, used, self._get(path, query, headers, now)
         except ApiError as error:
             return error.status, used, error.body
+
+    def _act(self, method: str, path: str, name: str, query: str, headers: Mapping[str, str], now: int) -> str | None:
+        """The answer to a request that changes the account; None if it is none.
+
+        :param name: the end of the path
+        """
+        is_order, is_batch = (method, name) in self._order_acts, (name, method) in _BATCHES
+        settings = {"leverage": self._set_leverage, "marginType": self._set_margin_type}
+        if not (is_order or is_batch or (method == "POST" and name in settings)):
+            return None
+        if is_order or is_batch:
+            self.orders.receive(f"{method} {path}", dict(parse_qsl(query)))
+        params = self._signed(query, headers, now)
+        is_inverse = path.startswith("/dapi")
+        if is_batch:
+            return self._batch(self._order_acts[method, "order"], params, now, is_inverse=is_inverse)
+        contract = named(self._universe.visible(inverse=is_inverse), params.get("symbol"))
+        if is_order:
+            return compact(self._order_acts[method, name](contract, params, now))
+        return settings[name](contract, params, now)
+
+    def _open_orders(self, path: str, params: Mapping[str, str]) -> str:
+        is_inverse, symbol = path.startswith("/dapi"), params.get("symbol")
+        contract = None if symbol is None else named(self._universe.visible(inverse=is_inverse), symbol)
+        is_conditional = path.endswith("openAlgoOrders")
+        return compact(self.orders.open_orders(contract, is_inverse=is_inverse, is_conditional=is_conditional))
 
     def _weigh(self, path: str, now: int) -> int:
         if now // 60_000 != self._minute:
@@ -104,6 +151,8 @@ class RestApi:
         if path == "/fapi/v1/multiAssetsMargin":
             self._signed(query, headers, now)
             return compact({"multiAssetsMargin": False})
+        if path in _OPEN_ORDERS:
+            return self._open_orders(path, self._signed(query, headers, now))
         if path in _BRACKETS:
             return self._leverage_bracket(_BRACKETS[path], self._signed(query, headers, now))
         if path in _ACCOUNTS:
@@ -171,37 +220,28 @@ class RestApi:
             raise ApiError(400, -4046, "No need to change margin type.")
         return compact({"code": 200, "msg": "success"})
 
-    def _order(self, contract: Contract, params: Mapping[str, str], now: int) -> str:
-        """Fill a market order that closes a position, at the mark price; the simulator has no other orders."""
-        if params.get("side") not in ("BUY", "SELL"):
-            raise ApiError(400, -1117, "Invalid side.")
-        if params.get("type") != "MARKET" or not self._closes(params):
-            raise ApiError(400, -1000, "The simulator fills market orders that close a position, and no others.")
+    def _batch(self, act: OrderAct, params: Mapping[str, str], now: int, *, is_inverse: bool) -> str:
+        contracts = self._universe.visible(inverse=is_inverse)
         try:
-            amount = number("quantity", params.get("quantity", ""))
-        except ValueError:
-            raise ApiError(400, -1102, "Mandatory parameter 'quantity' was not sent, or malformed.") from None
-        if amount != round(amount, int(contract.entry["quantityPrecision"])):
-            raise ApiError(400, -1111, "Precision is over the maximum defined for this asset.")
-        filled = self._account.reduce(contract, amount if params["side"] == "BUY" else -amount, now)
-        if not filled:
-            raise ApiError(400, -2022, "ReduceOnly Order is rejected.")
-        self._orders += 1
-        return compact(statements.filled_order(self._orders, contract, params, filled, now))
+            given = json.loads(params.get("batchOrders", ""))
+            orders = [{name: _text(value) for name, value in order.items()} for order in given]
+        except (AttributeError, TypeError, ValueError):
+            raise ApiError(400, -1130, "Data sent for parameter 'batchOrders' is not valid.") from None
+        return compact(self.orders.each(orders, lambda order: act(named(contracts, order.get("symbol")), order, now)))
 
-    def _closes(self, params: Mapping[str, str]) -> bool:
-        """Whether an order can only close a position.
+    def by_websocket(self, method: str, params: Mapping[str, str], now: int, *, is_inverse: bool) -> statements.Row:
+        """Do what a request of the WebSocket API asks for.
 
-        :raises ApiError: if it does not fit the position mode
+        :raises ApiError: if it is refused, or there is no such method
         """
-        side = params.get("positionSide", "BOTH")
-        if (side != "BOTH") != self._account.hedged:
-            raise ApiError(400, -4061, "Order's position side does not match user's setting.")
-        if not self._account.hedged:
-            return params.get("reduceOnly") == "true"
-        if "reduceOnly" in params:
-            raise ApiError(400, -1106, "Parameter 'reduceonly' sent when not required.")
-        return (side, params["side"]) in (("LONG", "SELL"), ("SHORT", "BUY"))
+        self.orders.receive(method, params)
+        if method not in _METHODS:
+            raise ApiError(400, -1000, f"Unknown method {method}")
+        query = "&".join(f"{name}={value}" for name, value in sorted(params.items()) if name != "signature")
+        signed = f"{query}&signature={params.get('signature', '')}"
+        params = self._signed(signed, {"X-MBX-APIKEY": params.get("apiKey", "")}, now)
+        contracts = self._universe.visible(inverse=is_inverse)
+        return self._order_acts[_METHODS[method]](named(contracts, params.get("symbol")), params, now)
 
     def _keyed(self, headers: Mapping[str, str]) -> None:
         """Check the key.
@@ -238,6 +278,10 @@ class RestApi:
         if not hmac.compare_digest(expected.encode(), params["signature"].encode()):
             raise ApiError(400, -1022, "Signature for this request is not valid.")
         return params
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _bracket_entry(contract: Contract) -> dict[str, object]:

@@ -61,6 +61,7 @@ class BinanceSimulator(Simulator):
         self._seed = seed
         venue = BinanceVenue(seed, Credentials(api_key, secret), round(time.time() * 1000))
         self._universe, self._account, self._pushes = venue.universe, venue.account, venue.pushes
+        self._orders = venue.api.orders
         super().__init__(venue, Timing(canary_interval, ping_interval, pong_timeout, lifetime), port)
 
     def connect(self, exchange: _Exchange) -> _Exchange:
@@ -262,8 +263,8 @@ class BinanceSimulator(Simulator):
         """Open a position; it replaces one that is open in this contract.
 
         It is there at once, whatever the balance: nothing is bought, paid or pushed, only REST shows it. The brackets
-        have to allow the leverage now; the position stays as it is when they change later. Of the orders that clients
-        send, market orders that close a position are filled, at the mark price; the others are refused.
+        have to allow the leverage now; the position stays as it is when they change later. Market orders that clients
+        send are filled at the mark price; other orders stay open.
 
         :param id: of the contract
         :param amount: negative for a short; coins of the base in USD-M, contracts in COIN-M
@@ -313,6 +314,16 @@ class BinanceSimulator(Simulator):
             self._account.set_balance(asset, amount, self._server.now())
 
         self._call(act)
+
+    @property
+    def orders(self) -> list[dict[str, Any]]:
+        """Each request about an order, in order, refused ones included: `what` ('POST /fapi/v1/order', 'order.place'
+        by WebSocket) and its `params`, as texts.
+
+        Orders are refused as Binance does it: by the contract's status (-1122, -4140, -4141), in the last half hour
+        before its end (-4400), beyond the leverage (-2027), and if they cannot reduce (-2022).
+        """
+        return self._call(lambda: [{**each, "params": dict(each["params"])} for each in self._orders.received])
 
     # ---- pushes
 

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from .account import ZERO, Account, Holding, largest_notional, margin_asset, mark_price, notional
 from .contract import Contract
+
+if TYPE_CHECKING:
+    from .orders import OpenOrder
 
 Row = dict[str, object]
 
@@ -235,7 +239,7 @@ def filled_order(number: int, contract: Contract, params: Mapping[str, str], fil
         "cumBase" if contract.inverse else "cumQuote": _eight(worth),
         "timeInForce": "GTC",
         "type": "MARKET",
-        "reduceOnly": True,
+        "reduceOnly": params.get("reduceOnly") == "true",
         "closePosition": False,
         "side": params["side"],
         "positionSide": params.get("positionSide", "BOTH"),
@@ -244,6 +248,50 @@ def filled_order(number: int, contract: Contract, params: Mapping[str, str], fil
         "priceProtect": False,
         "origType": "MARKET",
         "updateTime": now,
+    }
+
+
+def open_order(order: OpenOrder, status: str) -> Row:
+    """/fapi/v1/openOrders, /fapi/v1/openAlgoOrders and those of COIN-M: an order that is open, or was."""
+    params = order.params
+    shared: Row = {
+        "symbol": order.contract.id,
+        "timeInForce": params.get("timeInForce", "GTC"),
+        "side": params["side"],
+        "positionSide": params.get("positionSide", "BOTH"),
+        "reduceOnly": params.get("reduceOnly") == "true",
+        "closePosition": params.get("closePosition") == "true",
+        "workingType": "CONTRACT_PRICE",
+        "priceProtect": False,
+        "price": params.get("price", "0"),
+        "updateTime": order.time,
+    }
+    amount = params.get("quantity", "0")
+    if order.is_conditional:
+        return {
+            "algoId": order.number,
+            "clientAlgoId": params.get("clientAlgoId", f"simulator-{order.number}"),
+            "algoType": "CONDITIONAL",
+            "orderType": params["type"],
+            "quantity": amount,
+            "algoStatus": status,
+            "triggerPrice": params.get("triggerPrice", "0"),
+            "createTime": order.time,
+            **shared,
+        }
+    return {
+        "orderId": order.number,
+        "clientOrderId": params.get("newClientOrderId", f"simulator-{order.number}"),
+        "status": status,
+        "type": params["type"],
+        "origType": params["type"],
+        "avgPrice": "0",
+        "origQty": amount,
+        "executedQty": "0",
+        "cumBase" if order.contract.inverse else "cumQuote": "0",
+        "stopPrice": "0",
+        "time": order.time,
+        **shared,
     }
 
 

@@ -19,8 +19,9 @@ def connect(exchange: _Exchange, url: str) -> _Exchange:
     api: dict[str, Any] = {
         name: url + urlsplit(each).path if isinstance(each, str) else each for name, each in target.urls["api"].items()
     }
-    stream = f"{_websocket(url)}/ws"
-    api["ws"] = {"linear": stream, "inverse": stream}
+    base = _websocket(url)
+    orders = {"linear": f"{base}/ws-fapi/v1", "inverse": f"{base}/ws-dapi/v1"}
+    api["ws"] = {"linear": f"{base}/ws", "inverse": f"{base}/ws", "ws-api": orders}
     target.urls = {**target.urls, "api": api}
     return exchange
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ..venue import Venue
+from .. import venue
 from .account import Account
+from .order_api import ROUTES, OrderApi
 from .pushes import Pushes
 from .rest import Credentials, RestApi
-from .subscriptions import Subscriptions, canary_symbol, parse_route
+from .subscriptions import canary_symbol, parse_route
 from .universe import Universe
 
 _ERROR_BODIES = {
@@ -19,7 +21,7 @@ _ERROR_BODIES = {
 }
 
 
-class BinanceVenue(Venue):
+class BinanceVenue(venue.Venue):
     """One Binance with its contracts and the account of one key. For the server's thread only."""
 
     messages_per_second = 10
@@ -29,21 +31,27 @@ class BinanceVenue(Venue):
         self.universe = Universe(seed, now)
         self.account = Account(now)
         self.pushes = Pushes(seed)
-        self._api = RestApi(self.universe, self.account, credentials)
+        self.api = RestApi(self.universe, self.account, credentials)
 
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], now: int, body: str
     ) -> tuple[int, dict[str, str], str]:
         """Answer a REST request: see `RestApi.answer`."""
-        return self._api.answer(method, target, headers, now, body)
+        return self.api.answer(method, target, headers, now, body)
 
     def error_body(self, status: int) -> str:
         """The body that Binance sends with an HTTP error."""
         return _ERROR_BODIES.get(status, f'{{"code":-1000,"msg":"Simulated failure, HTTP {status}."}}')
 
-    def subscriptions(self, target: str) -> Subscriptions | None:
+    def subscriptions(self, target: str) -> venue.Subscriptions | None:
         """What a WebSocket receives whose handshake has this raw request target; None where no WebSocket is."""
+        if target in ROUTES:
+            return OrderApi(self._by_websocket, ROUTES[target])
         return parse_route(target)
+
+    def _by_websocket(self, method: str, params: Mapping[str, str], is_inverse: bool) -> object:
+        now = round(time.time() * 1000)
+        return self.api.by_websocket(method, params, now, is_inverse=is_inverse)
 
     def regular_pushes(self, streams: Iterable[str], stamp: Callable[[], int]) -> Iterator[tuple[str, str]]:
         """One push of each of these streams that is a mark price's, as (stream, text)."""

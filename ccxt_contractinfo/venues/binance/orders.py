@@ -19,6 +19,11 @@ _CLOSING = frozenset({("sell", "LONG"), ("buy", "SHORT")})
 
 _OPENING = frozenset({("buy", "LONG"), ("sell", "SHORT")})
 
+_PATHS = frozenset(
+    {"order", "batchOrders", "algoOrder", "um/order", "um/algo/order", "um/conditional/order"}
+    | {"cm/order", "cm/conditional/order"}
+)
+
 _PRICES = ("price", "triggerPrice", "stopPrice")
 
 
@@ -34,6 +39,13 @@ def read(request: Mapping[str, Any], sub_type: SubType) -> Order:
     price = next((found for name in _PRICES if (found := _number(request.get(name)))), None)
     unit = "contracts" if sub_type == "inverse" else "base"
     return Order(side, opens, _number(request.get("quantity")), unit, price)  # type: ignore[arg-type]
+
+
+def is_sent_by(path: Any, api: Any, method: Any) -> bool:
+    """Whether a request creates or edits orders: see `Orders.is_sent_by`."""
+    if path not in _PATHS or method not in ("POST", "PUT"):
+        return False
+    return str(api if isinstance(api, str) else api[0]).startswith(("fapi", "dapi", "papi"))
 
 
 def _is_true(value: Any) -> bool:
@@ -54,17 +66,7 @@ ORDERS = Orders(
     read=read,
     flags=("reduceOnly", "closePosition", "positionSide", "hedged"),
     ids=("orderId", "origClientOrderId"),
-    paths=frozenset(
-        {
-            "order",
-            "batchOrders",
-            "algoOrder",
-            "um/order",
-            "um/algoOrder",
-            "cm/order",
-            "cm/conditional/order",
-        }
-    ),
+    is_sent_by=is_sent_by,
     refusals=frozenset(
         {
             -1122,  # invalid symbol status

@@ -20,7 +20,8 @@ def test_connect_points_all_urls_here_and_keeps_their_paths(sim: BinanceSimulato
     """Every REST url leads here with its own path, the WebSocket ones unrouted as ccxt.pro has them."""
     with exchange_of(sim, ccxt.binance) as exchange:
         api = exchange.urls["api"]
-    assert {"linear": f"{sim.ws_url}/ws", "inverse": f"{sim.ws_url}/ws"} == api.pop("ws")
+    orders = {"linear": f"{sim.ws_url}/ws-fapi/v1", "inverse": f"{sim.ws_url}/ws-dapi/v1"}
+    assert {"linear": f"{sim.ws_url}/ws", "inverse": f"{sim.ws_url}/ws", "ws-api": orders} == api.pop("ws")
     assert f"{sim.url}/fapi/v1" == api["fapiPublic"]
     assert f"{sim.url}/fapi/v3" == api["fapiPrivateV3"]
     assert f"{sim.url}/dapi/v2" == api["dapiPrivateV2"]
