@@ -39,7 +39,7 @@ class GuardedFace:
         - `allowed` (bool): whether no check has a reason against it; in mode 'log', it would be sent all the same
         - `opens`: True, False, or None if nothing says whether it opens or closes a position
         - `reasons`: of 'not_started', 'not_trading', 'cancel_only', 'restricted', 'gone', 'delisting', 'closing',
-          'beyond_tier', 'leverage', 'stale', and 'unknown' where something could not be judged
+          'beyond_tier', 'leverage', 'stale'; or 'unknown' if it is allowed because something could not be judged
         - `facts` (dict): what that is based on
         - `until`: when it changes by the dates that are known (ms), or None
 

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ccxt
@@ -59,6 +60,7 @@ class OrderGuard:
         """The symbols and ids of orders that close."""
         self._leverages: dict[str, float] = {}
         """The leverage of contracts, by id, as it was set through this exchange."""
+        self._told_unknown: set[tuple[str, str]] = set()
         self._asked = -FOREVER
         """When (s by `clock.now`) REST was asked, or will be, because the venue has refused an order."""
         self.refusals = Channel(
@@ -176,11 +178,11 @@ class OrderGuard:
             closes = self._keeper.held.closes(given, market, order)
         except Exception as error:  # it may be an exit, and an exit is never refused
             self._keeper.report(error)
-            text = f"the positions could not be had: {error!r}"
-            return Verdict(None, (), (*verdict.unknown, text), verdict.facts, None, verdict.modes)
+            text = "nothing says whether it closes, since the positions could not be had"
+            return replace(verdict, findings=(), unknown=(text,), until=None)
         if closes:
-            return verdict.closing()
-        return Verdict(True, verdict.findings, verdict.unknown, verdict.facts, verdict.until, verdict.modes)
+            return replace(verdict, opens=False, findings=(), until=None)
+        return replace(verdict, opens=True)
 
     def _price(self, settings: GuardSettings, symbol: str) -> float | None:
         assert settings.price is not None
@@ -193,11 +195,10 @@ class OrderGuard:
 
     def _conclude(self, verdict: Verdict, params: Any) -> None:
         facts = verdict.facts
-        if verdict.unknown:
-            logger.warning("contractInfo: an order in %s could not be judged wholly: %s", facts["id"], why(verdict))
-        unknown = ["unknown"] if verdict.unknown else []
         if not verdict.findings:
-            self._counts.count("checked", *unknown, reasons=unknown)
+            self._counts.count("checked", *verdict.reasons, reasons=verdict.reasons)
+            for text in verdict.unknown:
+                self._tell_unknown(facts["id"], text)
             return
         params = params if isinstance(params, Mapping) else {}
         what = order_in_words(facts, params.get("clientOrderId"))
@@ -205,11 +206,11 @@ class OrderGuard:
         if params.get(PARAMETER) is False:
             reason = f"its parameter {PARAMETER} is False"
         if reason is not None:
-            self._counts.count("checked", *unknown, reasons=unknown)
+            self._counts.count("checked")
             logger.warning("contractInfo: an order goes by the guard: %s: %s; although %s", what, reason, why(verdict))
             return
         outcome = "refused" if verdict.refuses else "logged"
-        self._counts.count("checked", outcome, *unknown, reasons=verdict.reasons)
+        self._counts.count("checked", outcome, reasons=verdict.reasons)
         told = verdict.as_dict()
         told["facts"]["mode"] = "refuse" if verdict.refuses else "log"
         self.refusals.publish(told)
@@ -220,6 +221,12 @@ class OrderGuard:
         logger.warning("contractInfo: the guard refuses an order: %s: %s%s", what, why(verdict), hint)
         kind = ContractNotTradable if verdict.checks & _NOT_TRADABLE else OrderRefused
         raise kind(f"{self._keeper.exchange.id}: {what} was not sent: {why(verdict)}{hint}", told)
+
+    def _tell_unknown(self, id: str, text: str) -> None:
+        """Log that orders in a contract cannot be judged: as a warning once, because it may be so for each one."""
+        level = logging.INFO if (id, text) in self._told_unknown else logging.WARNING
+        self._told_unknown.add((id, text))
+        logger.log(level, "contractInfo: an order in %s is not judged wholly, and is sent: %s", id, text)
 
     @contextlib.contextmanager
     def _unharmed(self, market: Market) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from ..contracts.changes import Market, is_gone, market_sub_type
@@ -46,7 +46,7 @@ class VerdictDict(TypedDict):
     opens: bool | None
     """Whether the order opens a position; None if nothing says whether it opens or closes."""
     reasons: list[Reason]
-    """Why it is not allowed; 'unknown' where something could not be judged, which refuses nothing."""
+    """Why it is not allowed; or 'unknown' if it is allowed because something could not be judged."""
     facts: dict[str, Any]
     """What that is based on."""
     until: int | None
@@ -62,7 +62,8 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the guard says of an order. `findings` are against it; `unknown` says what could not be judged."""
+    """What the guard says of an order. `findings` are against it; if there are none, `unknown` says what could not be
+    judged."""
 
     opens: bool | None
     findings: tuple[Finding, ...]
@@ -85,10 +86,6 @@ class Verdict:
     def refuses(self) -> bool:
         """Whether one of them is to refuse, and not only to log."""
         return any(self.modes[finding.check] == "refuse" for finding in self.findings)
-
-    def closing(self) -> Verdict:
-        """The verdict if it turns out that the order closes."""
-        return replace(self, opens=False, findings=(), unknown=(), until=None)
 
     def as_dict(self) -> VerdictDict:
         """The verdict as users get it."""
@@ -153,7 +150,8 @@ def judge(
         _judge_size(market, tiers, order, leverage, modes, findings, unknown, facts)
     if modes["stale"] != "off" and not is_fresh:
         findings.append(Finding("stale", "stale"))
-    return Verdict(order.opens, tuple(findings), tuple(unknown), facts, _until(market, findings, ahead, now), modes)
+    not_judged = () if findings else tuple(unknown)
+    return Verdict(order.opens, tuple(findings), not_judged, facts, _until(market, findings, ahead, now), modes)
 
 
 def judge_leverage(
