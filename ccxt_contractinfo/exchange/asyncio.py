@@ -357,13 +357,12 @@ class AsyncContractInfoMixin(ContractInfoFace):
 
         :raises OrderRefused: if it is refused
         """
-        guard = self._order_guard()
-        if guard is None or symbol is None:
-            return await super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
-        await self.load_markets()
-        guard.check_leverage(symbol, leverage, params)
+        if guard := self._leverage_guard(symbol):
+            await self.load_markets()
+            guard.check_leverage(symbol, leverage, params)
         answer = await super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
-        guard.leverage_set(symbol, leverage)
+        if guard := self._order_guard():
+            guard.leverage_set(symbol, leverage)
         return answer
 
     def sign_params(self, params: dict[str, Any] = {}) -> Any:

@@ -155,12 +155,38 @@ class GuardedFace:
             yield
             return
         order = inspect.signature(_edited).bind(*args, **kwargs)
-        self.create_order_request(*order.args[1:], **order.kwargs)
-        before = _judge.set(guard)
+        order.apply_defaults()
+        with self._judged_once(*order.args[1:]):
+            yield
+
+    @contextlib.contextmanager
+    def _judged_once(
+        self, symbol: Any, type: Any, side: Any, amount: Any, price: Any, params: Any, leverage: Any = None
+    ) -> Iterator[None]:
+        """Judge an order now; in this context, neither the order nor its leverage is judged again.
+
+        :param leverage: that is going to be set before the order is sent; None: none is
+        """
+        guard = self._order_guard()
+        if guard is not None and _judge.get() is not guard:
+            build = super().create_order_request  # type: ignore[misc]
+            guard.check_order(build(symbol, type, side, amount, price, without_own(params)), symbol, params, leverage)
+        with self._not_judged():
+            yield
+
+    @contextlib.contextmanager
+    def _not_judged(self) -> Iterator[None]:
+        """A context in which no order of this exchange is judged, on this thread or in this task."""
+        before = _judge.set(self._order_guard())
         try:
             yield
         finally:
             _judge.reset(before)
+
+    def _leverage_guard(self, symbol: Any) -> OrderGuard | None:
+        """The guard if it is to judge a leverage here."""
+        guard = self._order_guard()
+        return None if symbol is None or _judge.get() is guard else guard
 
     def _order_guard(self) -> OrderGuard | None:
         """The guard if it is on; settings that cannot be read count as on."""

@@ -115,12 +115,13 @@ class OrderGuard:
 
     # Orders
 
-    def check_order(self, request: Mapping[str, Any], symbol: Any, params: Any) -> None:
+    def check_order(self, request: Mapping[str, Any], symbol: Any, params: Any, leverage: float | None = None) -> None:
         """Judge an order that was built, before it is sent.
 
         :param request: as built
         :param symbol: that the user has given
         :param params: that the user has given
+        :param leverage: at which it is going to be held; None: as it was set
         :raises OrderRefused: if it must not be sent
         :raises ccxt.BadRequest: for settings that cannot be read, if the order does not close
         """
@@ -133,7 +134,7 @@ class OrderGuard:
             return
         settings = self.settings
         with self._unharmed(market):
-            self._conclude(self._verdict(self._newest(market), order, settings), params)
+            self._conclude(self._verdict(self._newest(market), order, settings, leverage), params)
 
     def check_leverage(self, symbol: Any, leverage: Any, params: Any) -> None:
         """Judge a leverage before it is set. Raises as `check_order` does."""

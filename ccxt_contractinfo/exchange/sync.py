@@ -282,13 +282,12 @@ class ContractInfoMixin(ContractInfoFace):
 
         :raises OrderRefused: if it is refused
         """
-        guard = self._order_guard()
-        if guard is None or symbol is None:
-            return super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
-        self.load_markets()
-        guard.check_leverage(symbol, leverage, params)
+        if guard := self._leverage_guard(symbol):
+            self.load_markets()
+            guard.check_leverage(symbol, leverage, params)
         answer = super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
-        guard.leverage_set(symbol, leverage)
+        if guard := self._order_guard():
+            guard.leverage_set(symbol, leverage)
         return answer
 
     def on_orders_to_cancel(self, callback: OrdersCallback, symbols: Symbols = None) -> Subscription:

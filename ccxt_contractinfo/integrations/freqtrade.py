@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ccxt
 
 from .. import clock
+from ..errors import OrderRefused
 from ..exchange.attaching import attach
+from ..guard.settings import GuardSettings
 
 if TYPE_CHECKING:
     from ..exchange.attaching import AttachedExchange
@@ -32,6 +34,8 @@ NEEDED = (
     "_leverage_tiers",
     "_markets",
     "close",
+    "create_order",
+    "create_stoploss",
     "fill_leverage_tiers",
     "markets",
     "parse_leverage_tier",
@@ -45,7 +49,7 @@ PATIENCE = 5.0
 _NOT_FOLLOWED = ("backtest", "hyperopt")
 
 
-def follow(source: Any, guard: Mapping[str, Any] | None = None) -> AttachedExchange:
+def follow(source: Any, guard: Mapping[str, Any] | str | None = None) -> AttachedExchange:
     """Keep true from now on what a freqtrade bot reads of Binance's futures; call it in the strategy's ``bot_start()``.
 
     ::
@@ -68,17 +72,19 @@ def follow(source: Any, guard: Mapping[str, Any] | None = None) -> AttachedExcha
     any thread.
 
     :param source: freqtrade's `DataProvider` (``self.dp``), or its `Exchange`
-    :param guard: reserved for an order guard, which does not exist yet; only None is accepted
+    :param guard: the settings of the order guard, as in ``options['contractInfo']['guard']``, or its mode alone:
+        'refuse' or 'log'. An entry that is refused raises freqtrade's `InvalidOrderException`, which freqtrade does not
+        try again; in a dry run, too. None: as in freqtrade's configuration
     :return: freqtrade's sync ccxt exchange, with the methods of `ContractInfoMixin`
-    :raises ccxt.NotSupported: with a guard; if the exchange does not trade Binance's futures; in backtesting and
+    :raises ccxt.NotSupported: if the exchange does not trade Binance's futures; in backtesting and
         hyperopt; if this version of freqtrade lacks something that is needed, which the message names
     :raises ccxt.BadRequest: for a setting that does not exist or has an invalid value
     :raises ccxt.BaseError: if the markets are not loaded yet, and cannot be loaded
     """
-    if guard is not None:
-        raise ccxt.NotSupported("follow(): there is no order guard in this version; leave `guard` out")
     exchange = _exchange_of(source)
     _check(exchange)
+    if guard is not None:
+        _set_guard(exchange, {"mode": guard} if isinstance(guard, str) else guard)
     if not exchange.markets:  # freqtrade loads them at need, and only logs what goes wrong
         exchange._api.load_markets()
     elif exchange.markets is not exchange._markets:
@@ -179,6 +185,24 @@ class _Followed:
             self._leverage_tiers.begin_filling()
         return super().fill_leverage_tiers(*args, **kwargs)  # type: ignore[misc]
 
+    def create_order(self, *args: Any, **kwargs: Any) -> Any:
+        """As in freqtrade; an entry is judged by the order guard first, before its leverage is set, and in a dry run,
+        too. What is refused raises freqtrade's InvalidOrderException."""
+        if args or kwargs.get("reduceOnly") or not kwargs.keys() >= _ENTRY:
+            return super().create_order(*args, **kwargs)  # type: ignore[misc]
+        pair, side, amount, rate, leverage = (kwargs[name] for name in ("pair", "side", "amount", "rate", "leverage"))
+        kind = "market" if rate is None else "limit"
+        try:
+            with self._api._judged_once(pair, kind, side, amount, rate, {}, leverage):
+                return super().create_order(**kwargs)  # type: ignore[misc]
+        except OrderRefused as error:
+            raise _final_error()(str(error)) from error
+
+    def create_stoploss(self, *args: Any, **kwargs: Any) -> Any:
+        """As in freqtrade, which sets the leverage before this order, too; the order only closes."""
+        with self._api._not_judged():
+            return super().create_stoploss(*args, **kwargs)  # type: ignore[misc]
+
     def close(self, *args: Any, **kwargs: Any) -> Any:
         """Stop the stream, then do what freqtrade does."""
         deadline = clock.now() + PATIENCE
@@ -188,6 +212,23 @@ class _Followed:
         finally:
             result = super().close(*args, **kwargs)  # type: ignore[misc]
         return result
+
+
+_ENTRY = {"pair", "side", "amount", "rate", "leverage"}
+
+
+def _set_guard(exchange: Any, guard: Mapping[str, Any]) -> None:
+    """Put the settings of the guard where each ccxt exchange reads them. Raises ccxt.BadRequest."""
+    GuardSettings.named(guard)
+    for each in (exchange._api, *_others(exchange)):
+        each.options["contractInfo"] = {**(each.options.get("contractInfo") or {}), "guard": dict(guard)}
+
+
+def _final_error() -> type[Exception]:
+    """freqtrade's error for an order that is not to be tried again."""
+    exceptions = sys.modules.get("freqtrade.exceptions")
+    error: type[Exception] = getattr(exceptions, "InvalidOrderException", ccxt.InvalidOrder)
+    return error
 
 
 @functools.cache

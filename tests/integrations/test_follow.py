@@ -21,13 +21,6 @@ def test_freqtrade_is_not_imported() -> None:
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
 
 
-@pytest.mark.parametrize("guard", [{"mode": "refuse"}, {}, False, "off"])
-def test_a_guard_is_refused(guard: Any) -> None:
-    """A guard is refused, because there is no order guard yet."""
-    with pytest.raises(ccxt.NotSupported, match="no order guard"):
-        follow(SimpleNamespace(), guard=guard)
-
-
 @pytest.mark.parametrize("source", [SimpleNamespace(), None, 5, ccxt.binance])
 def test_anything_else_is_refused(source: Any) -> None:
     """What is neither a data provider nor an exchange of freqtrade's is named, with what it lacks."""

@@ -27,6 +27,7 @@ pytest.importorskip("freqtrade", reason="freqtrade is not installed; .ci/run has
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import RunMode, State
+from freqtrade.exceptions import InvalidOrderException, TemporaryError
 from freqtrade.exchange import market_is_active
 from freqtrade.loggers import bufferHandler
 from freqtrade.resolvers import StrategyResolver
@@ -101,6 +102,74 @@ def go_live(source: Any) -> Any:
 
 def brackets_known(exchange: Any) -> None:
     eventually(lambda: PAIR in exchange._leverage_tiers)
+
+
+# ---- the order guard
+
+
+def entry(exchange: Any, **changes: Any) -> Any:
+    """What freqtrade's bot does to enter a trade."""
+    order = {"pair": PAIR, "ordertype": "limit", "side": "buy", "amount": 50, "rate": 0.4, "leverage": 3.0}
+    return exchange.create_order(**{**order, **changes})
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "live"])
+@pytest.mark.parametrize("guard", ["refuse", {"mode": "refuse"}])
+def test_the_guard_refuses_an_entry_for_good(make: Make, sim: BinanceSimulator, guard: Any, dry_run: bool) -> None:
+    """freqtrade gets the error that it does not try again, and nothing is sent, not even the leverage; exits, and the
+    stop loss on the exchange, go by."""
+    exchange = make(dry_run=dry_run, contractInfo=SETTLED)
+    api = follow(exchange, guard=guard)
+    assert api.contract_info_stream().wait_until_live(PATIENCE)
+    sim.set_price(ID, 0.5)
+    assert entry(exchange)["status"] == "open"
+    sim.open_position(ID, 100, leverage=3, isolated_wallet=20)
+    sim.set_status(ID, "TRADING_HALT")
+    eventually(lambda: api.markets[PAIR]["status"] == "TRADING_HALT")
+    before = len(sim.requests)
+    with pytest.raises(InvalidOrderException, match="was not sent: it does not trade freely") as raised:
+        entry(exchange)
+    assert not isinstance(raised.value, TemporaryError)
+    assert [] == [request for request in sim.requests[before:] if request.startswith("POST")]
+    assert 1 == api.contract_info_stream().health()["guard"]["refused"]
+    exit_order = entry(exchange, side="sell", rate=0.6, reduceOnly=True)
+    assert exit_order["id"]
+    stop = exchange.create_stoploss(PAIR, 50, 0.3, {"stoploss": "market"}, "sell", 3.0)
+    assert stop["id"]
+
+
+def test_the_guard_judges_the_leverage_that_freqtrade_sets(make: Make, sim: BinanceSimulator) -> None:
+    """The leverage of an entry, and no older one, decides on its notional; a leverage beyond the tiers is final."""
+    exchange = make(dry_run=False, contractInfo=SETTLED)
+    sim.set_price(ID, 0.5)
+    sim.set_brackets(ID, TIERS)
+    api = follow(exchange, guard="refuse")
+    assert api.contract_info_stream().wait_until_live(PATIENCE)
+    eventually(lambda: bool(api.leverage_tiers(PAIR)))
+    api.set_leverage(50, PAIR)
+    entry(exchange, amount=150_000, leverage=20.0)  # 60,000
+    with pytest.raises(InvalidOrderException, match="beyond the 50000"):
+        entry(exchange, amount=150_000, leverage=30.0)
+    sim.set_brackets(ID, CUT)
+    eventually(lambda: api.leverage_tiers(PAIR)[0]["maxLeverage"] == 7)
+    with pytest.raises(InvalidOrderException, match="a leverage of 20 is beyond the 7"):
+        entry(exchange, leverage=20.0)
+
+
+def test_the_guard_of_the_configuration(make: Make, sim: BinanceSimulator) -> None:
+    """Settings in freqtrade's configuration count, and freqtrade's reloads do not lose them."""
+    exchange = make(contractInfo={**SETTLED, "guard": {"mode": "refuse"}})
+    api = go_live(exchange)
+    exchange.reload_markets(True)
+    sim.set_status(ID, "TRADING_HALT")
+    eventually(lambda: api.markets[PAIR]["status"] == "TRADING_HALT")
+    assert not api.contract_info_guard(PAIR, "buy", 50, 0.4)["allowed"]
+    with pytest.raises(InvalidOrderException):
+        entry(exchange)
+    with pytest.raises(ccxt.BadRequest, match="guard has no settings"):
+        follow(exchange, guard={"modus": "refuse"})
+    with pytest.raises(ccxt.BadRequest, match="'off', 'log' or 'refuse', not 'stop'"):
+        follow(exchange, guard="stop")
 
 
 # ---- what freqtrade reads
