@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import ccxt
 
-from . import blacklist, calendar, history, hub, record, replay, simulate, tiers, watch
+from . import blacklist, calendar, guard, history, hub, record, replay, simulate, tiers, watch
 from .check import command as check
 from .demo import command as demo
 from .options import spelled_out
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 for success, 1 for failure, 130 after Ctrl-C.
+    """Run a command and return its exit code: 0 for success, 1 for failure, 130 after Ctrl-C; of ``guard``, also 3.
 
     :param arguments: of the command line; None: those of this process
     :raises SystemExit: with 2 for invalid arguments, with 0 after ``--help`` and ``--version``, with 143 after SIGTERM
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, watch, calendar, tiers, record, replay, history, blacklist, check, hub, simulate):
+    for command in (demo, watch, calendar, tiers, guard, record, replay, history, blacklist, check, hub, simulate):
         command.add(commands)
     return parser
 

@@ -120,9 +120,9 @@ class GuardedFace:
 
         :raises ccxt.NotSupported: for an order of such a class
         """
-        guard = self._order_guard()
-        if guard is not None:
-            guard.check_way(path, api, method, params)
+        keeper = self._own_keeper()
+        if keeper is not None:
+            keeper.guard.check_way(path, api, method, params)
         return super().sign(path, api, method, without_own(params), *others)  # type: ignore[misc]
 
     def handle_errors(
@@ -136,9 +136,9 @@ class GuardedFace:
 
     def safe_order(self, order: Any, market: Any = None) -> Any:
         """As in ccxt; orders that close are remembered, because an edit does not say whether its order does."""
-        made, guard = super().safe_order(order, market), self._order_guard()  # type: ignore[misc]
-        if guard is not None:
-            guard.note_order(made)
+        made, keeper = super().safe_order(order, market), self._own_keeper()  # type: ignore[misc]
+        if keeper is not None and keeper.guard.is_on:
+            keeper.guard.note_order(made)
         return made
 
     def _judged(self, request: Any, symbol: Any, params: Any, sent: Any = None) -> Any:

@@ -179,8 +179,8 @@ class OrderGuard:
             closes = self._keeper.held.closes(given, market, order)
         except Exception as error:  # it may be an exit, and an exit is never refused
             self._keeper.report(error)
-            text = "nothing says whether it closes, since the positions could not be had"
-            return replace(verdict, findings=(), unknown=(text,), until=None)
+            unknown = ["nothing says whether it closes, since the positions could not be had"]
+            return replace(verdict, findings=(), facts={**verdict.facts, "unknown": unknown}, until=None)
         if closes:
             return replace(verdict, opens=False, findings=(), until=None)
         return replace(verdict, opens=True)
@@ -198,7 +198,7 @@ class OrderGuard:
         facts = verdict.facts
         if not verdict.findings:
             self._counts.count("checked", *verdict.reasons, reasons=verdict.reasons)
-            for text in verdict.unknown:
+            for text in facts["unknown"]:
                 self._tell_unknown(facts["id"], text)
             return
         params = params if isinstance(params, Mapping) else {}
@@ -307,7 +307,7 @@ class OrderGuard:
         if not self._orders.is_sent_by(path, api, method) or not isinstance(params, Mapping):
             return
         kind: Any = type(self._keeper.exchange)
-        if way_around(kind) is None:
+        if not self.is_on or way_around(kind) is None:
             return
         if self._orders.read(params, "linear").opens is not False and "refuse" in self.settings.modes.values():
             self._check_class()

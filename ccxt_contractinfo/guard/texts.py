@@ -16,8 +16,7 @@ _CLOSE = 0.8
 
 def why(verdict: Verdict) -> str:
     """The reasons of a verdict in words."""
-    found = [_in_words(finding.reason, verdict.facts) for finding in verdict.findings]
-    return "; ".join([*found, *verdict.unknown])
+    return "; ".join(in_words(reason, verdict.facts) for reason in verdict.reasons)
 
 
 def order_in_words(facts: Mapping[str, Any], client_id: Any = None) -> str:
@@ -48,7 +47,8 @@ def _bare(name: str) -> str:
     return "".join(filter(str.isalnum, name)).lower()
 
 
-def _in_words(reason: Reason, facts: Mapping[str, Any]) -> str:
+def in_words(reason: Reason, facts: Mapping[str, Any]) -> str:
+    """A reason in words, by the facts of its verdict."""
     status, date = facts.get("status"), facts.get("delisting") or facts.get("expiry")
     match reason:
         case "not_started":
@@ -66,6 +66,8 @@ def _in_words(reason: Reason, facts: Mapping[str, Any]) -> str:
             )
         case "leverage":
             return f"a leverage of {facts['leverage']:.12g} is beyond the {facts['maxLeverage']:.12g} of its tiers"
+        case "unknown":
+            return "; ".join(facts["unknown"])
         case "stale":
             return "what is known of it may be old, since the stream is not live"
         case _:

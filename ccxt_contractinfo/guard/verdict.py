@@ -62,12 +62,11 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the guard says of an order. `findings` are against it; if there are none, `unknown` says what could not be
-    judged."""
+    """What the guard says of an order. `findings` are against it; if there are none, ``facts['unknown']`` says what
+    could not be judged."""
 
     opens: bool | None
     findings: tuple[Finding, ...]
-    unknown: tuple[str, ...]
     facts: dict[str, Any]
     until: int | None
     modes: Mapping[Check, Mode]
@@ -75,7 +74,7 @@ class Verdict:
     @property
     def reasons(self) -> list[Reason]:
         """The reasons, as users get them."""
-        return [*(finding.reason for finding in self.findings), *(["unknown"] if self.unknown else [])]  # type: ignore[list-item]
+        return [finding.reason for finding in self.findings] or (["unknown"] if self.facts["unknown"] else [])
 
     @property
     def checks(self) -> set[Check]:
@@ -131,9 +130,10 @@ def judge(
         "unit": order.unit,
         "price": order.price,
         "time": now,
+        "unknown": [],
     }
     if order.opens is False:
-        return Verdict(False, (), (), facts, None, modes)
+        return Verdict(False, (), facts, None, modes)
     findings: list[Finding] = []
     unknown: list[str] = []
     ahead: list[int] = []
@@ -150,23 +150,24 @@ def judge(
         _judge_size(market, tiers, order, leverage, modes, findings, unknown, facts)
     if modes["stale"] != "off" and not is_fresh:
         findings.append(Finding("stale", "stale"))
-    not_judged = () if findings else tuple(unknown)
-    return Verdict(order.opens, tuple(findings), not_judged, facts, _until(market, findings, ahead, now), modes)
+    if not findings:
+        facts["unknown"] = unknown
+    return Verdict(order.opens, tuple(findings), facts, _until(market, findings, ahead, now), modes)
 
 
 def judge_leverage(
     market: Market, tiers: Iterable[Mapping[str, Any]] | None, leverage: float, settings: GuardSettings, now: int
 ) -> Verdict:
     """Judge a leverage that is to be set. The parameters are as in `judge`."""
-    facts = {"symbol": market["symbol"], "id": market["id"], "leverage": leverage, "time": now}
-    findings: list[Finding] = []
     unknown: list[str] = []
+    facts = {"symbol": market["symbol"], "id": market["id"], "leverage": leverage, "time": now, "unknown": unknown}
+    findings: list[Finding] = []
     if settings.modes["leverage"] != "off":
         if (highest := _highest_leverage(tiers, facts)) is None:
             unknown.append("its leverage tiers are not known")
         elif leverage > highest:
             findings.append(Finding("leverage", "leverage"))
-    return Verdict(None, tuple(findings), tuple(unknown), facts, None, settings.modes)
+    return Verdict(None, tuple(findings), facts, None, settings.modes)
 
 
 def notional(amount: float, unit: Unit, price: float | None, market: Market) -> float | None:

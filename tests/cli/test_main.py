@@ -21,6 +21,7 @@ COMMANDS = [
     "watch",
     "calendar",
     "tiers",
+    "guard",
     "record",
     "replay",
     "history",

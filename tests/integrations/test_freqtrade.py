@@ -148,11 +148,11 @@ def test_the_guard_judges_the_leverage_that_freqtrade_sets(make: Make, sim: Bina
     eventually(lambda: bool(api.leverage_tiers(PAIR)))
     api.set_leverage(50, PAIR)
     entry(exchange, amount=150_000, leverage=20.0)  # 60,000
-    with pytest.raises(InvalidOrderException, match="beyond the 50000"):
+    with pytest.raises(InvalidOrderException, match="tiers allow 50000 at most"):
         entry(exchange, amount=150_000, leverage=30.0)
     sim.set_brackets(ID, CUT)
     eventually(lambda: api.leverage_tiers(PAIR)[0]["maxLeverage"] == 7)
-    with pytest.raises(InvalidOrderException, match="a leverage of 20 is beyond the 7"):
+    with pytest.raises(InvalidOrderException, match="a leverage of 20 is beyond the 7 of its tiers"):
         entry(exchange, leverage=20.0)
 
 
