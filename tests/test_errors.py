@@ -22,6 +22,7 @@ def test_each_error_is_one_of_ccxts(kind: type) -> None:
 
 OF_NO_CONNECTION = (errors.MalformedEvent, errors.CumulativeMismatch, errors.MalformedJournal)
 OF_NO_CONNECTION += (errors.CanaryLate, errors.NoThreadError, errors.PushContradicted)
+OF_NO_CONNECTION += (errors.OrderRefused, errors.ContractNotTradable)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind not in OF_NO_CONNECTION], ids=lambda kind: kind.__name__)

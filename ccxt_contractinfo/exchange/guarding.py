@@ -6,9 +6,9 @@ import contextlib
 import inspect
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import ccxt
 
@@ -21,14 +21,15 @@ from ..errors import ContractNotTradable, OrderRefused
 from ..guard.settings import EVERYTHING, GuardSettings
 from ..guard.texts import misspelt, order_in_words, why
 from ..guard.verdict import Verdict, VerdictDict, judge, judge_leverage
+from ..markets.table import MarketTable
+from ..positions.held import HeldPositions
 from ..settings import guard_options
 from ..stream.guard_counts import GuardCounts
+from ..stream.stream import ContractInfoStream
 from ..venues.orders import Order
+from ..venues.venue import Venue
 from .funnel import way_around
 from .overrides import override_of, unguarded
-
-if TYPE_CHECKING:
-    from .keeper import MarketKeeper
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -44,13 +45,36 @@ REMEMBERED = 10_000
 _NOT_TRADABLE = frozenset({"status", "delisting"})
 
 
+class Keeper(Protocol):
+    """What the guard needs of the keeper of its exchange."""
+
+    exchange: Any
+    venue: Venue
+    stream: ContractInfoStream | None
+    held: HeldPositions
+
+    def in_step(self) -> MarketTable:
+        """The table behind the exchange's markets."""
+        ...
+
+    def ask_again(self, delay: float) -> None:
+        """Compare with REST once more, after `delay` (s)."""
+        ...
+
+    def report(self, error: BaseException) -> None:
+        """Log an error, and give it to the stream's error callbacks."""
+        ...
+
+
 class OrderGuard:
     """Judges the orders of one exchange. All methods may be called from any thread.
 
     :param keeper: of the exchange
+    :param limit: how many verdicts a backlog keeps
+    :param failed: called with each exception that a callback raises
     """
 
-    def __init__(self, keeper: MarketKeeper) -> None:
+    def __init__(self, keeper: Keeper, limit: int, failed: Callable[[BaseException], None]) -> None:
         self._keeper = keeper
         self._orders = keeper.venue.orders
         self._read: tuple[Any, GuardSettings] = (None, GuardSettings.named(None))
@@ -66,8 +90,8 @@ class OrderGuard:
         self.refusals = Channel(
             "refusals",
             key=lambda verdict: verdict["facts"]["id"],
-            limit=keeper.updates.limit,
-            failed=keeper._callback_failed,
+            limit=limit,
+            failed=failed,
             make=lambda verdict: {**verdict, "reasons": [*verdict["reasons"]], "facts": {**verdict["facts"]}},
         )
 

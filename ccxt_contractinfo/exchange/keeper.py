@@ -88,7 +88,7 @@ class MarketKeeper:
         self.held = HeldPositions(
             self.locked_table, self.contract, lambda: exchange.milliseconds(), self._callback_failed
         )
-        self.guard = OrderGuard(self)
+        self.guard = OrderGuard(self, self.updates.limit, self._callback_failed)
         self.table = MarketTable(self.venue, exchange.milliseconds())
         self._share(self.table)
         self._creation = threading.RLock()  # of the stream

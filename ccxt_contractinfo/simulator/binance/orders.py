@@ -7,7 +7,7 @@ cancelled; no price fills or triggers them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from . import statements
 from .account import ZERO, Account, largest_notional, mark_price, notional, number
 from .api_error import ApiError
 from .contract import Contract
+from .open_order import OpenOrder
 from .times import NEVER
 
 CLOSING_WINDOW = 30 * 60 * 1000
@@ -26,17 +27,6 @@ _ONLY_REDUCING = "Futures Trading Quantitative Rules violated, only reduceOnly o
 _CLOSED = frozenset({"CLOSE", "DELIVERED"})
 _TYPES = frozenset({"LIMIT", "MARKET"})
 _CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
-
-
-@dataclass(frozen=True)
-class OpenOrder:
-    """An order that is open. `params` are those of its request, with what edits have changed."""
-
-    number: int
-    contract: Contract
-    params: Mapping[str, str]
-    is_conditional: bool
-    time: int
 
 
 class Orders:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from .account import ZERO, Account, Holding, largest_notional, margin_asset, mark_price, notional
 from .contract import Contract
-
-if TYPE_CHECKING:
-    from .orders import OpenOrder
+from .open_order import OpenOrder
 
 Row = dict[str, object]
 
