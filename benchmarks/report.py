@@ -43,6 +43,7 @@ def markdown(results: Results) -> str:
         "asyncio_push": _asyncio_push,
         "loop_held": _loop_held,
         "hub": _hub,
+        "orders": _orders,
     }
     for name, section in sections.items():
         if name in results:
@@ -185,6 +186,17 @@ def _start(found: Results) -> str:
 once, Binance within 3 s. The extra `socks` is hidden, which websocket-client would import.
 
 {_table(["what", "ms"], rows)}"""
+
+
+def _orders(found: Results) -> str:
+    rows = [
+        [kind, _spread(took), _number(found["adds"][kind]["median"]) if kind in found["adds"] else "–"]
+        for kind, took in found["took"].items()
+    ]
+    return f"""An order from ccxt's arguments to the signed request, in µs; {found["orders"]} of each kind in turns,
+without the network. The order guard is the setting `guard`.
+
+{_table(["order", "takes", "more than ccxt's own"], rows)}"""
 
 
 def _profile(found: Results) -> str:
@@ -424,6 +436,9 @@ def _found_aims(results: Results) -> Iterable[tuple[str, str, bool]]:
             ratio = memory[-1] / memory[1]
             yield f"memory is flat ({kind}): within 2 % {aim}", f"{ratio:.3f} times", ratio <= 1.02
     yield from _found_of_loops(_dig(results, "loop_held", "events") or {})
+    for kind, adds in (_dig(results, "orders", "adds") or {}).items():
+        aim = f"the order guard adds less than 30 µs to an order: {kind}"
+        yield aim, f"{adds['median']:.1f} µs", adds["median"] < 30
 
 
 def _found_of_throughput(subjects: Results) -> Iterable[tuple[str, str, bool]]:

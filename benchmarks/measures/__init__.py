@@ -12,4 +12,5 @@ NAMES = (
     "asyncio_push",
     "loop_held",
     "hub",
+    "orders",
 )
