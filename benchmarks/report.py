@@ -193,8 +193,8 @@ def _orders(found: Results) -> str:
         [kind, _spread(took), _number(found["adds"][kind]["median"]) if kind in found["adds"] else "–"]
         for kind, took in found["took"].items()
     ]
-    return f"""An order from ccxt's arguments to the signed request, in µs; {found["orders"]} of each kind in turns,
-without the network. The order guard is the setting `guard`.
+    return f"""An order from ccxt's arguments to the signed request, in µs of CPU, without the network. Each run makes
+{found["orders"]} of each kind in turns, and its quickest batch counts. The order guard is the setting `guard`.
 
 {_table(["order", "takes", "more than ccxt's own"], rows)}"""
 

@@ -357,12 +357,13 @@ class AsyncContractInfoMixin(ContractInfoFace):
 
         :raises OrderRefused: if it is refused
         """
-        if guard := self._leverage_guard(symbol):
+        guard = self._order_guard()
+        if guard is not None and symbol is not None:
             await self.load_markets()
             guard.check_leverage(symbol, leverage, params)
         answer = await super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
-        if guard := self._order_guard():
-            guard.leverage_set(symbol, leverage)
+        if (keeper := self._own_keeper()) is not None:
+            keeper.guard.leverage_set(symbol, leverage)
         return answer
 
     def sign_params(self, params: dict[str, Any] = {}) -> Any:

@@ -14,7 +14,7 @@ import ccxt
 from ..delivery.subscription import Subscription
 from ..guard.verdict import VerdictDict
 from ..settings import guard_options
-from .funnel import cancels_first
+from .funnel import cancels_first, way_around
 from .guarding import PARAMETER, OrderGuard
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ class GuardedFace:
         :raises OrderRefused: if it is refused
         """
         request = super().create_order_request(symbol, type, side, amount, price, without_own(params))  # type: ignore[misc]
-        return self._judged(request, symbol, params)
+        guard = self._order_guard()
+        if guard is not None:
+            guard.check_order(request, symbol, params)
+        return request
 
     def edit_contract_order_request(
         self, id: Any, symbol: Any, type: Any, side: Any, amount: Any, price: Any = None, params: dict[str, Any] = {}
@@ -112,7 +115,10 @@ class GuardedFace:
         """
         sent = without_own(params)
         request = super().edit_contract_order_request(id, symbol, type, side, amount, price, sent)  # type: ignore[misc]
-        return self._judged({**sent, **request}, symbol, params, request)
+        guard = self._order_guard()
+        if guard is not None:
+            guard.check_order({**sent, **request}, symbol, params)
+        return request
 
     def sign(self, path: Any, api: Any = "public", method: Any = "GET", params: Any = {}, *others: Any) -> Any:
         """As in ccxt, but what only the guard reads is not sent; and if the guard is on, no order is sent by a class
@@ -120,8 +126,8 @@ class GuardedFace:
 
         :raises ccxt.NotSupported: for an order of such a class
         """
-        keeper = self._own_keeper()
-        if keeper is not None:
+        kind: Any = type(self)
+        if way_around(kind) is not None and (keeper := self._own_keeper()) is not None:
             keeper.guard.check_way(path, api, method, params)
         return super().sign(path, api, method, without_own(params), *others)  # type: ignore[misc]
 
@@ -140,12 +146,6 @@ class GuardedFace:
         if keeper is not None and keeper.guard.is_on:
             keeper.guard.note_order(made)
         return made
-
-    def _judged(self, request: Any, symbol: Any, params: Any, sent: Any = None) -> Any:
-        guard = self._order_guard()
-        if guard is not None and _judge.get() is not guard:
-            guard.check_order(request, symbol, params)
-        return request if sent is None else sent
 
     @contextlib.contextmanager
     def _judged_before(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
@@ -168,7 +168,7 @@ class GuardedFace:
         :param leverage: that is going to be set before the order is sent; None: none is
         """
         guard = self._order_guard()
-        if guard is not None and _judge.get() is not guard:
+        if guard is not None:
             build = super().create_order_request  # type: ignore[misc]
             guard.check_order(build(symbol, type, side, amount, price, without_own(params)), symbol, params, leverage)
         with self._not_judged():
@@ -177,26 +177,22 @@ class GuardedFace:
     @contextlib.contextmanager
     def _not_judged(self) -> Iterator[None]:
         """A context in which no order of this exchange is judged, on this thread or in this task."""
-        before = _judge.set(self._order_guard())
+        before = _judge.set(self._contract_info().guard)
         try:
             yield
         finally:
             _judge.reset(before)
 
-    def _leverage_guard(self, symbol: Any) -> OrderGuard | None:
-        """The guard if it is to judge a leverage here."""
-        guard = self._order_guard()
-        return None if symbol is None or _judge.get() is guard else guard
-
     def _order_guard(self) -> OrderGuard | None:
-        """The guard if it is on; settings that cannot be read count as on."""
+        """The guard if it is on, and nothing here is judged already; settings that cannot be read count as on."""
         keeper = self._own_keeper()
         if keeper is None:
             with contextlib.suppress(ccxt.BadRequest):
                 if guard_options(self) is None:
                     return None
             keeper = self._contract_info()
-        return keeper.guard if keeper.guard.is_on else None
+        guard = keeper.guard
+        return guard if guard.is_on and _judge.get() is not guard else None
 
     # See `ContractInfoFace` and the faces
 

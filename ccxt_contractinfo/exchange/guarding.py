@@ -6,8 +6,7 @@ import contextlib
 import inspect
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import ccxt
@@ -20,7 +19,7 @@ from ..delivery.channel import Channel
 from ..errors import ContractNotTradable, OrderRefused
 from ..guard.settings import EVERYTHING, GuardSettings
 from ..guard.texts import misspelt, order_in_words, why
-from ..guard.verdict import Verdict, VerdictDict, judge, judge_leverage
+from ..guard.verdict import Limits, Verdict, VerdictDict, judge, judge_leverage
 from ..markets.table import MarketTable
 from ..positions.held import HeldPositions
 from ..settings import guard_options
@@ -84,6 +83,8 @@ class OrderGuard:
         """The symbols and ids of orders that close."""
         self._leverages: dict[str, float] = {}
         """The leverage of contracts, by id, as it was set through this exchange."""
+        self._limits: dict[str, tuple[Any, Limits | None]] = {}
+        """What tiers allow, by the contract's id, with these tiers."""
         self._told_unknown: set[tuple[str, str]] = set()
         self._asked = -FOREVER
         """When (s by `clock.now`) REST was asked, or will be, because the venue has refused an order."""
@@ -100,8 +101,11 @@ class OrderGuard:
     @property
     def settings(self) -> GuardSettings:
         """The settings as they are now. Raises ccxt.BadRequest."""
-        options = guard_options(self._keeper.exchange)
         read, settings = self._read
+        all_options = self._keeper.exchange.options.get("contractInfo")
+        if type(all_options) is dict and all_options.get("guard") == read:
+            return settings  # the usual way, for each order
+        options = guard_options(self._keeper.exchange)
         if options != read:
             settings = GuardSettings.named(options)
             self._read = (None if options is None else dict(options), settings)
@@ -154,20 +158,28 @@ class OrderGuard:
             return
         order = self._orders.read(request, market_sub_type(market))
         if order.opens is False or (order.opens is None and self._closes_by_id(request, market["symbol"])):
-            self._counts.count("checked")
+            self._counts.count_checked()
             return
         settings = self.settings
-        with self._unharmed(market):
+        try:
             self._conclude(self._verdict(self._newest(market), order, settings, leverage), params)
+        except OrderRefused:
+            raise
+        except Exception as error:
+            self._not_judged(market, error)
 
     def check_leverage(self, symbol: Any, leverage: Any, params: Any) -> None:
         """Judge a leverage before it is set. Raises as `check_order` does."""
         market, settings = self._keeper.exchange.market(symbol), self.settings
         if settings.modes["leverage"] == "off" or not is_contract(market):
             return
-        with self._unharmed(market):
-            tiers = self._newest(market).get("leverageTiers")
-            self._conclude(judge_leverage(market, tiers, float(leverage), settings, self._now()), params)
+        try:
+            limits = self._limits_of(self._newest(market))
+            self._conclude(judge_leverage(market, limits, float(leverage), settings, self._now), params)
+        except OrderRefused:
+            raise
+        except Exception as error:
+            self._not_judged(market, error)
 
     def leverage_set(self, symbol: Any, leverage: Any) -> None:
         """Note that the venue has taken this leverage."""
@@ -184,14 +196,19 @@ class OrderGuard:
         return self._verdict(market, order, settings, leverage).as_dict()
 
     def _verdict(self, market: Market, order: Order, settings: GuardSettings, leverage: Any = None) -> Verdict:
-        tiers = market.get("leverageTiers")
-        if order.price is None and tiers and settings.price is not None and settings.modes["tiers"] != "off":
+        limits = self._limits_of(market)
+        if (
+            order.price is None
+            and limits is not None
+            and settings.price is not None
+            and settings.modes["tiers"] != "off"
+        ):
             order = order._replace(price=self._price(settings, market["symbol"]))
         stream = self._keeper.stream
         is_fresh = stream is not None and stream.is_fresh(settings.max_age)
         held_at = self._leverages.get(market["id"]) if leverage is None else float(leverage)
         words = self._keeper.venue.words
-        verdict = judge(market, tiers, is_fresh, order, settings, self._now(), words, held_at)
+        verdict = judge(market, limits, is_fresh, order, settings, self._now, words, held_at)
         if verdict.findings and order.opens is None and settings.positions is not None:
             return self._by_positions(verdict, market, order, settings.positions)
         return verdict
@@ -204,10 +221,10 @@ class OrderGuard:
         except Exception as error:  # it may be an exit, and an exit is never refused
             self._keeper.report(error)
             unknown = ["nothing says whether it closes, since the positions could not be had"]
-            return replace(verdict, findings=(), facts={**verdict.facts, "unknown": unknown}, until=None)
+            return verdict._replace(findings=(), unknown=unknown, ahead=())
         if closes:
-            return replace(verdict, opens=False, findings=(), until=None)
-        return replace(verdict, opens=True)
+            return verdict._replace(opens=False, findings=(), ahead=())
+        return verdict._replace(opens=True)
 
     def _price(self, settings: GuardSettings, symbol: str) -> float | None:
         assert settings.price is not None
@@ -219,19 +236,22 @@ class OrderGuard:
             return None
 
     def _conclude(self, verdict: Verdict, params: Any) -> None:
-        facts = verdict.facts
-        if not verdict.findings:
-            self._counts.count("checked", *verdict.reasons, reasons=verdict.reasons)
-            for text in facts["unknown"]:
-                self._tell_unknown(facts["id"], text)
+        if not verdict.findings and not verdict.unknown:
+            self._counts.count_checked()
             return
+        if not verdict.findings:
+            self._counts.count("checked", "unknown", reasons=["unknown"])
+            for text in verdict.unknown:
+                self._tell_unknown(verdict.market["id"], text)
+            return
+        facts = verdict.facts
         params = params if isinstance(params, Mapping) else {}
         what = order_in_words(facts, params.get("clientOrderId"))
         reason = override_of(self, facts["id"])
         if params.get(PARAMETER) is False:
             reason = f"its parameter {PARAMETER} is False"
         if reason is not None:
-            self._counts.count("checked")
+            self._counts.count_checked()
             logger.warning("contractInfo: an order goes by the guard: %s: %s; although %s", what, reason, why(verdict))
             return
         outcome = "refused" if verdict.refuses else "logged"
@@ -253,17 +273,19 @@ class OrderGuard:
         self._told_unknown.add((id, text))
         logger.log(level, "contractInfo: an order in %s is not judged wholly, and is sent: %s", id, text)
 
-    @contextlib.contextmanager
-    def _unharmed(self, market: Market) -> Iterator[None]:
-        """A context in which an error of the guard's own lets the order go by: it could not be judged."""
-        try:
-            yield
-        except OrderRefused:
-            raise
-        except Exception as error:
-            self._counts.count("checked", "unknown", reasons=["unknown"])
-            logger.exception("contractInfo: an order in %s could not be judged", market["id"])
-            self._keeper.report(error)
+    def _not_judged(self, market: Market, error: Exception) -> None:
+        """An error of the guard's own lets an order go by: it could not be judged."""
+        self._counts.count("checked", "unknown", reasons=["unknown"])
+        logger.error("contractInfo: an order in %s could not be judged", market["id"], exc_info=error)
+        self._keeper.report(error)
+
+    def _limits_of(self, market: Market) -> Limits | None:
+        """What a contract's leverage tiers allow. Their list is replaced when they change, and never changed."""
+        tiers = market.get("leverageTiers")
+        found = self._limits.get(market["id"])
+        if found is None or found[0] is not tiers:
+            found = self._limits[market["id"]] = (tiers, Limits.of(tiers))
+        return found[1]
 
     def _newest(self, market: Market) -> Market:
         """The contract as it is known now, even if the user has just put other markets in place."""
@@ -299,7 +321,9 @@ class OrderGuard:
 
     def _closes_by_id(self, request: Mapping[str, Any], symbol: str) -> bool:
         """Whether a request edits an order that is known to close."""
-        return any((symbol, str(request[name])) in self._closing for name in self._orders.ids if name in request)
+        return bool(self._closing) and any(
+            (symbol, str(request[name])) in self._closing for name in self._orders.ids if name in request
+        )
 
     def would_open(self, orders: Iterable[Mapping[str, Any]]) -> list[Any]:
         """Those of these orders, in ccxt's structure, that do not only close."""
@@ -330,8 +354,7 @@ class OrderGuard:
         """
         if not self._orders.is_sent_by(path, api, method) or not isinstance(params, Mapping):
             return
-        kind: Any = type(self._keeper.exchange)
-        if not self.is_on or way_around(kind) is None:
+        if not self.is_on:
             return
         if self._orders.read(params, "linear").opens is not False and "refuse" in self.settings.modes.values():
             self._check_class()

@@ -282,12 +282,13 @@ class ContractInfoMixin(ContractInfoFace):
 
         :raises OrderRefused: if it is refused
         """
-        if guard := self._leverage_guard(symbol):
+        guard = self._order_guard()
+        if guard is not None and symbol is not None:
             self.load_markets()
             guard.check_leverage(symbol, leverage, params)
         answer = super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
-        if guard := self._order_guard():
-            guard.leverage_set(symbol, leverage)
+        if (keeper := self._own_keeper()) is not None:
+            keeper.guard.leverage_set(symbol, leverage)
         return answer
 
     def on_orders_to_cancel(self, callback: OrdersCallback, symbols: Symbols = None) -> Subscription:

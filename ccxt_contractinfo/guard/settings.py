@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 import ccxt
@@ -60,10 +60,14 @@ class GuardSettings:
         for name in ("positions", "price"):
             if (value := getattr(self, name)) is not None:
                 check_callback(value, f"guard's {name}", instead=_INSTEAD)
-        object.__setattr__(self, "modes", {check: getattr(self, check) or self.mode for check in CHECKS})
+        modes = {check: getattr(self, check) or self.mode for check in CHECKS}
+        object.__setattr__(self, "modes", modes)
+        object.__setattr__(self, "is_on", any(mode != "off" for mode in modes.values()))
 
-    modes: Mapping[Check, Mode] = None  # type: ignore[assignment]
-    """The mode of each check; not a setting."""
+    modes: Mapping[Check, Mode] = field(init=False, repr=False, compare=False)
+    """The mode of each check."""
+    is_on: bool = field(init=False, repr=False, compare=False)
+    """Whether any check is to be made."""
 
     @classmethod
     def named(cls, options: Any) -> GuardSettings:
@@ -83,13 +87,8 @@ class GuardSettings:
             raise ccxt.BadRequest(f"contractInfo: guard has no settings {unknown}; there are {', '.join(_NAMES)}")
         return cls(**options)
 
-    @property
-    def is_on(self) -> bool:
-        """Whether any check is to be made."""
-        return any(mode != "off" for mode in self.modes.values())
 
-
-_NAMES = tuple(field.name for field in fields(GuardSettings) if field.name != "modes")
+_NAMES = tuple(each.name for each in fields(GuardSettings) if each.init)
 OFF = GuardSettings()
 EVERYTHING = GuardSettings(mode="refuse")
 """What is judged where a verdict is asked for and the guard is off."""

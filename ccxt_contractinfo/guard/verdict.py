@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict
 
-from ..contracts.changes import Market, is_gone, market_sub_type
+from ..contracts.changes import Market, is_gone
 from ..contracts.words import Words
-from ..venues.orders import Order, Unit
+from ..venues.orders import Order
 from .settings import Check, GuardSettings, Mode
 
 Reason = Literal[
@@ -33,6 +32,8 @@ _BY_KIND: dict[str, Reason] = {
     "delisted": "gone",
 }
 """The reason that a status gives, by the kind of change to it. Another status that is not trading is `not_trading`."""
+
+_NO_TIERS = "its leverage tiers are not known"
 
 _HAIR = 1 + 1e-9
 """Numbers that differ by no more are equal: they have gone through floats."""
@@ -60,21 +61,53 @@ class Finding(NamedTuple):
     check: Check
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the guard says of an order. `findings` are against it; if there are none, ``facts['unknown']`` says what
-    could not be judged."""
+class Limits(NamedTuple):
+    """What a contract's leverage tiers allow."""
+
+    max_leverage: float
+    largest: float
+    """The largest notional."""
+    caps: tuple[tuple[float, float], ...]
+    """The maximum leverage and the largest notional of each tier."""
+
+    @classmethod
+    def of(cls, tiers: Sequence[Mapping[str, Any]] | None) -> Limits | None:
+        """What ccxt's LeverageTier list allows; None if the tiers are not known."""
+        if not tiers:
+            return None
+        caps = tuple((float(tier["maxLeverage"]), float(tier["maxNotional"])) for tier in tiers)
+        return cls(max(leverage for leverage, _ in caps), max(cap for _, cap in caps), caps)
+
+    def max_notional(self, leverage: float | None) -> float:
+        """The largest notional at a leverage; at an unknown one, that of all tiers; at one beyond them, that of the
+        highest."""
+        if leverage is None:
+            return self.largest
+        used = min(leverage, self.max_leverage)
+        return max(cap for highest, cap in self.caps if highest >= used)
+
+
+class Verdict(NamedTuple):
+    """What the guard says of an order, or of a leverage that is to be set. `findings` are against it; if there are
+    none, `unknown` says what could not be judged. The others are what that is based on: see `judge`."""
 
     opens: bool | None
-    findings: tuple[Finding, ...]
-    facts: dict[str, Any]
-    until: int | None
+    findings: Sequence[Finding]
+    unknown: Sequence[str]
     modes: Mapping[Check, Mode]
+    market: Market
+    limits: Limits | None
+    leverage: float | None
+    now: Callable[[], int]
+    order: Order | None = None
+    is_fresh: bool | None = None
+    ahead: Sequence[int] = ()
+    """The times (ms) from which there will be something against it."""
 
     @property
     def reasons(self) -> list[Reason]:
         """The reasons, as users get them."""
-        return [finding.reason for finding in self.findings] or (["unknown"] if self.facts["unknown"] else [])
+        return [finding.reason for finding in self.findings] or (["unknown"] if self.unknown else [])
 
     @property
     def checks(self) -> set[Check]:
@@ -86,97 +119,112 @@ class Verdict:
         """Whether one of them is to refuse, and not only to log."""
         return any(self.modes[finding.check] == "refuse" for finding in self.findings)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What it is based on, as users get it."""
+        market, limits, order = self.market, self.limits, self.order
+        facts = {
+            "symbol": market["symbol"],
+            "id": market["id"],
+            "status": market.get("status"),
+            "delisting": market.get("delisting"),
+            "expiry": market.get("expiry"),
+            "leverage": self.leverage,
+            "maxLeverage": None if limits is None else limits.max_leverage,
+            "time": self.now(),
+            "unknown": [*self.unknown],
+        }
+        if order is not None:
+            facts |= {
+                "fresh": self.is_fresh,
+                "side": order.side,
+                "amount": order.amount,
+                "unit": order.unit,
+                "price": order.price,
+                "notional": notional(order, market),
+                "maxNotional": None if limits is None else limits.max_notional(self.leverage),
+            }
+        return facts
+
+    @property
+    def until(self) -> int | None:
+        """When it changes by the dates that are known (ms)."""
+        if not self.findings:
+            return min(self.ahead, default=None)
+        created = self.market.get("created")
+        is_ahead = created is not None and created > self.now()
+        return created if is_ahead and all(finding.reason == "not_started" for finding in self.findings) else None
+
     def as_dict(self) -> VerdictDict:
         """The verdict as users get it."""
         return {
             "allowed": not self.findings,
             "opens": self.opens,
             "reasons": self.reasons,
-            "facts": dict(self.facts),
+            "facts": self.facts,
             "until": self.until,
         }
 
 
 def judge(
     market: Market,
-    tiers: Iterable[Mapping[str, Any]] | None,
+    limits: Limits | None,
     is_fresh: bool,
     order: Order,
     settings: GuardSettings,
-    now: int,
+    now: Callable[[], int],
     words: Words,
     leverage: float | None = None,
 ) -> Verdict:
     """Judge an order.
 
     :param market: the contract, as an exchange with contract info holds it
-    :param tiers: its leverage tiers in ccxt's structure; None: not known
+    :param limits: what its leverage tiers allow; None: they are not known
     :param is_fresh: whether the market may be trusted now
     :param order: what the built request says
-    :param now: the venue's time, ms
+    :param now: gives the venue's time, ms; asked only if something depends on it
     :param words: of the venue
     :param leverage: at which the contract is traded, if that is known
     """
     modes = settings.modes
-    facts = {
-        "symbol": market["symbol"],
-        "id": market["id"],
-        "status": market.get("status"),
-        "delisting": market.get("delisting"),
-        "expiry": market.get("expiry"),
-        "fresh": is_fresh,
-        "side": order.side,
-        "amount": order.amount,
-        "unit": order.unit,
-        "price": order.price,
-        "time": now,
-        "unknown": [],
-    }
-    if order.opens is False:
-        return Verdict(False, (), facts, None, modes)
     findings: list[Finding] = []
     unknown: list[str] = []
     ahead: list[int] = []
-    if modes["status"] != "off" and (reason := _status_reason(market, words, unknown)):
-        findings.append(Finding(reason, "status"))
-    delisting, end = market.get("delisting"), market.get("delisting") or market.get("expiry")
-    if modes["delisting"] != "off" and delisting is not None:
-        within = settings.delisting_within
-        begins = now if within is None else delisting - int(within * 1000)
-        _compare(Finding("delisting", "delisting"), begins, now, findings, ahead)
-    if modes["closing"] != "off" and end is not None:
-        _compare(Finding("closing", "closing"), end - int(settings.closing_window * 1000), now, findings, ahead)
-    if modes["tiers"] != "off" or modes["leverage"] != "off":
-        _judge_size(market, tiers, order, leverage, modes, findings, unknown, facts)
-    if modes["stale"] != "off" and not is_fresh:
-        findings.append(Finding("stale", "stale"))
-    if not findings:
-        facts["unknown"] = unknown
-    return Verdict(order.opens, tuple(findings), facts, _until(market, findings, ahead, now), modes)
+    if order.opens is not False:
+        if modes["status"] != "off" and market["status"] != words.trading:
+            _judge_status(market, words, findings, unknown)
+        if (end := market["delisting"] or market["expiry"]) is not None:
+            _judge_end(market["delisting"], end, settings, now(), findings, ahead)
+        if modes["tiers"] != "off" or modes["leverage"] != "off":
+            _judge_size(market, limits, order, leverage, modes, findings, unknown)
+        if modes["stale"] != "off" and not is_fresh:
+            findings.append(Finding("stale", "stale"))
+    told = () if findings else unknown
+    return Verdict(order.opens, findings, told, modes, market, limits, leverage, now, order, is_fresh, ahead)
 
 
 def judge_leverage(
-    market: Market, tiers: Iterable[Mapping[str, Any]] | None, leverage: float, settings: GuardSettings, now: int
+    market: Market, limits: Limits | None, leverage: float, settings: GuardSettings, now: Callable[[], int]
 ) -> Verdict:
     """Judge a leverage that is to be set. The parameters are as in `judge`."""
-    unknown: list[str] = []
-    facts = {"symbol": market["symbol"], "id": market["id"], "leverage": leverage, "time": now, "unknown": unknown}
     findings: list[Finding] = []
+    unknown: list[str] = []
     if settings.modes["leverage"] != "off":
-        if (highest := _highest_leverage(tiers, facts)) is None:
-            unknown.append("its leverage tiers are not known")
-        elif leverage > highest:
+        if limits is None:
+            unknown.append(_NO_TIERS)
+        elif leverage > limits.max_leverage:
             findings.append(Finding("leverage", "leverage"))
-    return Verdict(None, tuple(findings), facts, None, settings.modes)
+    return Verdict(None, findings, unknown, settings.modes, market, limits, leverage, now)
 
 
-def notional(amount: float, unit: Unit, price: float | None, market: Market) -> float | None:
-    """What an amount is worth in the currency of the contract's leverage tiers: the quote currency of a linear
-    contract, the base coin of an inverse one. None if that takes a price, and there is none."""
-    is_inverse = market_sub_type(market) == "inverse"
-    size = float(market.get("contractSize") or 1)
+def notional(order: Order, market: Market) -> float | None:
+    """What an order is worth in the currency of the contract's leverage tiers: the quote currency of a linear contract,
+    the base coin of an inverse one. None if its amount is not known, or a price is needed, and there is none."""
+    amount, unit, price, is_inverse = order.amount, order.unit, order.price, bool(market.get("inverse"))
+    if amount is None:
+        return None
     if unit == "contracts":  # a contract is of so much of the base currency, or, if it is inverse, of the quote one
-        amount, unit = amount * size, "quote" if is_inverse else "base"
+        amount, unit = amount * float(market.get("contractSize") or 1), "quote" if is_inverse else "base"
     if unit == ("base" if is_inverse else "quote"):
         return amount
     if not price:
@@ -184,18 +232,28 @@ def notional(amount: float, unit: Unit, price: float | None, market: Market) -> 
     return amount / price if is_inverse else amount * price
 
 
-def _status_reason(market: Market, words: Words, unknown: list[str]) -> Reason | None:
-    status = market.get("status")
-    if status == words.trading:
-        return None
-    if status == words.pending:
-        return "not_started"
+def _judge_status(market: Market, words: Words, findings: list[Finding], unknown: list[str]) -> None:
+    status = market["status"]
+    if status is None and not is_gone(market):
+        unknown.append("its status is not known")
+        return
+    reason: Reason = "gone"
     if status is not None:
-        return _BY_KIND.get(words.kinds.get(status, ""), "not_trading")
-    if is_gone(market):
-        return "gone"
-    unknown.append("its status is not known")
-    return None
+        kind = words.kinds.get(status, "")
+        reason = "not_started" if status == words.pending else _BY_KIND.get(kind, "not_trading")
+    findings.append(Finding(reason, "status"))
+
+
+def _judge_end(
+    delisting: int | None, end: int, settings: GuardSettings, now: int, findings: list[Finding], ahead: list[int]
+) -> None:
+    """Judge by the time (ms) of a delisting, or of another end."""
+    modes, within = settings.modes, settings.delisting_within
+    if modes["delisting"] != "off" and delisting is not None:
+        begins = now if within is None else delisting - int(within * 1000)
+        _compare(Finding("delisting", "delisting"), begins, now, findings, ahead)
+    if modes["closing"] != "off":
+        _compare(Finding("closing", "closing"), end - int(settings.closing_window * 1000), now, findings, ahead)
 
 
 def _compare(finding: Finding, begins: int, now: int, findings: list[Finding], ahead: list[int]) -> None:
@@ -208,45 +266,21 @@ def _compare(finding: Finding, begins: int, now: int, findings: list[Finding], a
 
 def _judge_size(
     market: Market,
-    tiers: Iterable[Mapping[str, Any]] | None,
+    limits: Limits | None,
     order: Order,
     leverage: float | None,
     modes: Mapping[Check, Mode],
     findings: list[Finding],
     unknown: list[str],
-    facts: dict[str, Any],
 ) -> None:
-    tiers = None if tiers is None else tuple(tiers)
-    highest = _highest_leverage(tiers, facts)
-    if leverage is not None:
-        facts["leverage"] = leverage
-        if modes["leverage"] != "off" and highest is not None and leverage > highest:
-            findings.append(Finding("leverage", "leverage"))
-            return
-    if modes["tiers"] == "off":
-        return
-    if not tiers or highest is None:
-        unknown.append("its leverage tiers are not known")
-        return
-    size = None if order.amount is None else notional(order.amount, order.unit, order.price, market)
-    used = 0 if leverage is None else min(leverage, highest)
-    cap = max(float(tier["maxNotional"]) for tier in tiers if float(tier["maxLeverage"]) >= used)
-    facts.update(notional=size, maxNotional=cap)
-    if size is None:
-        unknown.append("its notional is not known" if order.amount is None else "no price is known for its notional")
-    elif size > cap * _HAIR:
-        findings.append(Finding("beyond_tier", "tiers"))
-
-
-def _highest_leverage(tiers: Iterable[Mapping[str, Any]] | None, facts: dict[str, Any]) -> float | None:
-    highest = None if tiers is None else max((float(tier["maxLeverage"]) for tier in tiers), default=None)
-    facts["maxLeverage"] = highest
-    return highest
-
-
-def _until(market: Market, findings: list[Finding], ahead: list[int], now: int) -> int | None:
-    if not findings:
-        return min(ahead, default=None)
-    created = market.get("created")
-    is_ahead = created is not None and created > now
-    return created if is_ahead and all(finding.reason == "not_started" for finding in findings) else None
+    if limits is None:
+        if modes["tiers"] != "off":
+            unknown.append(_NO_TIERS)
+    elif leverage is not None and modes["leverage"] != "off" and leverage > limits.max_leverage:
+        findings.append(Finding("leverage", "leverage"))
+    elif modes["tiers"] != "off":
+        size = notional(order, market)
+        if size is None:
+            unknown.append("its amount is not known" if order.amount is None else "no price is known for its notional")
+        elif size > limits.max_notional(leverage) * _HAIR:
+            findings.append(Finding("beyond_tier", "tiers"))

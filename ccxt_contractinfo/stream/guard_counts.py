@@ -25,6 +25,11 @@ class GuardCounts:
         """Begin again in the child of a fork."""
         self._lock = threading.RLock()  # a signal handler may take it on the same thread
 
+    def count_checked(self) -> None:
+        """Count an order that has nothing against it."""
+        with self._lock:
+            self._counts["checked"] += 1
+
     def count(self, *names: str, reasons: Iterable[str] = ()) -> None:
         """Count an order under these `COUNTS`, and its reasons."""
         with self._lock:

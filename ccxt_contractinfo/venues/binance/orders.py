@@ -12,12 +12,15 @@ from math import isfinite
 from typing import Any
 
 from ...contracts.events import SubType
-from ..orders import Order, Orders
+from ..orders import Order, Orders, Side
 
-_CLOSING = frozenset({("sell", "LONG"), ("buy", "SHORT")})
-"""The side of an order and the position side, in hedge mode."""
-
-_OPENING = frozenset({("buy", "LONG"), ("sell", "SHORT")})
+_BY_POSITION_SIDE = {
+    ("sell", "LONG"): False,
+    ("buy", "SHORT"): False,
+    ("buy", "LONG"): True,
+    ("sell", "SHORT"): True,
+}
+"""Whether an order of this side opens, by the position side, in hedge mode."""
 
 _PATHS = frozenset(
     {"order", "batchOrders", "algoOrder", "um/order", "um/algo/order", "um/conditional/order"}
@@ -29,16 +32,20 @@ _PRICES = ("price", "triggerPrice", "stopPrice")
 
 def read(request: Mapping[str, Any], sub_type: SubType) -> Order:
     """What a built request says of its order: see `Orders.read`."""
-    side = "sell" if str(request.get("side")).lower() == "sell" else "buy"
-    kind = (side, str(request.get("positionSide")).upper())
-    opens: bool | None = None
-    if kind in _CLOSING or _is_true(request.get("reduceOnly")) or _is_true(request.get("closePosition")):
+    side: Side = "sell" if str(request.get("side")).upper() == "SELL" else "buy"
+    opens = None
+    if "positionSide" in request:
+        opens = _BY_POSITION_SIDE.get((side, str(request["positionSide"]).upper()))
+    if ("reduceOnly" in request and _is_true(request["reduceOnly"])) or (
+        "closePosition" in request and _is_true(request["closePosition"])
+    ):
         opens = False
-    elif kind in _OPENING:
-        opens = True
-    price = next((found for name in _PRICES if (found := _number(request.get(name)))), None)
-    unit = "contracts" if sub_type == "inverse" else "base"
-    return Order(side, opens, _number(request.get("quantity")), unit, price)  # type: ignore[arg-type]
+    price = None
+    for name in _PRICES:
+        if name in request and (price := _number(request[name])):
+            break
+    amount = _number(request.get("quantity"))
+    return Order(side, opens, amount, "contracts" if sub_type == "inverse" else "base", price or None)
 
 
 def is_sent_by(path: Any, api: Any, method: Any) -> bool:
