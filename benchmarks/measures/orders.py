@@ -41,6 +41,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "orders": bench.size(ORDERS, 100),
         "took": {kind: summary([run[kind] for run in runs]) for kind in KINDS},
         "adds": {kind: summary([run[kind] - run[PLAIN] for run in runs]) for kind in KINDS[1:]},
+        "guard": {kind: summary([run[kind] - run[OFF] for run in runs]) for kind in KINDS[2:]},
     }
 
 

@@ -337,7 +337,7 @@ class OrderGuard:
         """If the venue has refused an order because of the contract's status or tiers, compare with REST at once, but
         not again and again. Never raises."""
         answers = answer if isinstance(answer, list) else [answer]
-        codes = {each.get("code") for each in answers if isinstance(each, dict)}
+        codes = {each["code"] for each in answers if isinstance(each, dict) and isinstance(each.get("code"), int)}
         if codes.isdisjoint(self._orders.refusals) or not self.is_on:
             return
         now = clock.now()
