@@ -310,11 +310,12 @@ class OrderGuard:
 
     def note_order(self, order: Mapping[str, Any]) -> None:
         """Remember an order, in ccxt's structure, if it closes: an edit of it does not say so. Never raises."""
-        if order.get("reduceOnly") is not True and self._may_open(order):
-            return
-        for id in (order.get("id"), order.get("clientOrderId")):
-            if id is not None:
-                self._closing[order.get("symbol"), str(id)] = None
+        keys = [(order.get("symbol"), str(order[name])) for name in ("id", "clientOrderId") if order.get(name)]
+        if order.get("reduceOnly") is True or not self._may_open(order):
+            self._closing.update(dict.fromkeys(keys))
+        elif order.get("reduceOnly") is False:  # a client's id may be used again; an answer may lack the flag
+            for key in keys:
+                self._closing.pop(key, None)
         while len(self._closing) > REMEMBERED:
             with contextlib.suppress(KeyError):  # another thread was quicker
                 self._closing.popitem(last=False)
@@ -356,7 +357,9 @@ class OrderGuard:
             return
         if not self.is_on:
             return
-        if self._orders.read(params, "linear").opens is not False and "refuse" in self.settings.modes.values():
+        requests = self._orders.requests_in(params)
+        closes = all(self._orders.read(request, "linear").opens is False for request in requests)
+        if not closes and "refuse" in self.settings.modes.values():
             self._check_class()
 
 

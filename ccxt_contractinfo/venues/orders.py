@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -41,6 +41,9 @@ class Orders:
 
     is_sent_by: Callable[[Any, Any, Any], bool]
     """Whether a request with ccxt's `path`, `api` and `method` creates or edits orders in contracts."""
+
+    requests_in: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+    """The requests for single orders in what is sent: several of a batch."""
 
     refusals: frozenset[int]
     """The codes by which the venue refuses an order because of the contract's status or leverage tiers."""

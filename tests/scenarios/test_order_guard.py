@@ -323,6 +323,17 @@ def test_an_edit(bot: Bot) -> None:
     bot.refused(lambda: bot.exchange.edit_limit_order(opening, ETH, "buy", 2, 1_900), "not_trading")
 
 
+def test_a_clients_id_that_is_used_again(bots: Make, sim: BinanceSimulator) -> None:
+    """An order that opens under the id of one that closed does not count as one that closes."""
+    sim.open_position(ID, 10, leverage=10)
+    bot = bots(guard=dict(REFUSE))
+    closing = bot.order("sell", 1, 2_900, reduceOnly=True, clientOrderId="mine")
+    bot.exchange.cancel_order(closing["id"], ETH)
+    bot.order("buy", 1, 1_900, clientOrderId="mine")
+    bot.become("TRADING_HALT")
+    bot.refused(lambda: bot.edit("", "buy", 2, 1_900, clientOrderId="mine"), "not_trading")
+
+
 def test_positions_tell_an_exit(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
     """An order without a flag that a position covers is sent; a larger one, or one on the same side, is refused."""
     asked = []

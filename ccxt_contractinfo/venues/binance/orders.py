@@ -7,7 +7,7 @@ margin share, and the orders in their answers, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -55,6 +55,12 @@ def is_sent_by(path: Any, api: Any, method: Any) -> bool:
     return str(api if isinstance(api, str) else api[0]).startswith(("fapi", "dapi", "papi"))
 
 
+def requests_in(params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The requests for single orders in what is sent: see `Orders.requests_in`."""
+    batch = params.get("batchOrders")
+    return [each for each in batch if isinstance(each, Mapping)] if isinstance(batch, list) and batch else [params]
+
+
 def _is_true(value: Any) -> bool:
     """Whether a flag is sent as true: ccxt passes on a bool, or the text that Binance's documentation has."""
     return value is True or (isinstance(value, str) and value.lower() == "true")
@@ -74,6 +80,7 @@ ORDERS = Orders(
     flags=("reduceOnly", "closePosition", "positionSide", "hedged"),
     ids=("orderId", "origClientOrderId"),
     is_sent_by=is_sent_by,
+    requests_in=requests_in,
     refusals=frozenset(
         {
             -1122,  # invalid symbol status

@@ -71,3 +71,12 @@ def test_which_requests_send_orders() -> None:
         ("leverage", ["fapiPrivate"], "POST"),
     ):
         assert not ORDERS.is_sent_by(path, api, method)
+
+
+def test_the_orders_of_a_batch() -> None:
+    """A batch has several requests; anything else is one."""
+    assert [{"side": "BUY"}, {"side": "SELL"}] == ORDERS.requests_in(
+        {"batchOrders": [{"side": "BUY"}, {"side": "SELL"}]}
+    )
+    for params in ({"side": "BUY"}, {"batchOrders": []}, {"batchOrders": "[]"}):
+        assert [params] == ORDERS.requests_in(params)
