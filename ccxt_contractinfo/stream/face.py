@@ -125,6 +125,11 @@ class StreamFace:
     # For followers
 
     @property
+    def venue_time(self) -> int | None:
+        """The time at the venue (ms), if its messages have told it; of a replay, None."""
+        return None
+
+    @property
     def recorder(self) -> Recorder:
         """What writes to the journal, if there is one."""
         return self._recorder

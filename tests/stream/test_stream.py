@@ -401,7 +401,7 @@ def test_health_tells_ages_and_counts(sim: BinanceSimulator, make_stream: MakeSt
     stream = make_stream()
     names = (
         "state connected_since last_frame_age last_canary_age last_event_age last_resync_age events duplicates "
-        "malformed unknown_values reconnects callback_errors dropped_updates tiers_error"
+        "malformed unknown_values reconnects callback_errors dropped_updates guard tiers_error"
     )
     assert set(names.split()) == set(stream.health())
     assert (None, None, "idle") == tuple(stream.health()[n] for n in ("connected_since", "last_frame_age", "state"))
