@@ -38,10 +38,12 @@ def made(face: str, way: str, name: str, config: dict[str, Any]) -> Any:
 
 
 def error_of(action: Callable[[], Any]) -> ccxt.BaseError | None:
-    """The error that is raised, without its traceback, which would keep connections open; None if none is."""
+    """The error that is raised, without what would keep connections open: its traceback, and the error that it comes
+    from; None if none is."""
     try:
         action()
     except ccxt.BaseError as error:
+        error.__context__ = error.__cause__ = None
         return error.with_traceback(None)
     finally:
         gc.collect()
