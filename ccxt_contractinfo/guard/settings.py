@@ -17,6 +17,9 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 Check = Literal["status", "delisting", "closing", "tiers", "leverage", "stale"]
 CHECKS: tuple[Check, ...] = get_args(Check)
 
+LONGEST = 1e10
+"""s; 300 years, so that a time before a date is one that a computer knows."""
+
 _INSTEAD = "give a plain function that returns at once what another task has fetched"
 
 
@@ -55,8 +58,10 @@ class GuardSettings:
         for name in ("delisting_within", "closing_window", "max_age"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (is_number and 0 <= value < float("inf")) and (value is not None or name == "closing_window"):
-                raise ccxt.BadRequest(f"contractInfo: guard's {name} should be a number of seconds, not {value!r}")
+            if not (is_number and 0 <= value <= LONGEST) and (value is not None or name == "closing_window"):
+                raise ccxt.BadRequest(
+                    f"contractInfo: guard's {name} should be a number of seconds, {LONGEST:.0e} at most, not {value!r}"
+                )
         for name in ("positions", "price"):
             if (value := getattr(self, name)) is not None:
                 check_callback(value, f"guard's {name}", instead=_INSTEAD)

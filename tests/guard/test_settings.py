@@ -44,6 +44,8 @@ def test_each_check_has_a_mode_of_its_own() -> None:
         ({"delisting_within": -1}, "guard's delisting_within should be"),
         ({"delisting_within": "1h"}, "guard's delisting_within should be"),
         ({"closing_window": None}, "guard's closing_window should be"),
+        ({"delisting_within": 1e306}, "should be a number of seconds, 1e+10 at most, not 1e+306"),
+        ({"closing_window": 10**400}, "guard's closing_window should be"),
         ({"max_age": float("inf")}, "guard's max_age should be"),
         ({"max_age": True}, "guard's max_age should be"),
         ({"positions": []}, "guard's positions should be callable"),
