@@ -72,10 +72,13 @@ class Limits(NamedTuple):
 
     @classmethod
     def of(cls, tiers: Sequence[Mapping[str, Any]] | None) -> Limits | None:
-        """What ccxt's LeverageTier list allows; None if the tiers are not known."""
-        if not tiers:
+        """What ccxt's LeverageTier list allows; None if the tiers are not known, or cannot be read."""
+        try:
+            caps = tuple((float(tier["maxLeverage"]), float(tier["maxNotional"])) for tier in tiers or ())
+        except (KeyError, TypeError, ValueError):  # of markets that the user has made
             return None
-        caps = tuple((float(tier["maxLeverage"]), float(tier["maxNotional"])) for tier in tiers)
+        if not caps:
+            return None
         return cls(max(leverage for leverage, _ in caps), max(cap for _, cap in caps), caps)
 
     def max_notional(self, leverage: float | None) -> float:

@@ -91,6 +91,13 @@ def test_sizes(opens: bool | None) -> None:
     assert ["stale"] == judged(of=order(price=None), is_fresh=False).reasons  # what is certain is told alone
 
 
+@pytest.mark.parametrize("tier", [{"maxLeverage": None, "maxNotional": 1}, {"maxLeverage": 5}, {"maxNotional": "x"}, 5])
+def test_tiers_that_cannot_be_read(tier: Any) -> None:
+    """They are not known; the other checks are made all the same."""
+    assert Limits.of([*TIERS, tier]) is None
+    assert ["not_trading"] == judged({"status": "TRADING_HALT"}, limits=Limits.of([tier])).reasons
+
+
 def test_the_leverage() -> None:
     """Only a leverage beyond the best tier has something against it."""
     for leverage, limits, reasons in ((50, LIMITS, []), (50.5, LIMITS, ["leverage"]), (200, None, ["unknown"])):
