@@ -140,19 +140,29 @@ class HeldPositions:
 
     def closes(self, positions: Iterable[Position], market: Market, order: Order) -> bool:
         """Whether an order that does not say so closes: whether positions on the other side are as large as it is.
-        Raises ccxt.BadSymbol or ccxt.BadRequest."""
-        if order.amount is None:
-            return False
+        Raises ccxt.BadSymbol, or ccxt.BadRequest if a position in this contract cannot be read."""
+        other, held = "long" if order.side == "sell" else "short", 0.0
         size = float(market.get("contractSize") or 1) if order.unit == "base" else 1.0
-        other = "long" if order.side == "sell" else "short"
-        held = [position for position, id in self._held(positions) if id == market["id"]]
-        amounts = [abs(float(position["contracts"])) * size for position in held if position.get("side") == other]
-        return bool(amounts) and order.amount <= sum(amounts) * _HAIR
+        for position, id in self._held(positions, lambda position: is_open(position) or position.get("side")):
+            if id == market["id"]:
+                side: Any = position.get("side")
+                contracts: Any = position.get("contracts")
+                try:
+                    amount = abs(float(contracts)) * size
+                except (TypeError, ValueError):
+                    amount = float("nan")
+                if side not in ("long", "short") or not amount < float("inf"):
+                    raise ccxt.BadRequest(f"contractInfo: a position in {id} cannot be read: {side} {contracts!r}")
+                held += amount if side == other else 0.0
+        return order.amount is not None and held > 0 and order.amount <= held * _HAIR
 
-    def _held(self, positions: Iterable[Position]) -> list[tuple[Position, str]]:
-        """The open positions among these, with the ids of their contracts. Raises ccxt.BadSymbol or ccxt.BadRequest."""
+    def _held(
+        self, positions: Iterable[Position], counts: Callable[[Position], object] = is_open
+    ) -> list[tuple[Position, str]]:
+        """Those of these positions that count, with the ids of their contracts. Raises ccxt.BadSymbol or
+        ccxt.BadRequest."""
         try:
-            return [(position, self._id_of(position)) for position in positions if is_open(position)]
+            return [(position, self._id_of(position)) for position in positions if counts(position)]
         except (AttributeError, LookupError, TypeError) as error:
             raise ccxt.BadRequest(f"contractInfo: a position cannot be read: {error!r}") from error
 
