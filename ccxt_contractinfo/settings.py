@@ -110,11 +110,9 @@ def serves_tiers(exchange: Any) -> bool:
 
 
 def guard_options(exchange: Any) -> Any:
-    """The settings of the order guard, as the user has put them there now; None if there are none.
-
-    :raises ccxt.BadRequest: if ``options['contractInfo']`` is no dict
-    """
-    return _options(exchange).get(GUARD)
+    """The settings of the order guard, as the user has put them there now; None if there are none."""
+    options = exchange.options.get("contractInfo")
+    return options.get(GUARD) if isinstance(options, dict) else None
 
 
 def contracts_filter(exchange: Any) -> Wanted:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import inspect
 from asyncio import Future, Task
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import ccxt
 
@@ -20,7 +22,7 @@ from ..delivery.subscription import Subscription
 from ..delivery.tasks import AsyncUpdates, TaskCursors, TaskWatcher, current_task, in_thread
 from ..positions.impact import Position, PositionImpact
 from ..public import public
-from ..venues.registry import DEFAULT
+from ..venues.registry import DEFAULT, venue_of
 from .face import (
     OPEN_ORDERS,
     SWEPT,
@@ -35,7 +37,8 @@ from .face import (
     reach_back,
     young,
 )
-from .guarded import without_own
+from .guarded import is_own_call, without_own
+from .guarding import PARAMETER
 from .keeper import MarketKeeper
 from .loading import loading
 
@@ -44,11 +47,31 @@ Positions = Callable[[], Any]
 F = TypeVar("F", bound=Callable[..., Any])
 Self = TypeVar("Self", bound="AsyncContractInfoMixin")
 
+_let_by: ContextVar[str | None] = ContextVar("ccxt_contractinfo_let_by", default=None)
+"""The signature of the last order by WebSocket that its user lets go by."""
+
 
 def _coroutine_function(function: F) -> F:
     """Mark a plain function that returns a coroutine, where Python can (from 3.12 on)."""
     mark: Callable[[F], F] = getattr(inspect, "markcoroutinefunction", lambda function: function)
     return mark(function)
+
+
+def _judging_first(edit: F, name: str | None = None) -> F:
+    """Make a method that edits orders have a user's own edit judged before it does anything: see `is_users`.
+
+    :param name: of the method, if it is not the function's
+    """
+
+    @functools.wraps(edit)
+    async def judging(self: Any, *args: Any, **kwargs: Any) -> Any:
+        edits = self._users_edits(name or edit.__name__, args, kwargs)
+        if edits:
+            await self.load_markets()
+        with self._judged(edits):
+            return await edit(self, *args, **kwargs)
+
+    return cast(F, judging)
 
 
 @public
@@ -67,6 +90,7 @@ class AsyncContractInfoMixin(ContractInfoFace):
     markets_loading: Future[Any] | None
     reloading_markets: bool
     socks_proxy_sessions: dict[str, Any] | None
+    urls: Any
     _contract_info_cursors = TaskCursors
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -283,7 +307,9 @@ class AsyncContractInfoMixin(ContractInfoFace):
     async def load_markets(self, reload: bool = False, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, but what is newer than REST's answer stays, and readers see no moment without it. If a caller is
         cancelled, the loading goes on for the others that wait for it."""
-        self._contract_info().guard.prepare()
+        keeper = self._contract_info()
+        if (reload or not self.markets) and not is_own_call(self):
+            keeper.guard.prepare()
         if self.markets and self.markets_by_id and not reload and not self.reloading_markets:
             return self.markets
         self._forget_dead_loading()
@@ -337,20 +363,30 @@ class AsyncContractInfoMixin(ContractInfoFace):
         asked = clock.now()
         return tiers.with_pushed(await ccxts(self, symbols, params), asked)
 
-    # The order guard, beside the builders in `GuardedFace`
+    # The order guard, beside `GuardedFace`
 
+    @_judging_first
     async def edit_order(self, *args: Any, **kwargs: Any) -> Any:
-        """As in ccxt; if this class edits by cancelling and creating, the guard judges before the cancel.
+        """As in ccxt; if a class edits in its own way, which may cancel the order first, the guard judges before that.
 
         :raises OrderRefused: if the guard refuses the edited order
         """
-        with self._judged_before("edit_order", args, kwargs):
-            return await super().edit_order(*args, **kwargs)  # type: ignore[misc]
+        return await super().edit_order(*args, **kwargs)  # type: ignore[misc]
 
+    @_judging_first
+    async def edit_contract_order(self, *args: Any, **kwargs: Any) -> Any:
+        """As `edit_order`."""
+        return await super().edit_contract_order(*args, **kwargs)  # type: ignore[misc]
+
+    @_judging_first
+    async def edit_orders(self, *args: Any, **kwargs: Any) -> Any:
+        """As `edit_order`."""
+        return await super().edit_orders(*args, **kwargs)  # type: ignore[misc]
+
+    @_judging_first
     async def edit_order_ws(self, *args: Any, **kwargs: Any) -> Any:
-        """As `edit_order`, by WebSocket."""
-        with self._judged_before("edit_order_ws", args, kwargs):
-            return await super().edit_order_ws(*args, **kwargs)  # type: ignore[misc]
+        """As `edit_order`."""
+        return await super().edit_order_ws(*args, **kwargs)  # type: ignore[misc]
 
     async def set_leverage(self, leverage: Any, symbol: Any = None, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, if the guard does not refuse it because of the contract's first leverage tier.
@@ -358,7 +394,7 @@ class AsyncContractInfoMixin(ContractInfoFace):
         :raises OrderRefused: if it is refused
         """
         guard = self._order_guard()
-        if guard is not None and symbol is not None:
+        if guard is not None and guard.is_on and symbol is not None:
             await self.load_markets()
             guard.check_leverage(symbol, leverage, params)
         answer = await super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
@@ -368,7 +404,20 @@ class AsyncContractInfoMixin(ContractInfoFace):
 
     def sign_params(self, params: dict[str, Any] = {}) -> Any:
         """As in ccxt.pro, but what only the guard reads is not sent by WebSocket either."""
-        return super().sign_params(without_own(params))  # type: ignore[misc]
+        signed = super().sign_params(without_own(params))  # type: ignore[misc]
+        if params.get(PARAMETER) is False:
+            _let_by.set(signed["signature"])
+        return signed
+
+    def watch(self, url: Any, message_hash: Any, message: Any = None, *others: Any, **named: Any) -> Any:
+        """As in ccxt.pro, which hands each message to this; an order that the guard refuses is not sent.
+
+        :raises OrderRefused: if it refuses the order
+        """
+        if message is not None and (requests := venue_of(self).orders.sent_by_websocket(url, message, self.urls)):
+            lets_by = _let_by.get() is not None and requests[0].get("signature") == _let_by.get()
+            self._check(requests, lets_by=lets_by)
+        return super().watch(url, message_hash, message, *others, **named)  # type: ignore[misc]
 
     def on_orders_to_cancel(self, callback: OrdersCallback, symbols: Symbols = None) -> Subscription:
         """Call ``callback(update, orders)`` when a contract is halted, being settled, or going to be delisted, and has
@@ -427,6 +476,8 @@ class AsyncContractInfoMixin(ContractInfoFace):
             self.markets_loading = None
             self.reloading_markets = False
 
+    _judging_first = staticmethod(_judging_first)
+
     # See `ContractInfoFace`.
     loadMarkets = load_markets  # noqa: N815
     fetchMarkets = fetch_markets  # noqa: N815
@@ -438,6 +489,8 @@ class AsyncContractInfoMixin(ContractInfoFace):
     fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
     contractInfoImpact = contract_info_impact  # noqa: N815
     editOrder = edit_order  # noqa: N815
+    editContractOrder = edit_contract_order  # noqa: N815
+    editOrders = edit_orders  # noqa: N815
     editOrderWs = edit_order_ws  # noqa: N815
     setLeverage = set_leverage  # noqa: N815
     signParams = sign_params  # noqa: N815

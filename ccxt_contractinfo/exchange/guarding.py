@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -25,10 +24,11 @@ from ..positions.held import HeldPositions
 from ..settings import guard_options
 from ..stream.guard_counts import GuardCounts
 from ..stream.stream import ContractInfoStream
-from ..venues.orders import Order
+from ..venues.orders import Order, Request
 from ..venues.venue import Venue
 from .funnel import way_around
-from .overrides import override_of, unguarded
+from .guard_memory import GuardMemory, may_open
+from .overrides import is_judged, override_of
 
 logger = logging.getLogger("ccxt_contractinfo")
 
@@ -38,8 +38,13 @@ PARAMETER = "contractInfoGuard"
 BETWEEN_QUESTIONS = 30.0
 """s; REST is asked no more often than this because the venue refuses orders."""
 
-REMEMBERED = 10_000
-"""How many orders that close are remembered, for edits, which do not say whether they close."""
+TOLD = 1_000
+"""How many texts about orders that could not be judged are remembered, so that each one is a warning only once."""
+
+MEMORY = "_contract_info_memory"
+"""The attribute of an exchange that holds its `GuardMemory`; copies of the exchange have it, too."""
+
+_UNSEEN = "nothing says whether the edited order closes"
 
 _NOT_TRADABLE = frozenset({"status", "delisting"})
 
@@ -79,13 +84,11 @@ class OrderGuard:
         self._read: tuple[Any, GuardSettings] = (None, GuardSettings.named(None))
         self._early = GuardCounts()
         """What is counted before the exchange has a stream."""
-        self._closing: OrderedDict[tuple[Any, str], None] = OrderedDict()
-        """The symbols and ids of orders that close."""
-        self._leverages: dict[str, float] = {}
-        """The leverage of contracts, by id, as it was set through this exchange."""
+        self.memory: GuardMemory = vars(keeper.exchange).setdefault(MEMORY, GuardMemory())
         self._limits: dict[str, tuple[Any, Limits | None]] = {}
         """What tiers allow, by the contract's id, with these tiers."""
         self._told_unknown: set[tuple[str, str]] = set()
+        self._has_warned = False
         self._asked = -FOREVER
         """When (s by `clock.now`) REST was asked, or will be, because the venue has refused an order."""
         self.refusals = Channel(
@@ -120,73 +123,110 @@ class OrderGuard:
             return True
 
     def prepare(self) -> None:
-        """Check the settings; and if the guard is on, that no order of this class can go around it.
+        """Check the settings; and if the guard is on, that no method of this class takes orders away from it.
 
         :raises ccxt.BadRequest: for a setting that does not exist or has an invalid value
-        :raises ccxt.NotSupported: if one can
+        :raises ccxt.NotSupported: for such a method, if an order may be refused
         """
-        if self.settings.is_on:
-            self._check_class()
-
-    def _check_class(self) -> None:
         kind: Any = type(self._keeper.exchange)
-        if method := way_around(kind):
-            raise ccxt.NotSupported(
-                f"contractInfo: the order guard cannot see all orders of {kind.__module__}.{kind.__qualname__}: its "
-                f"{method}() does not lead to ccxt's create_order_request() or edit_contract_order_request(). Call "
-                "these in it, or take the guard out of options['contractInfo']"
-            )
-
-    def unguarded(self, reason: str, ids: frozenset[str]) -> contextlib.AbstractContextManager[None]:
-        """A context in which orders in these contracts go by; empty: all."""
-        return unguarded(self, ids, reason)
+        method = way_around(kind) if self.settings.is_on else None
+        if method is None:
+            return
+        text = (
+            f"contractInfo: the order guard cannot see the orders of {kind.__module__}.{kind.__qualname__}: its "
+            f"{method}() does not call super().{method}(). Call it, or take the guard out of options['contractInfo']"
+        )
+        if "refuse" in self.settings.modes.values():
+            raise ccxt.NotSupported(text)
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s", text)
 
     # Orders
 
-    def check_order(self, request: Mapping[str, Any], symbol: Any, params: Any, leverage: float | None = None) -> None:
-        """Judge an order that was built, before it is sent.
+    def check(
+        self, requests: Iterable[Request], *, lets_by: bool = False, id: Any = None, leverage: float | None = None
+    ) -> None:
+        """Judge orders before any of them is sent.
 
-        :param request: as built
-        :param symbol: that the user has given
-        :param params: that the user has given
-        :param leverage: at which it is going to be held; None: as it was set
-        :raises OrderRefused: if it must not be sent
-        :raises ccxt.BadRequest: for settings that cannot be read, if the order does not close
+        :param requests: one for each order, as it is sent
+        :param lets_by: whether the user lets all of them go by
+        :param id: of the order that is edited, if a request does not say it
+        :param leverage: at which they are going to be held; None: as it was set
+        :raises OrderRefused: if one must not be sent
+        :raises ccxt.BadRequest: for settings that cannot be read, if one does not close
         """
-        market = self._keeper.exchange.market(symbol)
-        if not is_contract(market):
+        if self.is_on and not is_judged(self):
+            for request in requests:
+                self._check(request, [] if id is None else [id], leverage, lets_by=lets_by)
+
+    def _check(self, request: Request, ids: list[Any], leverage: float | None, *, lets_by: bool) -> None:
+        ids = [str(id) for id in (*ids, *(request.get(name) for name in self._orders.ids)) if id]
+        market = self._keeper.in_step().find(str(request.get("symbol")))
+        if market is None:
+            self._not_judged(str(request.get("symbol")), "the exchange has no such contract")
             return
         order = self._orders.read(request, market_sub_type(market))
-        if order.opens is False or (order.opens is None and self._closes_by_id(request, market["symbol"])):
+        known = self.memory.opens(market["symbol"], ids) if ids and order.opens is not False else None
+        if order.opens is False or known is False:
             self._counts.count_checked()
             return
-        settings = self.settings
+        reason = self._let_by(request, market, lets_by=lets_by)
+        is_unseen = bool(ids) and known is None
+        settings = self._settings_unless(reason or (_UNSEEN if is_unseen else None), market)
+        if settings is None:
+            return
         try:
-            self._conclude(self._verdict(self._newest(market), order, settings, leverage), params)
+            verdict = self._verdict(market, order, settings, leverage, is_unseen=is_unseen)
+            self._conclude(verdict, reason, request)
         except OrderRefused:
             raise
-        except Exception as error:
-            self._not_judged(market, error)
+        except Exception as error:  # an error of the guard's own lets an order go by
+            self._not_judged(market["id"], "the guard has failed", error)
 
     def check_leverage(self, symbol: Any, leverage: Any, params: Any) -> None:
-        """Judge a leverage before it is set. Raises as `check_order` does."""
-        market, settings = self._keeper.exchange.market(symbol), self.settings
-        if settings.modes["leverage"] == "off" or not is_contract(market):
+        """Judge a leverage before it is set. Raises as `check` does."""
+        market = self._keeper.exchange.market(symbol)
+        if not self.is_on or is_judged(self) or not is_contract(market):
+            return
+        params = params if isinstance(params, Mapping) else {}
+        reason = self._let_by(params, market)
+        settings = self._settings_unless(reason, market)
+        if settings is None or settings.modes["leverage"] == "off":
             return
         try:
             limits = self._limits_of(self._newest(market))
-            self._conclude(judge_leverage(market, limits, float(leverage), settings, self._now), params)
+            self._conclude(judge_leverage(market, limits, float(leverage), settings, self._now), reason, params)
         except OrderRefused:
             raise
         except Exception as error:
-            self._not_judged(market, error)
+            self._not_judged(market["id"], "the guard has failed", error)
+
+    def _let_by(self, params: Mapping[str, Any], market: Market, *, lets_by: bool = False) -> str | None:
+        """Why the user lets something in a contract go by; None if the user does not."""
+        if lets_by or params.get(PARAMETER) is False:
+            return f"its parameter {PARAMETER} is False"
+        return override_of(self, market["id"])
+
+    def _settings_unless(self, reason: str | None, market: Market) -> GuardSettings | None:
+        """The settings; None if they cannot be read, and for this `reason` need not be. Raises ccxt.BadRequest."""
+        try:
+            return self.settings
+        except ccxt.BadRequest as error:
+            if reason is None:
+                raise
+            self._counts.count("checked", "unknown", reasons=["unknown"])
+            logger.warning(
+                "contractInfo: an order in %s goes by the guard: %s; although %s", market["id"], reason, error
+            )
+            return None
 
     def leverage_set(self, symbol: Any, leverage: Any) -> None:
         """Note that the venue has taken this leverage."""
         with contextlib.suppress(ccxt.BaseError, TypeError, ValueError):
-            self._leverages[self._keeper.exchange.market(symbol)["id"]] = float(leverage)
+            self.memory.leverages[self._keeper.exchange.market(symbol)["id"]] = float(leverage)
 
-    def verdict(self, market: Market, request: Mapping[str, Any], leverage: Any = None) -> VerdictDict:
+    def verdict(self, market: Market, request: Request, leverage: float | None = None) -> VerdictDict:
         """The verdict on a built order that is not going to be sent; nothing is counted or told.
 
         :param leverage: at which it would be held; None: as it was set
@@ -195,7 +235,13 @@ class OrderGuard:
         order = self._orders.read(request, market_sub_type(market))
         return self._verdict(market, order, settings, leverage).as_dict()
 
-    def _verdict(self, market: Market, order: Order, settings: GuardSettings, leverage: Any = None) -> Verdict:
+    def _verdict(
+        self, market: Market, order: Order, settings: GuardSettings, leverage: float | None, *, is_unseen: bool = False
+    ) -> Verdict:
+        """The verdict on an order, and what positions say about it.
+
+        :param is_unseen: it edits an order that was never seen
+        """
         limits = self._limits_of(market)
         if (
             order.price is None
@@ -206,12 +252,14 @@ class OrderGuard:
             order = order._replace(price=self._price(settings, market["symbol"]))
         stream = self._keeper.stream
         is_fresh = stream is not None and stream.is_fresh(settings.max_age)
-        held_at = self._leverages.get(market["id"]) if leverage is None else float(leverage)
+        held_at = self.memory.leverages.get(market["id"]) if leverage is None else leverage
         words = self._keeper.venue.words
         verdict = judge(market, limits, is_fresh, order, settings, self._now, words, held_at)
-        if verdict.findings and order.opens is None and settings.positions is not None:
+        if not verdict.findings or order.opens is not None:
+            return verdict
+        if settings.positions is not None:
             return self._by_positions(verdict, market, order, settings.positions)
-        return verdict
+        return _unsure(verdict, _UNSEEN) if is_unseen else verdict
 
     def _by_positions(self, verdict: Verdict, market: Market, order: Order, positions: Any) -> Verdict:
         """The verdict once positions have said whether the order closes."""
@@ -220,8 +268,7 @@ class OrderGuard:
             closes = self._keeper.held.closes(given, market, order)
         except Exception as error:  # it may be an exit, and an exit is never refused
             self._keeper.report(error)
-            unknown = ["nothing says whether it closes, since the positions could not be had"]
-            return verdict._replace(findings=(), unknown=unknown, ahead=())
+            return _unsure(verdict, "nothing says whether it closes, since the positions could not be had")
         if closes:
             return verdict._replace(opens=False, findings=(), ahead=())
         return verdict._replace(opens=True)
@@ -230,12 +277,18 @@ class OrderGuard:
         assert settings.price is not None
         try:
             given = _given(settings.price(symbol))
-            return None if given is None else float(given)
+            price = 0.0 if given is None else float(given)
         except Exception as error:
             self._keeper.report(error)
             return None
+        return price if 0 < price < float("inf") else None
 
-    def _conclude(self, verdict: Verdict, params: Any) -> None:
+    def _conclude(self, verdict: Verdict, reason: str | None, request: Request) -> None:
+        """Count, log and tell a verdict, and refuse by it.
+
+        :param reason: why the user lets it go by; None: the user does not
+        :param request: that was judged
+        """
         if not verdict.findings and not verdict.unknown:
             self._counts.count_checked()
             return
@@ -244,12 +297,7 @@ class OrderGuard:
             for text in verdict.unknown:
                 self._tell_unknown(verdict.market["id"], text)
             return
-        facts = verdict.facts
-        params = params if isinstance(params, Mapping) else {}
-        what = order_in_words(facts, params.get("clientOrderId"))
-        reason = override_of(self, facts["id"])
-        if params.get(PARAMETER) is False:
-            reason = f"its parameter {PARAMETER} is False"
+        what = order_in_words(verdict.facts, self._orders.client_id(request))
         if reason is not None:
             self._counts.count_checked()
             logger.warning("contractInfo: an order goes by the guard: %s: %s; although %s", what, reason, why(verdict))
@@ -259,7 +307,7 @@ class OrderGuard:
         told = verdict.as_dict()
         told["facts"]["mode"] = "refuse" if verdict.refuses else "log"
         self.refusals.publish(told)
-        hint = misspelt(params, self._orders.flags)
+        hint = misspelt(request, self._orders.flags)
         if not verdict.refuses:
             logger.warning("contractInfo: the guard would refuse an order: %s: %s%s", what, why(verdict), hint)
             return
@@ -270,14 +318,18 @@ class OrderGuard:
     def _tell_unknown(self, id: str, text: str) -> None:
         """Log that orders in a contract cannot be judged: as a warning once, because it may be so for each one."""
         level = logging.INFO if (id, text) in self._told_unknown else logging.WARNING
+        if len(self._told_unknown) >= TOLD:
+            self._told_unknown.clear()
         self._told_unknown.add((id, text))
         logger.log(level, "contractInfo: an order in %s is not judged wholly, and is sent: %s", id, text)
 
-    def _not_judged(self, market: Market, error: Exception) -> None:
-        """An error of the guard's own lets an order go by: it could not be judged."""
+    def _not_judged(self, id: str, text: str, error: Exception | None = None) -> None:
+        """An order goes by because it could not be judged."""
         self._counts.count("checked", "unknown", reasons=["unknown"])
-        logger.error("contractInfo: an order in %s could not be judged", market["id"], exc_info=error)
-        self._keeper.report(error)
+        self._tell_unknown(id, text)
+        if error is not None:
+            logger.error("contractInfo: the guard has failed for an order in %s", id, exc_info=error)
+            self._keeper.report(error)
 
     def _limits_of(self, market: Market) -> Limits | None:
         """What a contract's leverage tiers allow. Their list is replaced when they change, and never changed."""
@@ -308,31 +360,9 @@ class OrderGuard:
 
     # What is learnt from the venue
 
-    def note_order(self, order: Mapping[str, Any]) -> None:
-        """Remember an order, in ccxt's structure, if it closes: an edit of it does not say so. Never raises."""
-        keys = [(order.get("symbol"), str(order[name])) for name in ("id", "clientOrderId") if order.get(name)]
-        if order.get("reduceOnly") is True or not self._may_open(order):
-            self._closing.update(dict.fromkeys(keys))
-        elif order.get("reduceOnly") is False:  # a client's id may be used again; an answer may lack the flag
-            for key in keys:
-                self._closing.pop(key, None)
-        while len(self._closing) > REMEMBERED:
-            with contextlib.suppress(KeyError):  # another thread was quicker
-                self._closing.popitem(last=False)
-
-    def _closes_by_id(self, request: Mapping[str, Any], symbol: str) -> bool:
-        """Whether a request edits an order that is known to close."""
-        return bool(self._closing) and any(
-            (symbol, str(request[name])) in self._closing for name in self._orders.ids if name in request
-        )
-
     def would_open(self, orders: Iterable[Mapping[str, Any]]) -> list[Any]:
         """Those of these orders, in ccxt's structure, that do not only close."""
-        return [order for order in orders if order.get("reduceOnly") is not True and self._may_open(order)]
-
-    def _may_open(self, order: Mapping[str, Any]) -> bool:
-        info = order.get("info")
-        return not isinstance(info, Mapping) or self._orders.read(info, "linear").opens is not False
+        return [order for order in orders if may_open(order, self._orders) is not False]
 
     def learn(self, answer: Any) -> None:
         """If the venue has refused an order because of the contract's status or tiers, compare with REST at once, but
@@ -348,19 +378,10 @@ class OrderGuard:
         logger.info("contractInfo: the venue has refused an order by status or tier: REST is asked")
         self._keeper.ask_again(self._asked - now)
 
-    def check_way(self, path: Any, api: Any, method: Any, params: Any) -> None:
-        """Refuse to send an order of a class whose orders are not judged. The parameters are ccxt's.
 
-        :raises ccxt.NotSupported: if it does not close
-        """
-        if not self._orders.is_sent_by(path, api, method) or not isinstance(params, Mapping):
-            return
-        if not self.is_on:
-            return
-        requests = self._orders.requests_in(params)
-        closes = all(self._orders.read(request, "linear").opens is False for request in requests)
-        if not closes and "refuse" in self.settings.modes.values():
-            self._check_class()
+def _unsure(verdict: Verdict, text: str) -> Verdict:
+    """The verdict on an order that may close: what closes is never refused."""
+    return verdict._replace(findings=(), unknown=[text], ahead=())
 
 
 def _given(value: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import ccxt
 
@@ -31,10 +32,29 @@ from .face import (
     reach_back,
     young,
 )
+from .guarded import is_own_call
 from .keeper import MarketKeeper
 from .loading import loading
 
+F = TypeVar("F", bound=Callable[..., Any])
 Self = TypeVar("Self", bound="ContractInfoMixin")
+
+
+def _judging_first(edit: F, name: str | None = None) -> F:
+    """Make a method that edits orders have a user's own edit judged before it does anything: see `is_users`.
+
+    :param name: of the method, if it is not the function's
+    """
+
+    @functools.wraps(edit)
+    def judging(self: Any, *args: Any, **kwargs: Any) -> Any:
+        edits = self._users_edits(name or edit.__name__, args, kwargs)
+        if edits:
+            self.load_markets()
+        with self._judged(edits):
+            return edit(self, *args, **kwargs)
+
+    return cast(F, judging)
 
 
 @public
@@ -229,8 +249,9 @@ class ContractInfoMixin(ContractInfoFace):
 
     def load_markets(self, *args: Any, **kwargs: Any) -> Any:
         """As in ccxt, but what is newer than REST's answer stays, and readers see no moment without it."""
-        keeper = self._contract_info()
-        keeper.guard.prepare()
+        keeper, reload = self._contract_info(), args[0] if args else kwargs.get("reload")
+        if (reload or not self.markets) and not is_own_call(self):
+            keeper.guard.prepare()
         with loading(keeper):
             return super().load_markets(*args, **kwargs)  # type: ignore[misc]
 
@@ -267,15 +288,25 @@ class ContractInfoMixin(ContractInfoFace):
         asked = clock.now()
         return tiers.with_pushed(ccxts(self, symbols, params), asked)
 
-    # The order guard, beside the builders in `GuardedFace`
+    # The order guard, beside `GuardedFace`
 
+    @_judging_first
     def edit_order(self, *args: Any, **kwargs: Any) -> Any:
-        """As in ccxt; if this class edits by cancelling and creating, the guard judges before the cancel.
+        """As in ccxt; if a class edits in its own way, which may cancel the order first, the guard judges before that.
 
         :raises OrderRefused: if the guard refuses the edited order
         """
-        with self._judged_before("edit_order", args, kwargs):
-            return super().edit_order(*args, **kwargs)  # type: ignore[misc]
+        return super().edit_order(*args, **kwargs)  # type: ignore[misc]
+
+    @_judging_first
+    def edit_contract_order(self, *args: Any, **kwargs: Any) -> Any:
+        """As `edit_order`."""
+        return super().edit_contract_order(*args, **kwargs)  # type: ignore[misc]
+
+    @_judging_first
+    def edit_orders(self, *args: Any, **kwargs: Any) -> Any:
+        """As `edit_order`."""
+        return super().edit_orders(*args, **kwargs)  # type: ignore[misc]
 
     def set_leverage(self, leverage: Any, symbol: Any = None, params: dict[str, Any] = {}) -> Any:
         """As in ccxt, if the guard does not refuse it because of the contract's first leverage tier.
@@ -283,7 +314,7 @@ class ContractInfoMixin(ContractInfoFace):
         :raises OrderRefused: if it is refused
         """
         guard = self._order_guard()
-        if guard is not None and symbol is not None:
+        if guard is not None and guard.is_on and symbol is not None:
             self.load_markets()
             guard.check_leverage(symbol, leverage, params)
         answer = super().set_leverage(leverage, symbol, params)  # type: ignore[misc]
@@ -329,6 +360,8 @@ class ContractInfoMixin(ContractInfoFace):
         watcher: Watcher = keeper.cursors.find(ids, lambda: keeper.updates.watch(filter, reach_back(since, filter)))
         return watcher
 
+    _judging_first = staticmethod(_judging_first)
+
     # See `ContractInfoFace`.
     loadMarkets = load_markets  # noqa: N815
     fetchMarkets = fetch_markets  # noqa: N815
@@ -339,6 +372,8 @@ class ContractInfoMixin(ContractInfoFace):
     contractInfoUpdates = contract_info_updates  # noqa: N815
     fetchLeverageTiers = fetch_leverage_tiers  # noqa: N815
     editOrder = edit_order  # noqa: N815
+    editContractOrder = edit_contract_order  # noqa: N815
+    editOrders = edit_orders  # noqa: N815
     setLeverage = set_leverage  # noqa: N815
     onOrdersToCancel = on_orders_to_cancel  # noqa: N815
     contractInfoImpact = contract_info_impact  # noqa: N815

@@ -24,9 +24,9 @@ def order_in_words(facts: Mapping[str, Any], client_id: Any = None) -> str:
     if "side" not in facts:
         return f"the leverage of {facts['symbol']}"
     price = "" if facts.get("price") is None else f" at {facts['price']:.12g}"
-    amount = "all" if facts.get("amount") is None else f"{facts['amount']:.12g}"
+    amount = "" if facts.get("amount") is None else f"{facts['amount']:.12g} of "
     named = "" if client_id is None else f" ({client_id})"
-    return f"{facts['side']} {amount} of {facts['symbol']}{price}{named}"
+    return f"{facts['side']} {amount}{facts['symbol']}{price}{named}"
 
 
 def misspelt(params: Mapping[str, Any], flags: Iterable[str]) -> str:

@@ -193,10 +193,11 @@ class _Followed:
         pair, side, amount, rate, leverage = (kwargs[name] for name in ("pair", "side", "amount", "rate", "leverage"))
         kind = "market" if rate is None else "limit"
         try:
-            with self._api._judged_once(pair, kind, side, amount, rate, {}, leverage):
-                return super().create_order(**kwargs)  # type: ignore[misc]
-        except OrderRefused as error:
+            self._api._check_ahead(pair, kind, side, amount, rate, leverage=leverage)
+        except (OrderRefused, ccxt.BadRequest) as error:
             raise _final_error()(str(error)) from error
+        with self._api._not_judged():
+            return super().create_order(**kwargs)  # type: ignore[misc]
 
     def create_stoploss(self, *args: Any, **kwargs: Any) -> Any:
         """As in freqtrade, which sets the leverage before this order, too; the order only closes."""

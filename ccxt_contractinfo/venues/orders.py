@@ -1,4 +1,4 @@
-"""How a venue's orders are built: what a request to create or edit one says. Pure."""
+"""A venue's orders: what a request to create or edit one says, and what an order in an answer says. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ Side = Literal["buy", "sell"]
 Unit = Literal["contracts", "base", "quote"]
 """What an amount counts: contracts, or the contract's base or quote currency."""
 
+Request = Mapping[str, Any]
+"""What is sent for one order."""
+
 
 class Order(NamedTuple):
-    """What a built request says of its order."""
+    """What a request says of its order."""
 
     side: Side
     opens: bool | None
@@ -28,22 +31,29 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True)
 class Orders:
-    """What reads a venue's requests and its refusals, as a value."""
+    """What reads a venue's requests, answers and refusals, as a value. None of it raises."""
 
-    read: Callable[[Mapping[str, Any], SubType], Order]
-    """What a built request says of its order; also an order as the venue answers it. Never raises."""
+    read: Callable[[Request, SubType], Order]
+    """What a request says of its order."""
+
+    opens: Callable[[Mapping[str, Any]], bool | None]
+    """Whether an order, as the venue answers or pushes it, may open a position; None if that does not say."""
 
     flags: tuple[str, ...]
     """The parameters by which users say that an order closes."""
 
     ids: tuple[str, ...]
-    """The names in a request to edit an order that say which one."""
+    """The names in a request to edit an order that say which one; the first is that of the venue's own id."""
 
-    is_sent_by: Callable[[Any, Any, Any], bool]
-    """Whether a request with ccxt's `path`, `api` and `method` creates or edits orders in contracts."""
+    client_id: Callable[[Request], str | None]
+    """The id that the user has given to an order; None if the user has given none."""
 
-    requests_in: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
-    """The requests for single orders in what is sent: several of a batch."""
+    sent: Callable[[Any, Any, Any, Any], Sequence[Request]]
+    """The requests to create or edit orders in contracts, in what ccxt's ``sign(path, api, method, params)`` is given:
+    one, several of a batch, or none."""
+
+    sent_by_websocket: Callable[[Any, Any, Any], Sequence[Request]]
+    """The same in what ccxt.pro's ``watch(url, ..., message)`` is given; the third is the exchange's `urls`."""
 
     refusals: frozenset[int]
     """The codes by which the venue refuses an order because of the contract's status or leverage tiers."""

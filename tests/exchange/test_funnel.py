@@ -1,4 +1,4 @@
-"""Whether all orders of a class go through ccxt's builders, by what its methods name."""
+"""Which methods of a user's class stand between the guard and the orders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import ccxt.pro
 import pytest
 
 import ccxt_contractinfo as cci
-from ccxt_contractinfo.exchange.funnel import cancels_first, way_around
+from ccxt_contractinfo.exchange.funnel import EDITS, is_users, way_around
 
 READY = [getattr(module, name) for module in (cci, cci.async_support, cci.pro) for name in cci.pro.__all__]
 
@@ -28,57 +28,54 @@ def mine(**methods: Any) -> Any:
     return type("Mine", (cci.ContractInfoMixin, ccxt.binanceusdm), methods)
 
 
+def override(self: Any, *args: Any) -> Any:
+    """A method that calls nothing."""
+    return args
+
+
 @pytest.mark.parametrize("kind", READY, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-def test_ready_made_classes_have_the_funnel(kind: Any) -> None:
-    """All orders of ccxt's own classes can be judged; their edits cancel nothing first."""
+def test_ready_made_classes(kind: Any) -> None:
+    """Nothing is between the guard and ccxt's own classes, whose edits cancel nothing first."""
     assert way_around(kind) is None
-    assert not cancels_first(kind, "edit_order")
+    assert not any(is_users(kind, edit) for edit in ("edit_order", "edit_contract_order", "edit_orders"))
 
 
-def test_overrides_that_hand_on_are_seen_through() -> None:
-    """A subclass may do something more, be it decorated, and may call another of ccxt's methods of orders."""
+@pytest.mark.parametrize("method", ["sign", "watch", "sign_params"])
+def test_what_takes_orders_away_is_found(method: str) -> None:
+    """A method above the guard's that does not call it is named; below it, the guard has seen the order already."""
+    assert method == way_around(mine(**{method: override}))
+    below = type("Below", (ccxt.binanceusdm,), {method: override})
+    assert way_around(type("Mine", (cci.ContractInfoMixin, below), {})) is None
 
-    def create_order(self: Any, *args: Any) -> Any:
-        print(args)
-        return super(type(self), self).create_order(*args)
 
-    def limit(self: Any, *args: Any) -> Any:
-        return self.create_limit_order(*args)
+def test_a_doubt_counts_for_the_class() -> None:
+    """A method may call the next one by name, by `super()`, through a helper or behind a decorator."""
 
-    for method in (
-        create_order,
-        decorated(create_order),
-        functools.wraps(create_order)(decorated(create_order)),
-        limit,
+    class Named(cci.binanceusdm):
+        def sign(self, *args: Any, **kwargs: Any) -> Any:
+            return cci.binanceusdm.sign(self, *args, **kwargs)
+
+    class Retry(cci.binanceusdm):
+        def sign(self, *args: Any, **kwargs: Any) -> Any:
+            return getattr(super(), "sign")(*args, **kwargs)  # noqa: B009 (as users write it)
+
+    for kind in (
+        Named,
+        Retry,
+        mine(sign=decorated(override)),
+        mine(sign=functools.wraps(override)(decorated(override))),
+        mine(sign=functools.partialmethod(override)),
+        mine(create_order=override, create_order_request=override, request=override),
     ):
-        assert way_around(mine(create_order=method)) is None
+        assert way_around(kind) is None
 
 
-@pytest.mark.parametrize("method", ["create_order", "create_orders", "edit_contract_order", "edit_orders"])
-def test_overrides_that_send_are_found(method: str) -> None:
-    """A method that calls an endpoint itself is named, above the mixin or below it."""
-
-    def send(self: Any, *args: Any) -> Any:
-        return self.fapiPrivatePostOrder(*args)
-
-    below = type("Below", (ccxt.binanceusdm,), {method: send})
-    assert method == way_around(mine(**{method: send}))
-    assert method == way_around(type("Mine", (cci.ContractInfoMixin, below), {}))
-
-
-def test_builders_that_hand_nothing_on_are_found() -> None:
-    """A builder above the mixin that does not call the next one hides its orders; so does an edit that cancels."""
-
-    def build(self: Any, *args: Any) -> Any:
-        return {}
-
-    def edit(self: Any, *args: Any) -> Any:
-        self.cancel_order(args[0])
-        return self.create_order(*args[1:])
-
-    assert "create_order_request" == way_around(mine(create_order_request=build))
-    assert "edit_order" == way_around(mine(edit_order=edit))
-    old = type("Old", (ccxt.binanceusdm,), {"edit_order": edit})
-    kind = type("Mine", (cci.ContractInfoMixin, old), {})
-    assert way_around(kind) is None
-    assert cancels_first(kind, "edit_order")
+@pytest.mark.parametrize("edit", EDITS)
+def test_edits_of_the_user(edit: str) -> None:
+    """An edit that is not ccxt's own for the venue is the user's, above the mixin or below it, whatever it is made of;
+    ccxt's edit for all venues, which cancels first, is one, too."""
+    base = ccxt.async_support.Exchange
+    for definition in (override, decorated(override), functools.partialmethod(override), getattr(base, edit, override)):
+        below = type("Below", (ccxt.pro.binanceusdm,), {edit: definition})
+        assert is_users(type("Mine", (cci.AsyncContractInfoMixin, below), {}), edit)
+        assert is_users(type("Mine", (cci.AsyncContractInfoMixin, ccxt.pro.binanceusdm), {edit: definition}), edit)

@@ -34,5 +34,5 @@ def test_orders_in_words() -> None:
     """An order is told with what distinguishes it from others of a batch."""
     facts = {"symbol": "ETH/USDT:USDT", "side": "sell", "amount": 0.25, "price": 1e6}
     assert "sell 0.25 of ETH/USDT:USDT at 1000000 (mine)" == order_in_words(facts, "mine")
-    assert "sell all of ETH/USDT:USDT" == order_in_words({**facts, "amount": None, "price": None})
+    assert "sell ETH/USDT:USDT" == order_in_words({**facts, "amount": None, "price": None})
     assert "the leverage of ETH/USDT:USDT" == order_in_words({"symbol": "ETH/USDT:USDT"})

@@ -3,6 +3,8 @@ closes is never refused."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 from typing import Any
 
@@ -133,6 +135,9 @@ def test_beyond_the_tiers(bot: Bot, sim: BinanceSimulator) -> None:
     assert ["unknown"] == bot.exchange.contract_info_guard(ETH, "buy", 10)["reasons"]  # no price is known
     bot.set(mode="refuse", price=lambda symbol: {ETH: 2_000}[symbol])
     bot.refused(lambda: bot.order("buy", 10), "beyond_tier")
+    for price in ("nan", "inf", "-inf", 0, -2_000, None, "much"):  # which is no price
+        bot.set(mode="refuse", price=lambda symbol, price=price: price if price in (None, "much") else float(price))
+        assert ["unknown"] == bot.exchange.contract_info_guard(ETH, "buy", 10)["reasons"]
 
 
 def test_tiers_in_coins(sim: BinanceSimulator, bots: Make) -> None:
@@ -264,13 +269,18 @@ def test_the_override_of_one_order(bot: Bot, caplog: pytest.LogCaptureFixture) -
     batch = [{"symbol": ETH, "type": "market", "side": "buy", "amount": 1, "params": {"contractInfoGuard": False}}]
     bot.exchange.create_orders([{**batch[0], "symbol": "SOL/USDT:USDT", "amount": 0.1}, *batch])
     assert "contractInfoGuard" not in str(bot.sim.orders[-1])
+    batch[0].pop("params")
+    bot.refused(lambda: bot.exchange.create_orders(batch, {"contractInfoGuard": True}), "not_trading")
+    bot.exchange.create_orders(batch, {"contractInfoGuard": False})  # the venue refuses each
+    assert "contractInfoGuard" not in str(bot.sim.orders[-1])
 
 
 def test_the_override_of_a_block(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
     """Orders in a block go by, in the contracts that it names, and the log says why."""
     bot.become("TRADING_HALT")
-    with bot.exchange.contract_info_unguarded("a hedge", ["SOL/USDT:USDT"]):
-        bot.refused(lambda: bot.order("buy", 1), "not_trading")
+    for others in (["SOL/USDT:USDT"], [], set()):
+        with bot.exchange.contract_info_unguarded("a hedge", others):
+            bot.refused(lambda: bot.order("buy", 1), "not_trading")
     with bot.exchange.contract_info_unguarded("a hedge", ID):
         bot.refused_by_the_venue(lambda: bot.order("buy", 1), -4140)
     assert "a hedge; although" in caplog.text
@@ -318,9 +328,60 @@ def test_an_edit(bot: Bot) -> None:
     bot.become("TRADING_HALT")
     bot.refused(lambda: bot.edit(opening, "buy", 2, 1_900), "not_trading")
     assert "2" == bot.taken(lambda: bot.edit(closing, "sell", 2, 2_900))["quantity"]
-    batch = {"id": opening, "symbol": ETH, "type": "limit", "side": "buy", "amount": 2, "price": 1_900}
+    batch: dict[str, Any] = {"id": opening, "symbol": ETH, "type": "limit", "side": "buy", "amount": 2, "price": 1_900}
     bot.refused(lambda: bot.exchange.edit_orders([batch]), "not_trading")
+    bot.exchange.edit_orders([{**batch, "params": {"contractInfoGuard": False}}])  # the venue refuses it
+    assert "contractInfoGuard" not in str(bot.sim.orders[-1])
     bot.refused(lambda: bot.exchange.edit_limit_order(opening, ETH, "buy", 2, 1_900), "not_trading")
+
+
+def test_an_edit_of_an_order_that_was_never_seen(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+    """After a restart, nothing says whether the edited order closes: it is sent, counted and logged, unless positions
+    say that it opens."""
+    id = bot.order("buy", 1, 1_900)["id"]
+    vars(bot.exchange._contract_info().guard.memory)["_orders"].clear()
+    bot.become("TRADING_HALT")
+    bot.refused_by_the_venue(lambda: bot.edit(id, "buy", 2, 1_900), -4140)
+    assert {"unknown": 1} == bot.guard["reasons"]
+    assert "nothing says whether the edited order closes" in caplog.text
+    bot.set(mode="refuse", positions=list)
+    bot.refused(lambda: bot.edit(id, "buy", 2, 1_900), "not_trading")
+    bot.set(mode="refuse")
+    bot.exchange.fetch_open_orders(ETH)
+    bot.refused(lambda: bot.edit(id, "buy", 2, 1_900), "not_trading")
+
+
+def test_an_exit_of_hedge_mode_after_its_push(bots: Make, sim: BinanceSimulator) -> None:
+    """What the user-data stream tells of an exit has other names, and says that it closes, too."""
+    sim.set_hedge_mode()
+    sim.open_position(ID, 10, leverage=10)
+    bot = bots("pro", guard=dict(REFUSE))
+    order = bot.order("sell", 1, 2_900, positionSide="LONG")
+    pushed = {"s": ID, "c": order["clientOrderId"], "S": "SELL", "o": "LIMIT", "x": "NEW", "X": "NEW", "ps": "LONG"}
+    pushed |= {"i": int(order["id"]), "q": "1", "p": "2900", "z": "0", "R": False, "cp": False}
+    bot.become("TRADING_HALT")
+    for known in (True, False):
+        if not known:
+            vars(bot.exchange._contract_info().guard.memory)["_orders"].clear()
+        told = bot.exchange.parse_ws_order(pushed)
+        assert (order["id"], ETH, False) == (told["id"], told["symbol"], told["reduceOnly"])
+        assert "2" == bot.taken(lambda: bot.edit(order["id"], "sell", 2, 2_900))["quantity"]
+    assert {} == bot.guard["reasons"]
+
+
+def test_an_exit_from_before_the_guard(bots: Make, sim: BinanceSimulator) -> None:
+    """What was created while the guard was off counts when it is on, and in copies of the exchange."""
+    sim.open_position(ID, 10, leverage=10)
+    bot = bots(guard={"mode": "off"}, is_live=False)
+    opening, closing = bot.order("buy", 1, 1_900)["id"], bot.order("sell", 1, 2_900, reduceOnly=True)["id"]
+    bot.set(**REFUSE)
+    copies = [copy.deepcopy(bot.exchange), pickle.loads(pickle.dumps(bot.exchange))]
+    for each in (bot, *(Bot(sim, exchange, by_websocket=False) for exchange in copies)):
+        assert "2" == each.taken(lambda each=each: each.edit(closing, "sell", 2, 2_900))["quantity"]
+        each.refused(lambda each=each: each.edit(opening, "buy", 2, 1_900), "stale")
+        assert {"stale": 1} == each.guard["reasons"]
+    for exchange in copies:
+        exchange.close()
 
 
 def test_a_clients_id_that_is_used_again(bots: Make, sim: BinanceSimulator) -> None:
@@ -352,9 +413,12 @@ def test_positions_tell_an_exit(bot: Bot, caplog: pytest.LogCaptureFixture) -> N
     assert (False, True) == _judged(bot, "sell", 10.001)
     bot.refused(lambda: bot.order("buy", 1), "not_trading")
     bot.refused_by_the_venue(lambda: bot.order("sell", 10), -4140)  # which wants the flag
-    position["contracts"] = "many"
-    verdict = bot.exchange.contract_info_guard(ETH, "sell", 1)
-    assert (True, None, ["unknown"]) == (verdict["allowed"], verdict["opens"], verdict["reasons"])
+    for changes in ({"contracts": "many"}, {"contracts": None}, {"side": None}, {"side": "LONG"}):
+        before = {**position}
+        position.update(changes)
+        verdict = bot.exchange.contract_info_guard(ETH, "sell", 1)
+        assert (True, None, ["unknown"]) == (verdict["allowed"], verdict["opens"], verdict["reasons"])
+        position.update(before)
 
 
 def _judged(bot: Bot, side: str, amount: float) -> tuple[bool, bool | None]:
@@ -440,65 +504,3 @@ def test_orders_to_cancel(bot: Bot, sim: BinanceSimulator, inbox: Inbox) -> None
     names = [[order["clientOrderId"] for order in orders] for _, orders in told]
     assert [["opens", "opens later"]] * 3 == names
     assert 2 == len(bot.exchange.fetch_open_orders(ETH))  # nothing is cancelled by itself
-
-
-# Where it cannot see
-
-
-def test_a_class_without_the_funnel(bots: Make, sim: BinanceSimulator) -> None:
-    """A class that sends orders itself raises as early as that can be known: when it is attached or loads its markets,
-    else before its first order; orders that close go by."""
-
-    class Direct(ccxt.binanceusdm):
-        def create_order(self, *args: Any) -> Any:
-            flags = {"reduceOnly": "true"} if args[2] == "sell" else {}
-            return self.fapiPrivatePostOrder(
-                {"symbol": ID, "side": args[2].upper(), "type": "MARKET", "quantity": "1", **flags}
-            )
-
-    class Mine(cci.ContractInfoMixin, Direct):
-        pass
-
-    guarded = {"options": {"contractInfo": {"guard": dict(REFUSE)}}}
-    plain = Direct(guarded)
-    with pytest.raises(ccxt.NotSupported, match=r"Direct: its create_order\(\) does not lead"):
-        cci.attach(plain)
-    assert type(plain) is Direct
-    for call in ("load_markets", "on_contract_info"):
-        exchange = sim.connect(Mine(guarded))
-        with pytest.raises(ccxt.NotSupported):
-            getattr(exchange, call)(*([print] if call == "on_contract_info" else []))
-        exchange.close()
-    for made in (Mine, lambda config: cci.attach(Direct(config))):
-        bot = bots(exchange=made)
-        bot.taken(lambda bot=bot: bot.order("buy", 1))
-        bot.set(**REFUSE)
-        with bot.sends_nothing(), pytest.raises(ccxt.NotSupported):
-            bot.order("buy", 1)
-        bot.taken(lambda bot=bot: bot.order("sell", 1))
-
-
-def test_an_edit_that_cancels_first(bots: Make, sim: BinanceSimulator) -> None:
-    """A class that edits by cancelling and creating loses no order to a refusal."""
-
-    class Old(ccxt.binanceusdm):
-        edit_order = ccxt.Exchange.edit_order
-
-    class Async(ccxt.async_support.binanceusdm):
-        edit_order = ccxt.async_support.Exchange.edit_order
-
-    for face, kind in (("sync", Old), ("async_support", Async)):
-        bot = bots(face, exchange=lambda config, kind=kind: cci.attach(kind(config)), guard=dict(REFUSE))
-        bot.set(**REFUSE)
-        order = bot.order("buy", 1, 1_900)
-        bot.edit(order["id"], "buy", 2, 1_900)
-        bot.become("TRADING_HALT")
-        (order,) = bot.exchange.fetch_open_orders(ETH)
-        bot.refused(lambda bot=bot, order=order: bot.edit(order["id"], "buy", 3, 1_900), "not_trading")
-        bot.refused(
-            lambda bot=bot, order=order: bot.exchange.edit_limit_order(order["id"], ETH, "buy", 3, 1_900), "not_trading"
-        )
-        (order,) = bot.exchange.fetch_open_orders(ETH)
-        assert 2 == order["amount"]
-        bot.become("TRADING")
-        bot.exchange.cancel_order(order["id"], ETH)

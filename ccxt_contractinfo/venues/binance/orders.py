@@ -1,4 +1,4 @@
-"""Binance's orders: what closes, in what unit an amount is, and why one is refused. Pure.
+"""Binance's orders: what closes, in what unit an amount is, what sends them, and why one is refused. Pure.
 
 The flags are those of https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/New-Order
 (`reduceOnly`, `closePosition`, `positionSide`), which the endpoints of COIN-M, of conditional orders and of portfolio
@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from ...contracts.events import SubType
-from ..orders import Order, Orders, Side
+from ..orders import Order, Orders, Request, Side
 
 _BY_POSITION_SIDE = {
     ("sell", "LONG"): False,
@@ -22,16 +22,27 @@ _BY_POSITION_SIDE = {
 }
 """Whether an order of this side opens, by the position side, in hedge mode."""
 
+_SHORT = {"S": "side", "ps": "positionSide", "R": "reduceOnly", "cp": "closePosition"}
+"""The names in an order that is pushed (ORDER_TRADE_UPDATE, ALGO_UPDATE), and those in an answer."""
+
 _PATHS = frozenset(
     {"order", "batchOrders", "algoOrder", "um/order", "um/algo/order", "um/conditional/order"}
     | {"cm/order", "cm/conditional/order"}
 )
 
+_METHODS = frozenset({"order.place", "order.modify", "algoOrder.place"})
+"""Of the WebSocket API."""
+
 _PRICES = ("price", "triggerPrice", "stopPrice")
 
+_CLIENT_IDS = ("newClientOrderId", "clientAlgoId", "newClientStrategyId", "origClientOrderId")
 
-def read(request: Mapping[str, Any], sub_type: SubType) -> Order:
-    """What a built request says of its order: see `Orders.read`."""
+_CCXTS = "x-"
+"""How the ids begin that ccxt makes for its orders."""
+
+
+def read(request: Request, sub_type: SubType) -> Order:
+    """What a request says of its order: see `Orders.read`."""
     side: Side = "sell" if str(request.get("side")).upper() == "SELL" else "buy"
     opens = None
     if "positionSide" in request:
@@ -48,17 +59,40 @@ def read(request: Mapping[str, Any], sub_type: SubType) -> Order:
     return Order(side, opens, amount, "contracts" if sub_type == "inverse" else "base", price or None)
 
 
-def is_sent_by(path: Any, api: Any, method: Any) -> bool:
-    """Whether a request creates or edits orders: see `Orders.is_sent_by`."""
-    if path not in _PATHS or method not in ("POST", "PUT"):
+def opens(order: Mapping[str, Any]) -> bool | None:
+    """Whether an order may open a position: see `Orders.opens`. An answer says so only if it has a position side."""
+    if "ps" in order:
+        order = {name: order[short] for short, name in _SHORT.items() if short in order}
+    if read(order, "linear").opens is False:
         return False
-    return str(api if isinstance(api, str) else api[0]).startswith(("fapi", "dapi", "papi"))
+    return True if "positionSide" in order else None
 
 
-def requests_in(params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The requests for single orders in what is sent: see `Orders.requests_in`."""
+def client_id(request: Request) -> str | None:
+    """The user's own id of an order: see `Orders.client_id`."""
+    given = (str(request[name]) for name in _CLIENT_IDS if request.get(name))
+    return next((id for id in given if not id.startswith(_CCXTS)), None)
+
+
+def sent(path: Any, api: Any, method: Any, params: Any) -> Sequence[Request]:
+    """The requests for orders in one by REST: see `Orders.sent`."""
+    if path not in _PATHS or method not in ("POST", "PUT") or not isinstance(params, Mapping):
+        return ()
+    if not str(api if isinstance(api, str) else api[0]).startswith(("fapi", "dapi", "papi")):
+        return ()
+    if path != "batchOrders":
+        return (params,)
     batch = params.get("batchOrders")
-    return [each for each in batch if isinstance(each, Mapping)] if isinstance(batch, list) and batch else [params]
+    return [each for each in batch if isinstance(each, Mapping)] if isinstance(batch, list) else ()
+
+
+def sent_by_websocket(url: Any, message: Any, urls: Any) -> Sequence[Request]:
+    """The request for an order in a message: see `Orders.sent_by_websocket`."""
+    if not isinstance(message, Mapping) or message.get("method") not in _METHODS:
+        return ()
+    params = message.get("params")
+    is_spots = url == urls["api"].get("ws", {}).get("ws-api", {}).get("spot")
+    return (params,) if isinstance(params, Mapping) and not is_spots else ()
 
 
 def _is_true(value: Any) -> bool:
@@ -77,10 +111,12 @@ def _number(value: Any) -> float | None:
 
 ORDERS = Orders(
     read=read,
+    opens=opens,
     flags=("reduceOnly", "closePosition", "positionSide", "hedged"),
     ids=("orderId", "origClientOrderId"),
-    is_sent_by=is_sent_by,
-    requests_in=requests_in,
+    client_id=client_id,
+    sent=sent,
+    sent_by_websocket=sent_by_websocket,
     refusals=frozenset(
         {
             -1122,  # invalid symbol status

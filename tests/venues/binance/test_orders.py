@@ -1,12 +1,15 @@
-"""Binance's orders: what closes, amounts and prices, and which requests send orders."""
+"""Binance's orders: what closes, amounts and prices, and what sends them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import ccxt
 import pytest
 
 from ccxt_contractinfo.venues.binance.orders import ORDERS
+
+METHODS = ("post", "put")
 
 
 @pytest.mark.parametrize(
@@ -55,28 +58,58 @@ def test_amounts_and_prices(request_: dict[str, Any], amount: float | None, pric
 
 
 def test_which_requests_send_orders() -> None:
-    """New and edited orders in contracts; no cancels, no spot orders."""
-    for path, api, method in (
-        ("order", ["fapiPrivate"], "POST"),
-        ("order", "dapiPrivate", "PUT"),
-        ("batchOrders", ["fapiPrivate", 5], "POST"),
-        ("algoOrder", ["dapiPrivate"], "POST"),
-        ("um/algo/order", ["papi"], "POST"),
-    ):
-        assert ORDERS.is_sent_by(path, api, method)
-    for path, api, method in (
-        ("order", ["fapiPrivate"], "DELETE"),
-        ("order", ["fapiPrivate"], "GET"),
-        ("order", ["private"], "POST"),
-        ("leverage", ["fapiPrivate"], "POST"),
-    ):
-        assert not ORDERS.is_sent_by(path, api, method)
+    """All that ccxt knows of Binance's endpoints to create and edit orders in contracts; no others."""
+    api, request = ccxt.binance().api, {"symbol": "ETHUSDT"}
+    found = {
+        (name, method, path)
+        for name, methods in api.items()
+        for method in ("get", "post", "put", "delete")
+        for path in methods.get(method, ())
+        if ORDERS.sent(
+            path, [name, 5], method.upper(), request if path != "batchOrders" else {"batchOrders": [request]}
+        )
+    }
+    names = ("fapiPrivate", "dapiPrivate")
+    plain = {(name, method, path) for name in names for path in ("order", "batchOrders") for method in METHODS}
+    algo = {(name, "post", "algoOrder") for name in names}
+    margin = {("papi", method, f"{kind}/order") for kind in ("um", "cm") for method in METHODS}
+    margin |= {("papi", "post", path) for path in ("um/algo/order", "um/conditional/order", "cm/conditional/order")}
+    assert plain | algo | margin == found
+    assert ORDERS.sent("order", "fapiPrivate", "POST", request) == (request,)
+    assert not ORDERS.sent("order", ["fapiPrivate"], "POST", "symbol=ETHUSDT")
 
 
 def test_the_orders_of_a_batch() -> None:
-    """A batch has several requests; anything else is one."""
-    assert [{"side": "BUY"}, {"side": "SELL"}] == ORDERS.requests_in(
-        {"batchOrders": [{"side": "BUY"}, {"side": "SELL"}]}
-    )
-    for params in ({"side": "BUY"}, {"batchOrders": []}, {"batchOrders": "[]"}):
-        assert [params] == ORDERS.requests_in(params)
+    """A batch has several requests."""
+
+    def sent(batch: Any) -> Any:
+        return ORDERS.sent("batchOrders", ["fapiPrivate"], "POST", {"batchOrders": batch})
+
+    assert [{"side": "BUY"}, {"side": "SELL"}] == sent([{"side": "BUY"}, {"side": "SELL"}, None])
+    assert not sent([])
+    assert not sent("[]")
+
+
+def test_which_messages_send_orders() -> None:
+    """A message to the WebSocket API of contracts that places or modifies an order; not one to that of spot markets."""
+    urls = {"api": {"ws": {"ws-api": {"spot": "wss://spot", "linear": "wss://linear"}}}}
+    params = {"symbol": "ETHUSDT", "side": "BUY"}
+    for method, is_order in (("order.place", True), ("order.modify", True), ("algoOrder.place", True)):
+        message = {"id": "1", "method": method, "params": params}
+        assert is_order == bool(ORDERS.sent_by_websocket("wss://linear", message, urls))
+        assert not ORDERS.sent_by_websocket("wss://spot", message, urls)
+        assert ORDERS.sent_by_websocket("wss://mine", message, {"api": {}}) == (params,)
+    for message in ({"method": "order.cancel", "params": params}, {"method": "order.place"}, "text", None):
+        assert not ORDERS.sent_by_websocket("wss://linear", message, urls)
+
+
+def test_the_users_own_id() -> None:
+    """The id that the user has given, and not one that ccxt has made."""
+    for request, expected in (
+        ({"newClientOrderId": "mine"}, "mine"),
+        ({"clientAlgoId": "mine"}, "mine"),
+        ({"origClientOrderId": "mine", "orderId": "5"}, "mine"),
+        ({"newClientOrderId": "x-cvBPrNm9"}, None),
+        ({}, None),
+    ):
+        assert expected == ORDERS.client_id(request)
