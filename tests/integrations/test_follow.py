@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import ccxt
 import pytest
 
+import ccxt_contractinfo as cci
+from ccxt_contractinfo.integrations import freqtrade
 from ccxt_contractinfo.integrations.freqtrade import FollowedTiers, follow
+from ccxt_contractinfo.simulator import BinanceSimulator
 
 PAIR, OTHER = "ADA/USDT:USDT", "ETH/USDT:USDT"
 
@@ -109,3 +113,76 @@ def test_tiers_are_a_mapping() -> None:
     del tiers[PAIR]
     exchange._api.markets = None
     assert 0 == len(tiers)
+
+
+# The order guard, on as much of freqtrade as places an order
+
+
+class InvalidOrderException(Exception):
+    """freqtrade's error for an order that is not tried again."""
+
+
+class DependencyException(Exception):
+    """freqtrade's error for what else ccxt says."""
+
+
+class Trader:
+    """As much of freqtrade's `Exchange` as places an order."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+
+    def create_order(self, **order: Any) -> Any:
+        """Set the leverage, and send the order, with freqtrade's errors."""
+        params = {"reduceOnly": True} if order.get("reduceOnly") else {}
+        names = ("pair", "ordertype", "side", "amount", "rate")
+        try:
+            if order["leverage"] is not None:
+                self._api.set_leverage(int(order["leverage"]), order["pair"])
+            return self._api.create_order(*(order[name] for name in names), params)
+        except ccxt.InvalidOrder as error:
+            raise InvalidOrderException(f"of freqtrade: {error}") from error
+        except ccxt.BaseError as error:
+            raise DependencyException(f"of freqtrade: {error}") from error
+
+
+@pytest.fixture
+def trader(sim: BinanceSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A followed one, whose stream never runs, with a long position."""
+    exceptions = SimpleNamespace(InvalidOrderException=InvalidOrderException)
+    monkeypatch.setitem(sys.modules, "freqtrade.exceptions", exceptions)
+    sim.set_price("ADAUSDT", 0.5)
+    sim.open_position("ADAUSDT", 100, leverage=3)
+    config = {"apiKey": sim.api_key, "secret": sim.secret, "enableRateLimit": False}
+    with sim.connect(cci.binanceusdm(config)) as api:
+        api.load_markets()
+        yield freqtrade._followed_class(Trader)(api)
+
+
+def placed(trader: Any, mode: str, **changes: Any) -> str:
+    """What becomes of an entry, in words."""
+    trader._api.options["contractInfo"] = {"guard": {"mode": mode}}
+    order = {"pair": PAIR, "ordertype": "limit", "side": "buy", "amount": 50, "rate": 0.4, "leverage": 3.0}
+    try:
+        return str(trader.create_order(**{**order, **changes})["status"])
+    except (InvalidOrderException, DependencyException) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("mode", ["off", "log", "refuse", "refsue"])
+def test_the_errors_of_an_entry(trader: Any, mode: str) -> None:
+    """What ccxt cannot build, freqtrade tells in its own way. The guard's errors are freqtrade's, too, for good:
+    neither is tried again. Exits go by."""
+    said = placed(trader, mode, pair="NO/SUCH:PAIR")
+    assert said.startswith("DependencyException: of freqtrade: binanceusdm does not have market symbol"), said
+    guards = {"refuse": "was not sent: what is known of it may be old", "refsue": "guard's mode should be"}
+    for changes in ({"amount": 1e-9}, {}, {"leverage": None}):
+        said = placed(trader, mode, **changes)
+        if mode in guards:
+            assert said.startswith("InvalidOrderException: "), said
+            assert guards[mode] in said
+        elif "amount" in changes:
+            assert said.startswith("InvalidOrderException: of freqtrade: binanceusdm amount of"), said
+        else:
+            assert said == "open"
+    assert placed(trader, mode, side="sell", rate=0.6, reduceOnly=True, leverage=None) == "open"
