@@ -32,8 +32,8 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedE
 
     :param stream: the stream of another exchange, to share its connection; one connection carries USDⓈ-M and COIN-M.
         The stream is 'live' once the markets of all its exchanges have been compared with REST
-    :raises ccxt.NotSupported: if the exchange is not one of Binance's futures; if it has an order guard that could not
-        judge all of its orders
+    :raises ccxt.NotSupported: if the exchange is not one of Binance's futures; if its order guard could not see
+        its orders
     :raises ccxt.BadRequest: if the exchange has another stream already
     """
     check_supported(exchange)

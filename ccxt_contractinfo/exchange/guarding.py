@@ -132,15 +132,15 @@ class OrderGuard:
         method = way_around(kind) if self.settings.is_on else None
         if method is None:
             return
-        text = (
-            f"contractInfo: the order guard cannot see the orders of {kind.__module__}.{kind.__qualname__}: its "
-            f"{method}() does not call super().{method}(). Call it, or take the guard out of options['contractInfo']"
+        whose = (
+            f"{kind.__module__}.{kind.__qualname__}: its {method}() does not call super().{method}(). Call it, or take "
+            "the guard out of options['contractInfo']"
         )
         if "refuse" in self.settings.modes.values():
-            raise ccxt.NotSupported(text)
+            raise ccxt.NotSupported(f"contractInfo: the order guard cannot see the orders of {whose}")
         if not self._has_warned:
             self._has_warned = True
-            logger.warning("%s", text)
+            logger.warning("contractInfo: the order guard cannot see the orders of %s", whose)
 
     # Orders
 
@@ -162,9 +162,10 @@ class OrderGuard:
 
     def _check(self, request: Request, ids: list[Any], leverage: float | None, *, lets_by: bool) -> None:
         ids = [str(id) for id in (*ids, *(request.get(name) for name in self._orders.ids)) if id]
-        market = self._keeper.in_step().find(str(request.get("symbol")))
+        market = self._keeper.in_step().find(contract := str(request.get("symbol")))
         if market is None:
-            self._not_judged(str(request.get("symbol")), "the exchange has no such contract")
+            self._count_unknown()
+            self._tell_unknown(contract, "the exchange has no such contract")
             return
         order = self._orders.read(request, market_sub_type(market))
         known = self.memory.opens(market["symbol"], ids) if ids and order.opens is not False else None
@@ -181,8 +182,8 @@ class OrderGuard:
             self._conclude(verdict, reason, request)
         except OrderRefused:
             raise
-        except Exception as error:  # an error of the guard's own lets an order go by
-            self._not_judged(market["id"], "the guard has failed", error)
+        except Exception as error:
+            self._failed(market, error)
 
     def check_leverage(self, symbol: Any, leverage: Any, params: Any) -> None:
         """Judge a leverage before it is set. Raises as `check` does."""
@@ -200,7 +201,7 @@ class OrderGuard:
         except OrderRefused:
             raise
         except Exception as error:
-            self._not_judged(market["id"], "the guard has failed", error)
+            self._failed(market, error)
 
     def _let_by(self, params: Mapping[str, Any], market: Market, *, lets_by: bool = False) -> str | None:
         """Why the user lets something in a contract go by; None if the user does not."""
@@ -215,7 +216,7 @@ class OrderGuard:
         except ccxt.BadRequest as error:
             if reason is None:
                 raise
-            self._counts.count("checked", "unknown", reasons=["unknown"])
+            self._count_unknown()
             logger.warning(
                 "contractInfo: an order in %s goes by the guard: %s; although %s", market["id"], reason, error
             )
@@ -293,7 +294,7 @@ class OrderGuard:
             self._counts.count_checked()
             return
         if not verdict.findings:
-            self._counts.count("checked", "unknown", reasons=["unknown"])
+            self._count_unknown()
             for text in verdict.unknown:
                 self._tell_unknown(verdict.market["id"], text)
             return
@@ -323,13 +324,15 @@ class OrderGuard:
         self._told_unknown.add((id, text))
         logger.log(level, "contractInfo: an order in %s is not judged wholly, and is sent: %s", id, text)
 
-    def _not_judged(self, id: str, text: str, error: Exception | None = None) -> None:
-        """An order goes by because it could not be judged."""
+    def _count_unknown(self) -> None:
+        """Count an order that could not be judged, and goes by."""
         self._counts.count("checked", "unknown", reasons=["unknown"])
-        self._tell_unknown(id, text)
-        if error is not None:
-            logger.error("contractInfo: the guard has failed for an order in %s", id, exc_info=error)
-            self._keeper.report(error)
+
+    def _failed(self, market: Market, error: Exception) -> None:
+        """An error of the guard's own lets an order go by."""
+        self._count_unknown()
+        logger.error("contractInfo: an order in %s could not be judged", market["id"], exc_info=error)
+        self._keeper.report(error)
 
     def _limits_of(self, market: Market) -> Limits | None:
         """What a contract's leverage tiers allow. Their list is replaced when they change, and never changed."""

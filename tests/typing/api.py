@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import ccxt.async_support
 from typing_extensions import assert_type
 
 import ccxt_contractinfo as cci
+from ccxt_contractinfo.guard.verdict import Reason, VerdictDict
 from ccxt_contractinfo.integrations.freqtrade import follow
 from ccxt_contractinfo.simulator import BinanceSimulator
 
@@ -69,6 +71,43 @@ async def awaited() -> None:
         await exchange.un_watch_contract_info()
 
 
+def guarded() -> None:
+    exchange = cci.binanceusdm({"options": {"contractInfo": {"guard": {"mode": "refuse"}}}})
+    verdict = exchange.contract_info_guard("BTCUSDT", "buy", 1, params={"leverage": 5})
+    is_allowed: bool = verdict["allowed"]
+    opens: bool | None = verdict["opens"]
+    reasons: list[Reason] = verdict["reasons"]
+    until: int | None = verdict["until"]
+    print(is_allowed, opens, "gone" in reasons, verdict["facts"]["symbol"], until)
+    exchange.on_order_refused(refused).cancel()
+    exchange.on_orders_to_cancel(lambda update, orders: print(update["symbol"], len(orders)), "BTCUSDT").cancel()
+    with exchange.contract_info_unguarded("a hedge"), exchange.contract_info_unguarded("a hedge", ["BTCUSDT"]):
+        pass
+    try:
+        exchange.create_order("BTCUSDT", "market", "buy", 1, None, {"contractInfoGuard": False})
+    except cci.ContractNotTradable as error:
+        assert_type(error.verdict, Mapping[str, Any])
+    except cci.OrderRefused as error:
+        print(error.verdict["reasons"])
+    exchange.contract_info_guard("BTCUSDT", 1, 1)  # type: ignore[arg-type]
+
+
+def refused(verdict: VerdictDict) -> None:
+    print(verdict["facts"]["mode"])
+
+
+async def guarded_in_a_loop() -> None:
+    async with cci.pro.binanceusdm() as exchange:
+        verdict = exchange.contract_info_guard("BTCUSDT", "sell", 1, 50_000)
+        exchange.on_order_refused(refused).cancel()
+
+        @exchange.on_orders_to_cancel
+        async def cancel(update: cci.ContractInfo, orders: list[Any]) -> None: ...
+
+        with exchange.contract_info_unguarded("a hedge", "BTCUSDT"):
+            print(verdict["allowed"])
+
+
 class MineInALoop(cci.AsyncContractInfoMixin, ccxt.async_support.binance):
     def depth(self) -> int:
         return 5
@@ -78,6 +117,8 @@ def followed(freqtrades: Any) -> cci.ContractInfoStream:
     exchange = follow(freqtrades)
     exchange.on_contract_info(told, kinds="delisting").cancel()
     assert_type(exchange.contract_info_stream(), cci.ContractInfoStream)
+    follow(freqtrades, guard="refuse")
+    follow(freqtrades, {"mode": "log"})
     return follow(freqtrades, guard=None).contract_info_stream()
 
 
