@@ -406,7 +406,7 @@ class AsyncContractInfoMixin(ContractInfoFace):
         """As in ccxt.pro, but what only the guard reads is not sent by WebSocket either."""
         signed = super().sign_params(without_own(params))  # type: ignore[misc]
         if params.get(PARAMETER) is False:
-            _let_by.set(signed["signature"])
+            _let_by.set(signed.get("signature"))
         return signed
 
     def watch(self, url: Any, message_hash: Any, message: Any = None, *others: Any, **named: Any) -> Any:

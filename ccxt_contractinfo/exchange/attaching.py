@@ -11,6 +11,7 @@ from ..ccxt_classes import is_async
 from ..public import public
 from ..stream.stream import ContractInfoStream
 from .face import HAS, ContractInfoFace
+from .guarding import MEMORY
 from .supported import check_supported
 from .sync import ContractInfoMixin
 
@@ -49,7 +50,8 @@ def attach(exchange: Any, stream: ContractInfoStream | None = None) -> AttachedE
             keeper.use(stream)
     except BaseException:
         if is_new:  # the exchange stays what it was
-            vars(exchange).pop("_contract_info_keeper", None)
+            for name in ("_contract_info_keeper", MEMORY):
+                vars(exchange).pop(name, None)
             exchange.__class__, exchange.has = plain, has
         raise
     attached: AttachedExchange = exchange

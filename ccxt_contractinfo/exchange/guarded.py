@@ -232,7 +232,7 @@ class GuardedFace:
         try:
             request = exchange.create_order_request(symbol, type, side, amount, price, params)
         except Exception:
-            request = {**params, "symbol": market["id"], "side": side}
+            request = venue_of(self).orders.rough(market["id"], side, params)
         guard.check([request], id=id, leverage=leverage)
 
     def _order_guard(self) -> OrderGuard | None:

@@ -162,7 +162,7 @@ class OrderGuard:
 
     def _check(self, request: Request, ids: list[Any], leverage: float | None, *, lets_by: bool) -> None:
         ids = [str(id) for id in (*ids, *(request.get(name) for name in self._orders.ids)) if id]
-        market = self._keeper.in_step().find(contract := str(request.get("symbol")))
+        market = self._keeper.in_step().find(contract := self._orders.contract_id(request))
         if market is None:
             self._count_unknown()
             self._tell_unknown(contract, "the exchange has no such contract")

@@ -33,6 +33,9 @@ class Order(NamedTuple):
 class Orders:
     """What reads a venue's requests, answers and refusals, as a value. None of it raises."""
 
+    contract_id: Callable[[Request], str]
+    """The id of the contract of a request."""
+
     read: Callable[[Request, SubType], Order]
     """What a request says of its order."""
 
@@ -47,6 +50,9 @@ class Orders:
 
     client_id: Callable[[Request], str | None]
     """The id that the user has given to an order; None if the user has given none."""
+
+    rough: Callable[[str, Any, Mapping[str, Any]], Request]
+    """As much of a request as a contract's id, ccxt's side and the user's parameters say of an order."""
 
     sent: Callable[[Any, Any, Any, Any], Sequence[Request]]
     """The requests to create or edit orders in contracts, in what ccxt's ``sign(path, api, method, params)`` is given:

@@ -41,6 +41,11 @@ _CCXTS = "x-"
 """How the ids begin that ccxt makes for its orders."""
 
 
+def contract_id(request: Request) -> str:
+    """The id of the contract of a request. Binance takes it in small letters, too."""
+    return str(request.get("symbol")).upper()
+
+
 def read(request: Request, sub_type: SubType) -> Order:
     """What a request says of its order: see `Orders.read`."""
     side: Side = "sell" if str(request.get("side")).upper() == "SELL" else "buy"
@@ -72,6 +77,11 @@ def client_id(request: Request) -> str | None:
     """The user's own id of an order: see `Orders.client_id`."""
     given = (str(request[name]) for name in _CLIENT_IDS if request.get(name))
     return next((id for id in given if not id.startswith(_CCXTS)), None)
+
+
+def rough(contract_id: str, side: Any, params: Mapping[str, Any]) -> Request:
+    """As much of a request as is known of an order: see `Orders.rough`."""
+    return {**params, "symbol": contract_id, "side": side}
 
 
 def sent(path: Any, api: Any, method: Any, params: Any) -> Sequence[Request]:
@@ -110,11 +120,13 @@ def _number(value: Any) -> float | None:
 
 
 ORDERS = Orders(
+    contract_id=contract_id,
     read=read,
     opens=opens,
     flags=("reduceOnly", "closePosition", "positionSide", "hedged"),
     ids=("orderId", "origClientOrderId"),
     client_id=client_id,
+    rough=rough,
     sent=sent,
     sent_by_websocket=sent_by_websocket,
     refusals=frozenset(
