@@ -7,6 +7,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -22,6 +23,7 @@ __all__ = ["bots"]
 
 REFUSE = {"mode": "refuse"}
 EXIT = {"reduceOnly": True}
+COIN = "BTCUSD_PERP"
 
 
 @pytest.fixture
@@ -131,6 +133,7 @@ def test_implicit_calls(bots: Make) -> None:
     batch({"batchOrders": [request("buy", contractInfoGuard=False), request("sell", reduceOnly="true")]})
     bot.refused_by_the_venue(lambda: bot.exchange.fapiPrivatePostOrder(request("buy", contractInfoGuard=False)), -4140)
     assert "contractInfoGuard" not in str(bot.sim.orders)
+    bot.refused(lambda: bot.exchange.fapiPrivatePostOrder({**request("buy"), "symbol": ID.lower()}), "not_trading")
 
 
 def test_what_a_websocket_sends(bots: Make, sim: BinanceSimulator) -> None:
@@ -198,6 +201,34 @@ def test_a_class_that_signs_itself(bots: Make, sim: BinanceSimulator, caplog: py
 
 
 ORIGINAL = ccxt.binanceusdm.sign
+
+
+@pytest.mark.parametrize(("name", "symbol", "id"), [("binanceusdm", ETH, ID), ("binancecoinm", "BTC/USD:BTC", COIN)])
+def test_portfolio_margin(bots: Make, sim: BinanceSimulator, name: str, symbol: str, id: str) -> None:
+    """Orders, conditional ones and edits by the endpoints of portfolio margin are judged, too."""
+    sim.set_price(COIN, 50_000)
+    sim.open_position(COIN, 10, leverage=10)
+    kind = "um" if name == "binanceusdm" else "cm"
+    bot = bots(name=name, guard=dict(REFUSE))
+    bot.exchange.options["portfolioMargin"] = True
+    price = 40_000 if kind == "cm" else 1_900
+    sent = bot.taken(lambda: bot.order("buy", 1, price, symbol))
+    assert f"POST /papi/v1/{kind}/order" == sim.orders[-1]["what"]
+    opening, closing = (bot.order(side, 1, price, symbol, **EXIT if side == "sell" else {}) for side in ("buy", "sell"))
+    sim.set_status(id, "TRADING_HALT")
+    bot.knows(lambda market: market["status"] == "TRADING_HALT", symbol)
+    bot.refused(lambda: bot.order("buy", 1, price, symbol), "not_trading")
+    bot.taken(lambda: bot.order("sell", 1, price, symbol, **EXIT))
+    bot.refused(lambda: bot.order("sell", 1, None, symbol, stopLossPrice=price), "not_trading")
+    if kind == "um":
+        bot.taken(lambda: bot.order("sell", 1, None, symbol, stopLossPrice=price, **EXIT))
+    for order, side in ((opening, "buy"), (closing, "sell")):
+        edit = partial(bot.exchange.edit_order, order["id"], symbol, "limit", side, 2, price)
+        if side == "buy":
+            bot.refused(edit, "not_trading")
+        else:
+            assert "2" == bot.taken(edit)["quantity"]
+    assert sent["symbol"] == id
 
 
 # An edit that cancels first

@@ -38,6 +38,11 @@ _BRACKETS = {
 """The paths of leverageBracket, and whether each is for COIN-M; portfolio margin accounts have separate paths."""
 
 _OPEN_ORDERS = frozenset(f"/{api}/v1/{name}" for api in ("fapi", "dapi") for name in ("openOrders", "openAlgoOrders"))
+_OPEN_ORDERS |= {"/papi/v1/um/openOrders", "/papi/v1/cm/openOrders"}
+
+_MARGIN_NAMES = {"um/order": "order", "cm/order": "order", "um/algo/order": "algoOrder"}
+_MARGIN_NAMES |= {"um/leverage": "leverage", "cm/leverage": "leverage"}
+"""The ends of the paths by which portfolio margin accounts do what others do, and those of the others."""
 
 _BATCHES = {("batchOrders", "POST"), ("batchOrders", "PUT")}
 
@@ -91,7 +96,11 @@ class RestApi:
         used = {"X-MBX-USED-WEIGHT-1M": str(self._weigh(path, now))}
         try:
             _, api, _, name = (*path.split("/", 3), "", "", "", "")[:4]
-            if api in ("fapi", "dapi") and (answered := self._act(method, path, name, body or query, headers, now)):
+            if api == "papi":
+                name = _MARGIN_NAMES.get(name, "")
+            if api in ("fapi", "dapi", "papi") and (
+                answered := self._act(method, path, name, body or query, headers, now)
+            ):
                 return 200, used, answered
             if method != "GET":
                 raise ApiError(404, -5000, f"Path {path}, Method {method} is invalid")
@@ -111,7 +120,7 @@ class RestApi:
         if is_order or is_batch:
             self.orders.receive(f"{method} {path}", dict(parse_qsl(query)))
         params = self._signed(query, headers, now)
-        is_inverse = path.startswith("/dapi")
+        is_inverse = _is_inverse(path)
         if is_batch:
             return self._batch(self._order_acts[method, "order"], params, now, is_inverse=is_inverse)
         contract = named(self._universe.visible(inverse=is_inverse), params.get("symbol"))
@@ -120,7 +129,7 @@ class RestApi:
         return settings[name](contract, params, now)
 
     def _open_orders(self, path: str, params: Mapping[str, str]) -> str:
-        is_inverse, symbol = path.startswith("/dapi"), params.get("symbol")
+        is_inverse, symbol = _is_inverse(path), params.get("symbol")
         contract = None if symbol is None else named(self._universe.visible(inverse=is_inverse), symbol)
         is_conditional = path.endswith("openAlgoOrders")
         return compact(self.orders.open_orders(contract, is_inverse=is_inverse, is_conditional=is_conditional))
@@ -282,6 +291,11 @@ class RestApi:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_inverse(path: str) -> bool:
+    """Whether a path is for COIN-M."""
+    return path.startswith(("/dapi", "/papi/v1/cm/"))
 
 
 def _bracket_entry(contract: Contract) -> dict[str, object]:
