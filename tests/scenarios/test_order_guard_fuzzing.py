@@ -61,18 +61,31 @@ steps = st.one_of(
         st.none() | st.sampled_from((1_500, 2_500)),
         st.sampled_from(CLOSING + OTHER),
     ),
+    st.tuples(
+        st.just("edit"),
+        st.sampled_from(("buy", "sell")),
+        st.sampled_from((1, 2, 40)),
+        st.sampled_from((CLOSING[0], {})),
+        st.booleans(),
+    ),
 )
 HALTED_ORDER = [("status", "TRADING_HALT"), ("order", "buy", 1, None, {}), ("order", "sell", 1, None, CLOSING[0])]
 
 
+EDITS = [("edit", "sell", 40, params, is_seen) for params in (CLOSING[0], {}) for is_seen in (True, False)]
+
+
 @pytest.fixture
 def bot(sim: BinanceSimulator, bots: Make) -> Bot:
+    sim.set_price(ID, 100)  # so that the position is small
+    sim.open_position(ID, 50)
     sim.set_brackets(ID, [{"bnf": 0, "bnc": CAPS[1], "mmr": 0.01, "ma": 50}])
     return bots(guard={"mode": "refuse"})
 
 
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None)
 @example([*HALTED_ORDER, ("settings", {"mode": "log"}), *HALTED_ORDER])
+@example([("cap", CAPS[0]), *EDITS, ("status", "TRADING_HALT"), *EDITS])
 @example([("leverage", 20), ("cap", CAPS[0]), ("order", "buy", 4, 1_500, {})])
 @given(st.lists(steps, min_size=1, max_size=12))
 def test_it_refuses_what_it_says_and_never_what_closes(bot: Bot, story: list[tuple[Any, ...]]) -> None:
@@ -84,6 +97,8 @@ def test_it_refuses_what_it_says_and_never_what_closes(bot: Bot, story: list[tup
         if what == "order":
             _order(bot, *how)
             assert before["checked"] <= bot.guard["checked"] <= before["checked"] + 1
+        elif what == "edit":
+            _edit(bot, *how)
         else:
             _happen(bot, what, how[0])
             assert what == "leverage" or before == bot.guard
@@ -129,14 +144,37 @@ def _order(bot: Bot, side: str, amount: float, price: float | None, params: dict
         and verdict["opens"] is not False
     ):
         assert not verdict["allowed"]
-    checks = {_CHECKS.get(reason, "status") for reason in verdict["reasons"]} - {"unknown"}
-    is_on = any((guard.get(check) or guard["mode"]) != "off" for check in CHECKS)
-    refuses = is_on and any((guard.get(check) or guard["mode"]) == "refuse" for check in checks)
-    assert was_sent == (not refuses), (verdict, error)
+    assert was_sent != _refuses(guard, verdict), (verdict, error)
     if isinstance(error, cci.OrderRefused):
         assert verdict["reasons"] == error.verdict["reasons"]
     elif error is not None:
         assert not isinstance(error, ccxt.NotSupported)  # it is the venue's refusal
+
+
+def _edit(bot: Bot, side: str, amount: float, params: dict[str, Any], is_seen: bool) -> None:
+    """Edit an open order, if the venue has taken it. An exit that the exchange has seen is sent, and so is what it has
+    not seen, unless positions say something."""
+    guard, price = bot.exchange.options["contractInfo"]["guard"], 2_500 if side == "sell" else 1_500
+    try:
+        id = bot.order(side, 1, price, contractInfoGuard=False, **params)["id"]
+    except ccxt.BaseError:
+        return
+    if not is_seen:
+        vars(bot.exchange._contract_info().guard.memory)["_orders"].clear()
+    verdict = bot.exchange.contract_info_guard(ETH, side, amount, price)
+    before = len(bot.sim.orders)
+    error = error_of(lambda: bot.edit(id, side, amount, price))
+    was_sent = len(bot.sim.orders) > before
+    assert was_sent != isinstance(error, cci.OrderRefused)
+    closes = bool(params) if is_seen else guard.get("positions") is None
+    assert was_sent == (closes or not _refuses(guard, verdict)), (verdict, error)
+    error_of(lambda: bot.exchange.cancel_order(id, ETH))
+
+
+def _refuses(guard: dict[str, Any], verdict: dict[str, Any]) -> bool:
+    """Whether the guard's settings have an order with this verdict refused."""
+    checks = {_CHECKS.get(reason, "status") for reason in verdict["reasons"]} - {"unknown"}
+    return any((guard.get(check) or guard["mode"]) == "refuse" for check in checks)
 
 
 _CHECKS = {
