@@ -35,12 +35,12 @@ class GuardMemory:
             with contextlib.suppress(RuntimeError):  # another thread was quicker
                 self._orders.pop(next(iter(self._orders)), None)
 
-    def opens(self, symbol: str, ids: Iterable[str]) -> bool | None:
+    def opens(self, symbol: str, ids: Iterable[Any]) -> bool | None:
         """Whether an order may open a position; None if it was never seen.
 
-        :param ids: the venue's id, the client's, or both
+        :param ids: the venue's id, the client's, or both; None, and what is empty, is none
         """
-        seen = [self._orders.get((symbol, id)) for id in ids]
+        seen = [self._orders.get((symbol, str(id))) for id in ids if id]
         return False if False in seen else (True if True in seen else None)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class GuardedFace:
         if name != "edit_orders":
             return [{**dict(zip(_EDIT, args, strict=False)), **kwargs}]
         orders = args[0] if args else kwargs.get("orders")
-        return [dict(order) for order in orders if isinstance(order, dict)] if isinstance(orders, list) else []
+        return [dict(order) for order in orders or () if isinstance(order, dict)]
 
     @contextlib.contextmanager
     def _judged(self, edits: Iterable[dict[str, Any]]) -> Iterator[None]:

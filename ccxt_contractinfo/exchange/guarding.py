@@ -117,10 +117,14 @@ class OrderGuard:
     @property
     def is_on(self) -> bool:
         """Whether orders are judged. Never raises: settings that cannot be read are told of with the next order."""
+        settings = self._settings_or_error()
+        return not isinstance(settings, GuardSettings) or settings.is_on
+
+    def _settings_or_error(self) -> GuardSettings | ccxt.BadRequest:
         try:
-            return self.settings.is_on
-        except ccxt.BadRequest:
-            return True
+            return self.settings
+        except ccxt.BadRequest as error:
+            return error.with_traceback(None)
 
     def prepare(self) -> None:
         """Check the settings; and if the guard is on, that no method of this class takes orders away from it.
@@ -156,26 +160,37 @@ class OrderGuard:
         :raises OrderRefused: if one must not be sent
         :raises ccxt.BadRequest: for settings that cannot be read, if one does not close
         """
-        if self.is_on and not is_judged(self):
-            for request in requests:
-                self._check(request, [] if id is None else [id], leverage, lets_by=lets_by)
+        settings = self._settings_or_error()
+        if (isinstance(settings, GuardSettings) and not settings.is_on) or is_judged(self):
+            return
+        for request in requests:
+            self._check(request, settings, id, leverage, lets_by=lets_by)
 
-    def _check(self, request: Request, ids: list[Any], leverage: float | None, *, lets_by: bool) -> None:
-        ids = [str(id) for id in (*ids, *(request.get(name) for name in self._orders.ids)) if id]
+    def _check(
+        self,
+        request: Request,
+        settings: GuardSettings | ccxt.BadRequest,
+        id: Any,
+        leverage: float | None,
+        *,
+        lets_by: bool,
+    ) -> None:
+        """Judge an order; the parameters are as in `check`."""
         market = self._keeper.in_step().find(contract := self._orders.contract_id(request))
         if market is None:
             self._count_unknown()
             self._tell_unknown(contract, "the exchange has no such contract")
             return
-        order = self._orders.read(request, market_sub_type(market))
-        known = self.memory.opens(market["symbol"], ids) if ids and order.opens is not False else None
+        order, ids = self._orders.read(request, market_sub_type(market)), (id, *map(request.get, self._orders.ids))
+        is_edit = any(ids)
+        known = self.memory.opens(market["symbol"], ids) if is_edit else None
         if order.opens is False or known is False:
             self._counts.count_checked()
             return
         reason = self._let_by(request, market, lets_by=lets_by)
-        is_unseen = bool(ids) and known is None
-        settings = self._settings_unless(reason or (_UNSEEN if is_unseen else None), market)
-        if settings is None:
+        is_unseen = is_edit and known is None
+        if isinstance(settings, ccxt.BadRequest):
+            self._pass_unread(settings, reason or (_UNSEEN if is_unseen else None), market)
             return
         try:
             verdict = self._verdict(market, order, settings, leverage, is_unseen=is_unseen)
@@ -188,12 +203,15 @@ class OrderGuard:
     def check_leverage(self, symbol: Any, leverage: Any, params: Any) -> None:
         """Judge a leverage before it is set. Raises as `check` does."""
         market = self._keeper.exchange.market(symbol)
-        if not self.is_on or is_judged(self) or not is_contract(market):
+        settings = self._settings_or_error()
+        if is_judged(self) or not is_contract(market):
             return
         params = params if isinstance(params, Mapping) else {}
         reason = self._let_by(params, market)
-        settings = self._settings_unless(reason, market)
-        if settings is None or settings.modes["leverage"] == "off":
+        if isinstance(settings, ccxt.BadRequest):
+            self._pass_unread(settings, reason, market)
+            return
+        if settings.modes["leverage"] == "off":
             return
         try:
             limits = self._limits_of(self._newest(market))
@@ -209,18 +227,12 @@ class OrderGuard:
             return f"its parameter {PARAMETER} is False"
         return override_of(self, market["id"])
 
-    def _settings_unless(self, reason: str | None, market: Market) -> GuardSettings | None:
-        """The settings; None if they cannot be read, and for this `reason` need not be. Raises ccxt.BadRequest."""
-        try:
-            return self.settings
-        except ccxt.BadRequest as error:
-            if reason is None:
-                raise
-            self._count_unknown()
-            logger.warning(
-                "contractInfo: an order in %s goes by the guard: %s; although %s", market["id"], reason, error
-            )
-            return None
+    def _pass_unread(self, error: ccxt.BadRequest, reason: str | None, market: Market) -> None:
+        """Let something go by for a reason, since the settings cannot be read; without a reason, raise that error."""
+        if reason is None:
+            raise error
+        self._count_unknown()
+        logger.warning("contractInfo: an order in %s goes by the guard: %s; although %s", market["id"], reason, error)
 
     def leverage_set(self, symbol: Any, leverage: Any) -> None:
         """Note that the venue has taken this leverage."""
