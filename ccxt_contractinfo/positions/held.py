@@ -143,7 +143,7 @@ class HeldPositions:
         Raises ccxt.BadSymbol, or ccxt.BadRequest if a position in this contract cannot be read."""
         other, held = "long" if order.side == "sell" else "short", 0.0
         size = float(market.get("contractSize") or 1) if order.unit == "base" else 1.0
-        for position, id in self._held(positions, lambda position: is_open(position) or position.get("side")):
+        for position, id in self._held(positions, _may_be_open):
             if id == market["id"]:
                 side: Any = position.get("side")
                 contracts: Any = position.get("contracts")
@@ -176,3 +176,8 @@ class HeldPositions:
             except ccxt.BadSymbol:
                 pass
         return str(self._contract(position["symbol"])["id"])
+
+
+def _may_be_open(position: Position) -> bool:
+    """Whether a position is open, or has a side, but no size."""
+    return is_open(position) or (position.get("contracts") is None and position.get("side") is not None)

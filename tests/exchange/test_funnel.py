@@ -14,6 +14,7 @@ import pytest
 import ccxt_contractinfo as cci
 from ccxt_contractinfo.exchange.funnel import EDITS, is_users, way_around
 
+PRO = [getattr(cci.pro, name) for name in cci.pro.__all__]
 READY = [getattr(module, name) for module in (cci, cci.async_support, cci.pro) for name in cci.pro.__all__]
 
 
@@ -37,7 +38,7 @@ def override(self: Any, *args: Any) -> Any:
 def test_ready_made_classes(kind: Any) -> None:
     """Nothing is between the guard and ccxt's own classes, whose edits cancel nothing first."""
     assert way_around(kind) is None
-    assert not any(is_users(kind, edit) for edit in ("edit_order", "edit_contract_order", "edit_orders"))
+    assert not any(is_users(kind, edit) for edit in EDITS if edit != "edit_order_ws" or kind in PRO)
 
 
 @pytest.mark.parametrize("method", ["sign", "watch", "sign_params"])
