@@ -80,7 +80,7 @@ class OrderGuard:
 
     def __init__(self, keeper: Keeper, limit: int, failed: Callable[[BaseException], None]) -> None:
         self._keeper = keeper
-        self._orders = keeper.venue.orders
+        self._orders, self._words = keeper.venue.orders, keeper.venue.words
         self._read: tuple[Any, GuardSettings] = (None, GuardSettings.named(None))
         self._early = GuardCounts()
         """What is counted before the exchange has a stream."""
@@ -104,14 +104,21 @@ class OrderGuard:
     @property
     def settings(self) -> GuardSettings:
         """The settings as they are now. Raises ccxt.BadRequest."""
+        settings = self._settings_or_error()
+        if isinstance(settings, ccxt.BadRequest):
+            raise settings
+        return settings
+
+    def _settings_or_error(self) -> GuardSettings | ccxt.BadRequest:
         read, settings = self._read
-        all_options = self._keeper.exchange.options.get("contractInfo")
-        if type(all_options) is dict and all_options.get("guard") == read:
-            return settings  # the usual way, for each order
         options = guard_options(self._keeper.exchange)
-        if options != read:
+        if options == read:
+            return settings  # the usual way, for each order
+        try:
             settings = GuardSettings.named(options)
-            self._read = (None if options is None else dict(options), settings)
+        except ccxt.BadRequest as error:
+            return error.with_traceback(None)
+        self._read = (None if options is None else dict(options), settings)
         return settings
 
     @property
@@ -119,12 +126,6 @@ class OrderGuard:
         """Whether orders are judged. Never raises: settings that cannot be read are told of with the next order."""
         settings = self._settings_or_error()
         return not isinstance(settings, GuardSettings) or settings.is_on
-
-    def _settings_or_error(self) -> GuardSettings | ccxt.BadRequest:
-        try:
-            return self.settings
-        except ccxt.BadRequest as error:
-            return error.with_traceback(None)
 
     def prepare(self) -> None:
         """Check the settings; and if the guard is on, that no method of this class takes orders away from it.
@@ -187,14 +188,14 @@ class OrderGuard:
         if order.opens is False or known is False:
             self._counts.count_checked()
             return
-        reason = self._let_by(request, market, lets_by=lets_by)
         is_unseen = is_edit and known is None
         if isinstance(settings, ccxt.BadRequest):
-            self._pass_unread(settings, reason or (_UNSEEN if is_unseen else None), market)
+            reason = self._let_by(request, market["id"], lets_by=lets_by) or (_UNSEEN if is_unseen else None)
+            self._pass_unread(settings, reason, market)
             return
         try:
             verdict = self._verdict(market, order, settings, leverage, is_unseen=is_unseen)
-            self._conclude(verdict, reason, request)
+            self._conclude(verdict, request, lets_by=lets_by)
         except OrderRefused:
             raise
         except Exception as error:
@@ -207,25 +208,24 @@ class OrderGuard:
         if is_judged(self) or not is_contract(market):
             return
         params = params if isinstance(params, Mapping) else {}
-        reason = self._let_by(params, market)
         if isinstance(settings, ccxt.BadRequest):
-            self._pass_unread(settings, reason, market)
+            self._pass_unread(settings, self._let_by(params, market["id"]), market)
             return
         if settings.modes["leverage"] == "off":
             return
         try:
             limits = self._limits_of(self._newest(market))
-            self._conclude(judge_leverage(market, limits, float(leverage), settings, self._now), reason, params)
+            self._conclude(judge_leverage(market, limits, float(leverage), settings, self._now), params)
         except OrderRefused:
             raise
         except Exception as error:
             self._failed(market, error)
 
-    def _let_by(self, params: Mapping[str, Any], market: Market, *, lets_by: bool = False) -> str | None:
+    def _let_by(self, params: Mapping[str, Any], id: str, *, lets_by: bool = False) -> str | None:
         """Why the user lets something in a contract go by; None if the user does not."""
         if lets_by or params.get(PARAMETER) is False:
             return f"its parameter {PARAMETER} is False"
-        return override_of(self, market["id"])
+        return override_of(self, id)
 
     def _pass_unread(self, error: ccxt.BadRequest, reason: str | None, market: Market) -> None:
         """Let something go by for a reason, since the settings cannot be read; without a reason, raise that error."""
@@ -266,8 +266,7 @@ class OrderGuard:
         stream = self._keeper.stream
         is_fresh = stream is not None and stream.is_fresh(settings.max_age)
         held_at = self.memory.leverages.get(market["id"]) if leverage is None else leverage
-        words = self._keeper.venue.words
-        verdict = judge(market, limits, is_fresh, order, settings, self._now, words, held_at)
+        verdict = judge(market, limits, is_fresh, order, settings, self._now, self._words, held_at)
         if not verdict.findings or order.opens is not None:
             return verdict
         if settings.positions is not None:
@@ -296,12 +295,8 @@ class OrderGuard:
             return None
         return price if 0 < price < float("inf") else None
 
-    def _conclude(self, verdict: Verdict, reason: str | None, request: Request) -> None:
-        """Count, log and tell a verdict, and refuse by it.
-
-        :param reason: why the user lets it go by; None: the user does not
-        :param request: that was judged
-        """
+    def _conclude(self, verdict: Verdict, request: Request, *, lets_by: bool = False) -> None:
+        """Count, log and tell a verdict on a request, and refuse by it. `lets_by` is as in `check`."""
         if not verdict.findings and not verdict.unknown:
             self._counts.count_checked()
             return
@@ -311,7 +306,7 @@ class OrderGuard:
                 self._tell_unknown(verdict.market["id"], text)
             return
         what = order_in_words(verdict.facts, self._orders.client_id(request))
-        if reason is not None:
+        if (reason := self._let_by(request, verdict.market["id"], lets_by=lets_by)) is not None:
             self._counts.count_checked()
             logger.warning("contractInfo: an order goes by the guard: %s: %s; although %s", what, reason, why(verdict))
             return

@@ -86,23 +86,23 @@ def rough(contract_id: str, side: Any, params: Mapping[str, Any]) -> Request:
 
 def sent(path: Any, api: Any, method: Any, params: Any) -> Sequence[Request]:
     """The requests for orders in one by REST: see `Orders.sent`."""
-    if path not in _PATHS or method not in ("POST", "PUT") or not isinstance(params, Mapping):
+    if path not in _PATHS or method not in ("POST", "PUT") or not isinstance(params, dict):
         return ()
-    if not str(api if isinstance(api, str) else api[0]).startswith(("fapi", "dapi", "papi")):
+    if not (api if isinstance(api, str) else api[0]).startswith(("fapi", "dapi", "papi")):
         return ()
     if path != "batchOrders":
         return (params,)
     batch = params.get("batchOrders")
-    return [each for each in batch if isinstance(each, Mapping)] if isinstance(batch, list) else ()
+    return [each for each in batch if isinstance(each, dict)] if isinstance(batch, list) else ()
 
 
 def sent_by_websocket(url: Any, message: Any, urls: Any) -> Sequence[Request]:
     """The request for an order in a message: see `Orders.sent_by_websocket`."""
-    if not isinstance(message, Mapping) or message.get("method") not in _METHODS:
+    if not isinstance(message, dict) or message.get("method") not in _METHODS:
         return ()
     params = message.get("params")
     is_spots = url == urls["api"].get("ws", {}).get("ws-api", {}).get("spot")
-    return (params,) if isinstance(params, Mapping) and not is_spots else ()
+    return (params,) if isinstance(params, dict) and not is_spots else ()
 
 
 def _is_true(value: Any) -> bool:
