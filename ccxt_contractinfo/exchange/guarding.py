@@ -82,8 +82,8 @@ class OrderGuard:
         self._keeper = keeper
         self._orders, self._words = keeper.venue.orders, keeper.venue.words
         self._read: tuple[Any, GuardSettings] = (None, GuardSettings.named(None))
-        self._early = GuardCounts()
-        """What is counted before the exchange has a stream."""
+        self._counts = GuardCounts()
+        """The stream's, as soon as the exchange has one."""
         self.memory: GuardMemory = vars(keeper.exchange).setdefault(MEMORY, GuardMemory())
         self._limits: dict[str, tuple[Any, Limits | None]] = {}
         """What tiers allow, by the contract's id, with these tiers."""
@@ -262,7 +262,8 @@ class OrderGuard:
             and settings.price is not None
             and settings.modes["tiers"] != "off"
         ):
-            order = order._replace(price=self._price(settings, market["symbol"]))
+            price = self._price(settings, market["symbol"])
+            order = Order(order.side, order.opens, order.amount, order.unit, price)  # quicker than `_replace`
         stream = self._keeper.stream
         is_fresh = stream is not None and stream.is_fresh(settings.max_age)
         held_at = self.memory.leverages.get(market["id"]) if leverage is None else leverage
@@ -359,14 +360,10 @@ class OrderGuard:
         time = None if stream is None else stream.venue_time
         return int(self._keeper.exchange.milliseconds()) if time is None else time
 
-    @property
-    def _counts(self) -> GuardCounts:
-        stream = self._keeper.stream
-        return self._early if stream is None else stream.guard_counts
-
     def hand_over(self, counts: GuardCounts) -> None:
         """The exchange has a stream now: let it have what was counted before."""
-        counts.take_over(self._early)
+        early, self._counts = self._counts, counts
+        counts.take_over(early)
 
     # What is learnt from the venue
 
@@ -396,7 +393,7 @@ def _unsure(verdict: Verdict, text: str) -> Verdict:
 
 def _given(value: Any) -> Any:
     """What a user's function has returned. Raises ccxt.BadRequest for what has to be awaited."""
-    if inspect.isawaitable(value):
+    if type(value) not in (float, int) and inspect.isawaitable(value):  # which takes a while
         if inspect.iscoroutine(value):
             value.close()
         raise ccxt.BadRequest(f"contractInfo: the guard cannot await what {name_of(value)} returns; return it at once")

@@ -57,9 +57,10 @@ class Freshness:
         """Whether the last message is not older than `max_age` (s; None: the default of `ContractInfoStream.is_fresh`),
         and no comparison is overdue."""
         settings = self._settings
-        age, limit = self.age("frame", now), settings.ping_interval + settings.ping_timeout
         if settings.canary:
             age, limit = self.canary_age(now), settings.canary_timeout
+        else:
+            age, limit = self.age("frame", now), settings.ping_interval + settings.ping_timeout
         compared = self.age("resync", now)
         is_overdue = settings.resync_interval and compared is not None and compared > 2 * settings.resync_interval
         return age is not None and age <= (limit if max_age is None else max_age) and not is_overdue
