@@ -27,7 +27,7 @@ pytest.importorskip("freqtrade", reason="freqtrade is not installed; .ci/run has
 
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import RunMode, State
-from freqtrade.exceptions import InvalidOrderException, TemporaryError
+from freqtrade.exceptions import DependencyException, InvalidOrderException, TemporaryError
 from freqtrade.exchange import market_is_active
 from freqtrade.loggers import bufferHandler
 from freqtrade.resolvers import StrategyResolver
@@ -170,6 +170,26 @@ def test_the_guard_of_the_configuration(make: Make, sim: BinanceSimulator) -> No
         follow(exchange, guard={"modus": "refuse"})
     with pytest.raises(ccxt.BadRequest, match="'off', 'log' or 'refuse', not 'stop'"):
         follow(exchange, guard="stop")
+
+
+@pytest.mark.parametrize("guard", [None, "log", "refuse"])
+def test_freqtrades_own_errors(make: Make, sim: BinanceSimulator, guard: str | None) -> None:
+    """What ccxt cannot build, freqtrade tells in its own way; settings that cannot be read are its own error, too, and
+    stop no exit."""
+    exchange = make(dry_run=False, contractInfo=SETTLED)
+    api = follow(exchange, guard=guard)
+    assert api.contract_info_stream().wait_until_live(PATIENCE)
+    sim.set_price(ID, 0.5)
+    with pytest.raises(InvalidOrderException, match="amount of ADA/USDT:USDT must be greater"):
+        entry(exchange, amount=1e-9)
+    with pytest.raises((DependencyException, TemporaryError), match="does not have market symbol"):
+        entry(exchange, pair="NO/SUCH:PAIR")
+    if guard is not None:
+        api.options["contractInfo"]["guard"] = {"mode": "refsue"}
+        with pytest.raises(InvalidOrderException, match="guard's mode should be"):
+            entry(exchange)
+        sim.open_position(ID, 100, leverage=3, isolated_wallet=20)
+        assert entry(exchange, side="sell", rate=0.6, reduceOnly=True)["id"]
 
 
 # ---- what freqtrade reads
