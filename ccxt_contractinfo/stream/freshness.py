@@ -58,11 +58,11 @@ class Freshness:
         and no comparison is overdue."""
         settings = self._settings
         if settings.canary:
-            age, limit = self.canary_age(now), settings.canary_timeout
+            age, limit = self.venue.age(now), settings.canary_timeout
         else:
             age, limit = self.age("frame", now), settings.ping_interval + settings.ping_timeout
-        compared = self.age("resync", now)
-        is_overdue = settings.resync_interval and compared is not None and compared > 2 * settings.resync_interval
+        interval, compared = settings.resync_interval, self._times.get("resync")
+        is_overdue = interval and compared is not None and now - compared > 2 * interval
         return age is not None and age <= (limit if max_age is None else max_age) and not is_overdue
 
     def _tell_late(self, url: str) -> None:
