@@ -15,6 +15,7 @@ import ccxt_contractinfo as cci
 from ccxt_contractinfo.guard.settings import CHECKS
 from ccxt_contractinfo.simulator import BinanceSimulator
 from ccxt_contractinfo.venues.binance.words import STATUSES
+from tests.profiles import examples
 from tests.scenarios.guarded import ETH, ID, Bot, Make, bots, error_of
 
 __all__ = ["bots"]
@@ -83,7 +84,9 @@ def bot(sim: BinanceSimulator, bots: Make) -> Bot:
     return bots(guard={"mode": "refuse"})
 
 
-@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis.settings(
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60)
+)
 @example([*HALTED_ORDER, ("settings", {"mode": "log"}), *HALTED_ORDER])
 @example([("cap", CAPS[0]), *EDITS, ("status", "TRADING_HALT"), *EDITS])
 @example([("leverage", 20), ("cap", CAPS[0]), ("order", "buy", 4, 1_500, {})])
