@@ -51,13 +51,6 @@ class Hub:
 
 
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer().start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 def start(sim: BinanceSimulator, redis_server: RedisServer) -> Iterator[Callable[[], Hub]]:
     """Starts hubs, and kills them at the end."""
     hubs: list[Hub] = []

@@ -34,13 +34,6 @@ KEY = "contractinfo:1:binance"
 
 
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer().start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 def hub(sim: BinanceSimulator, redis_server: RedisServer) -> Iterator[cci.Hub]:
     """A hub that has published a snapshot."""
     own = {**FAST, "canary_timeout": 3.0, "resync_interval": None}
