@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import time
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import clock
 from ..contracts.changes import is_contract, iso8601, market_sub_type
 from ..contracts.events import SubType
 from ..contracts.upcoming import Upcoming, upcoming
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         with waiting(arguments, exchange, f"listening for {arguments.wait:g} s..." if arguments.wait else ""):
             for _ in updates_within(exchange, arguments.wait):
                 pass  # the markets have each already
-        now = time.time_ns() // 1_000_000
+        now = clock.epoch_ms()
         everything = upcoming(exchange.markets.values(), now, FAR, BINANCE.words)
         sub_types = {market_sub_type(market) for market in exchange.markets.values() if is_contract(market)}
     until = now + int(arguments.days * DAY)

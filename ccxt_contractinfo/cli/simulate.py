@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from .. import clock
 from ..shown import shown
 from .exchange import TOML
 from .options import number, output_options
@@ -158,7 +159,7 @@ class _JsonLog:
         self._write("connections", open=count)
 
     def _write(self, event: str, **values: Any) -> None:
-        write_json({"event": event, "time": time.time_ns() // 1_000_000, **values})
+        write_json({"event": event, "time": clock.epoch_ms(), **values})
 
 
 class _TextLog:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
@@ -172,7 +171,7 @@ def _asked(arguments: argparse.Namespace) -> _Found:
         symbol = market["symbol"]
         with waiting(arguments, exchange, f"waiting for a push of the tiers of {symbol}..." if arguments.wait else ""):
             before, tiers = _find(exchange, market, arguments.wait)
-    return _Found(market["id"], symbol, market["settle"], time.time_ns() // 1_000_000, before, tiers)
+    return _Found(market["id"], symbol, market["settle"], clock.epoch_ms(), before, tiers)
 
 
 def _find(exchange: Any, market: Market, wait: float) -> tuple[LeverageTiers | None, LeverageTiers]:

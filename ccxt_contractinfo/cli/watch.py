@@ -10,6 +10,7 @@ import time
 from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
+from .. import clock
 from ..contracts.upcoming import upcoming
 from ..contracts.updates import ContractInfo
 from ..venues.binance.venue import BINANCE
@@ -97,7 +98,7 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
         changed.set()
 
     def fail(error: BaseException) -> None:
-        screen.fail(_now(), error_line(error))
+        screen.fail(clock.epoch_ms(), error_line(error))
         changed.set()
 
     stream.on_error(fail)
@@ -108,7 +109,7 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
         exchange.load_markets()
         exchange.on_contract_info(note, arguments.symbols, arguments.kind)
         while stream.state != "failed":
-            now = _now()
+            now = clock.epoch_ms()
             # A picture shows whole seconds: it changes when one is over, something happens, or the terminal is resized.
             if changed.is_set() or drawn != (*out.size, now // 1000):
                 changed.clear()
@@ -122,10 +123,6 @@ def _draw(exchange: Any, arguments: argparse.Namespace) -> None:
 def _name(arguments: argparse.Namespace) -> str:
     place = "simulator" if arguments.simulator is not None else "sandbox" if arguments.sandbox else ""
     return f"{arguments.exchange} {place}".strip()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _check_reader() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 import uuid
 from typing import Any
 
@@ -178,7 +177,7 @@ class Hub:
     @property
     def canary_time(self) -> int:
         """When the venue made the last push of the canary, in ms; without a canary: now."""
-        return self.stream.canary_time or time.time_ns() // 1_000_000
+        return self.stream.canary_time or clock.epoch_ms()
 
     def is_fresh(self) -> bool:
         """Whether the markets may be trusted now."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -77,8 +76,7 @@ class Mirror:
     def known(self) -> dict[SubType, Known]:
         """What the hub knows now, as if it had asked REST for it when it did so last."""
         with self.lock:
-            now = time.time_ns() // 1_000_000
-            known = known_contracts(self._table, clock.now(), now, as_asked=True, is_plain=True)
+            known = known_contracts(self._table, clock.now(), clock.epoch_ms(), as_asked=True, is_plain=True)
         return {each.snapshot.sub_type: each for each in known}
 
     def unconfirmed(self, asked: float, sub_type: SubType) -> list[str]:

@@ -85,5 +85,5 @@ class Published:
 
 
 def said(push: Mapping[str, Any]) -> bytes:
-    """What a push said, in the same form whoever has written its entry."""
+    """What a push said. Its form does not depend on which hub has written the entry."""
     return bytes_of(push["raw"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -178,7 +177,7 @@ class Publisher:
         """A push has come. That it is held back makes no difference to those who follow: the newer counts."""
         if is_repeated:
             return
-        came = _milliseconds() - int((clock.now() - received) * 1000)
+        came = clock.epoch_ms(received)
         line = push_line(data, came, received, is_object=is_whole).rstrip(b"\n")
         with self._changed:
             self._pushes += 1
@@ -470,8 +469,4 @@ class Publisher:
 
 
 def _line(kind: str, fields: Mapping[str, Any]) -> bytes:
-    return entry_line(kind, _milliseconds(), fields).rstrip(b"\n")
-
-
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000
+    return entry_line(kind, clock.epoch_ms(), fields).rstrip(b"\n")

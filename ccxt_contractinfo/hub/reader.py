@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time as wall_clock
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -212,7 +211,7 @@ class HubReader:
             self.listener.outdated()
 
     def _tell(self, session: HubSession, push: Mapping[str, Any]) -> None:
-        # By the hub's clock, as the times of REST's answers are; but never ahead of this one.
+        # By the hub's clock, like the times of REST's answers, but not in the future.
         received = min(clock.now(), push["clock"] + self.mirror.offset)
         self.listener.received(session, bytes_of(push["raw"]), received)
 
@@ -245,7 +244,7 @@ class HubSession:
 
     def begin(self) -> None:
         """All was read that was published until now."""
-        self.is_open, self.since = True, wall_clock.time_ns() // 1_000_000
+        self.is_open, self.since = True, clock.epoch_ms()
         self._due = clock.now() + self.reader.settings.canary_timeout
 
     def begins(self) -> None:

@@ -23,9 +23,9 @@ answer has confirmed yet. Pushes are applied as they come: none is
          canary), `fresh` (bool: `is_fresh` of the hub's stream)
 ======== ==============================================================================================================
 
-A hub writes ``start`` first, with its name as `hub` (str), and then for as long as it has the lease, or no hub has it
-and nobody else has written. All times `clock`
-and `asked` of its entries are by the clock of that ``start``.
+A hub writes ``start`` first, with its name as `hub` (str). It goes on for as long as it has the lease; without a lease,
+for as long as no other hub has the lease or has written. All times `clock` and `asked` of its entries are by the clock
+of that ``start``.
 """
 
 from __future__ import annotations

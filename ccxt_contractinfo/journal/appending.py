@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 import zlib
 from pathlib import Path
 from typing import Any
 
+from .. import clock
 from ..errors import MalformedJournal
 from .files import END_OF_GZIP, GZIP, check_file, is_gzip, next_name, open_file
 from .lock import JournalLock
@@ -56,7 +56,7 @@ class JournalFile:
         if self._size and self._is_torn():
             self.set_aside()
             self._begin()
-        self._since = _now()
+        self._since = clock.epoch_ms()
         self._is_stuck = self._is_stuck and self._size > 0
         if self._size:
             with contextlib.suppress(StopIteration, MalformedJournal, OSError):
@@ -67,7 +67,7 @@ class JournalFile:
         """Write a line. The system has it when this returns, so that it outlives the process."""
         data = line if self._packer is None else self._packer.compress(line) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         if not self._size:
-            self._since = _now()
+            self._since = clock.epoch_ms()
         self._write(data)
 
     def is_in_place(self) -> bool:
@@ -86,7 +86,7 @@ class JournalFile:
     def is_full(self) -> bool:
         """Whether the next line should begin another file."""
         is_large = self._max_size is not None and self._size >= self._max_size
-        is_old = self._max_age is not None and _now() - self._since >= self._max_age * 1000
+        is_old = self._max_age is not None and clock.epoch_ms() - self._since >= self._max_age * 1000
         return self._size > 0 and (is_large or is_old) and not self._is_stuck
 
     def finish(self) -> None:
@@ -99,7 +99,7 @@ class JournalFile:
         """Close the file, and rename it. Where it cannot be renamed, it does not count as full any more."""
         self.drop()  # Windows renames no open file
         try:
-            os.rename(self.path, next_name(self.path, _now()))
+            os.rename(self.path, next_name(self.path, clock.epoch_ms()))
         except OSError:
             self._is_stuck = True
             raise
@@ -155,7 +155,3 @@ class JournalFile:
             count = os.write(self._file, data)
             self._size += count
             data = data[count:]
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -106,7 +105,7 @@ class Journal:
         :param is_repeated: another connection brought it before, and it is not applied
         :param is_whole: it is known to be a JSON object
         """
-        came = _now() - int((clock.now() - received) * 1000)
+        came = clock.epoch_ms(received)
         line = push_line(data, came, received, is_held=is_held, is_repeated=is_repeated, is_object=is_whole)
         with self._lock:
             self._put(line)
@@ -251,8 +250,4 @@ class Journal:
             self._failed(error)
 
     def _line(self, kind: str, fields: dict[str, Any]) -> bytes:
-        return entry_line(kind, _now(), fields)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+        return entry_line(kind, clock.epoch_ms(), fields)

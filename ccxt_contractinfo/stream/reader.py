@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 import ccxt
 
@@ -320,7 +319,7 @@ class Session:
     def _open(self) -> None:
         settings = self.reader.settings
         self.connection.open()
-        self.began, self.since = clock.now(), time.time_ns() // 1_000_000
+        self.began, self.since = clock.now(), clock.epoch_ms()
         self.reader.listener.connected(self)
         self._subscribe()
         self._ping_due = self.began + settings.ping_interval

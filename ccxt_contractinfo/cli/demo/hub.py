@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import ccxt
 
+from ... import clock
 from ...contracts.updates import ContractInfo
 from ...exchange.hub import LEASES, Hub
 from ...exchange.ready_made import binanceusdm
@@ -79,7 +80,7 @@ def play(out: TextIO, pause: float) -> None:
         second = Hub(second_exchange, redis.url)
         stack.callback(second.stop)
         stack.callback(redis.kill)  # before the rest: what waits for Redis ends at once
-        HubPlayer(sim, first, second, bots, page, pause).play(script(time.time_ns() // 1_000_000))
+        HubPlayer(sim, first, second, bots, page, pause).play(script(clock.epoch_ms()))
 
 
 class HubProcess:
@@ -314,7 +315,7 @@ class HubPlayer:
         return self._has_turn()
 
     def _sum_up(self) -> None:
-        ended = time.time_ns() // 1_000_000
+        ended = clock.epoch_ms()
         for bot in self._bots:  # a beat of the hub comes after all that it has published before
             self._wait(functools.partial(bot.has_heard, ended), f"{bot.name} has heard no hub")
         problems = [problem for bot in self._bots for problem in self._problems(bot)]

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import ccxt
 
+from ... import clock
 from ...contracts.updates import ContractInfo
 from ...exchange.ready_made import binanceusdm
 from ...shown import MESSAGE, shown
@@ -46,7 +47,7 @@ def play(out: TextIO, pause: float) -> None:
     page.line("    exchange.market(symbol)  # is kept true")
     page.line()
     with quiet_log(), started_simulator() as sim, sim.connect(binanceusdm()) as exchange:
-        Player(sim, exchange, page, pause).play(script(time.time_ns() // 1_000_000))
+        Player(sim, exchange, page, pause).play(script(clock.epoch_ms()))
 
 
 class Player:
